@@ -1,0 +1,325 @@
+"""The feature table: every customer attribute, declared once.
+
+Request models, CSV columns, database columns, API descriptions, forms and the model's preparation
+are made from `FEATURES`. To add an attribute, add one row here and one database migration.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from customer_segmentation.domain.errors import FieldError
+
+Number = int | float
+
+LARGEST_INTEGER = 2**53
+"""Beyond it a 64-bit float no longer holds every integer (IEEE 754), so none is accepted."""
+
+_DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
+_MANY_DIGITS = 30
+
+
+class Kind(StrEnum):
+    """How an attribute measures: it decides the type accepted and how K-means sees it."""
+
+    BINARY = "binary"
+    ORDINAL = "ordinal"
+    COUNT = "count"
+    AMOUNT = "amount"
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One customer attribute.
+
+    Attributes:
+        name: the name in requests, in the database and in code.
+        record_name: the name in JSON answers and CSV files.
+        kind: binary, ordinal, count or amount.
+        meaning: one phrase for people.
+        example: a typical value, in `unit`.
+        unit: what one unit of the value is; empty for codes and scores.
+        minimum: the least value accepted; None accepts any finite number.
+        maximum: the greatest value accepted; None accepts any finite number.
+        skewed: whether the model takes the logarithm, because most values are small and few huge.
+        weight: how much the prepared attribute counts in the model's distances, 0 leaves it out.
+        codes: what each value of a coded attribute stands for.
+        unscored: a value that means "not measured yet"; the model treats it as typical.
+        protected: whether one setting leaves the attribute out of the model.
+    """
+
+    name: str
+    record_name: str
+    kind: Kind
+    meaning: str
+    example: Number
+    unit: str = ""
+    minimum: int | None = 0
+    maximum: int | None = None
+    skewed: bool = False
+    weight: float = 1.0
+    codes: Mapping[int, str] = field(default_factory=dict)
+    unscored: int | None = None
+    protected: bool = False
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether only whole numbers are accepted."""
+        return self.kind is not Kind.AMOUNT
+
+    @property
+    def allowed(self) -> str:
+        """What is accepted, in words, such as "an integer from 0 to 130"."""
+        noun = "an integer" if self.is_integer else "a finite number"
+        if self.kind is Kind.BINARY:
+            return "0 or 1"
+        if self.minimum is None:
+            return noun
+        if self.maximum is None:
+            return f"{noun} of at least {self.minimum}"
+        return f"{noun} from {self.minimum} to {self.maximum}"
+
+    def accept(self, value: object) -> Number:
+        """Return `value` as stored: an int for a whole number, else a float.
+
+        Raises:
+            ValueError: the value has another type or lies outside what is allowed; the message
+                names the value's type and what is allowed, and never the value itself.
+        """
+        if type(value) is int:
+            number: Number = value
+            if not -LARGEST_INTEGER <= value <= LARGEST_INTEGER:
+                raise ValueError(self._refusal("an integer beyond 2^53"))
+        elif type(value) is float:
+            if not math.isfinite(value):
+                raise ValueError(self._refusal("a number that is not finite"))
+            number = plain_number(value)
+            if self.is_integer and type(number) is float:
+                raise ValueError(self._refusal("a number with a fraction"))
+        else:
+            raise ValueError(self._refusal(describe_type(value)))
+        if (self.minimum is not None and number < self.minimum) or (
+            self.maximum is not None and number > self.maximum
+        ):
+            raise ValueError(self._refusal(f"{describe_type(value)} outside this range"))
+        return number
+
+    def accept_text(self, text: str) -> Number:
+        """Return the value that a field of a text file holds, under the rule of `accept`.
+
+        Raises:
+            ValueError: as for `accept`; an empty field is "nothing".
+        """
+        text = text.strip()
+        if not text:
+            raise ValueError(self._refusal("nothing"))
+        if _INTEGER.fullmatch(text) and len(text) <= _MANY_DIGITS:
+            return self.accept(int(text))
+        if _DECIMAL.fullmatch(text):
+            return self.accept(float(text))
+        raise ValueError(self._refusal("a text that is not a number"))
+
+    def _refusal(self, found: str) -> str:
+        return f"{self.name} must be {self.allowed}, not {found}"
+
+
+def describe_type(value: object) -> str:
+    """Name the JSON type of a value, with its article."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case str():
+            return "a string"
+        case int():
+            return "an integer"
+        case float():
+            return "a number"
+        case list() | tuple():
+            return "an array"
+        case _:
+            return "an object"
+
+
+def plain_number(value: float) -> Number:
+    """Return a whole number of at most 2^53 as an int, so that it is written without a fraction.
+
+    >>> plain_number(31789.0), plain_number(13472.29), plain_number(-0.0)
+    (31789, 13472.29, 0)
+    """
+    if abs(value) <= LARGEST_INTEGER and value == int(value):
+        return int(value)
+    return value
+
+
+CUSTOMER_ID = Feature(
+    name="customer_id",
+    record_name="customer id",
+    kind=Kind.COUNT,
+    meaning="The customer's unique number",
+    example=20001,
+    minimum=1,
+    weight=0.0,
+)
+"""The key of a customer: checked like an attribute, never part of the model."""
+
+_YES_NO = {0: "False", 1: "True"}
+
+FEATURES: tuple[Feature, ...] = (
+    Feature(
+        name="age",
+        record_name="age",
+        kind=Kind.COUNT,
+        meaning="The customer's age",
+        example=45,
+        unit="years",
+        maximum=130,
+        weight=0.3,
+        protected=True,
+    ),
+    Feature(
+        name="gender",
+        record_name="gender",
+        kind=Kind.BINARY,
+        meaning="The customer's gender",
+        example=0,
+        maximum=1,
+        weight=0.2,
+        codes={0: "Male", 1: "Female"},
+        protected=True,
+    ),
+    Feature(
+        name="monthly_income",
+        record_name="income/month",
+        kind=Kind.AMOUNT,
+        meaning="Income per month",
+        example=8283,
+        unit="currency per month",
+        skewed=True,
+    ),
+    Feature(
+        name="account_balance",
+        record_name="account balance",
+        kind=Kind.AMOUNT,
+        meaning="Balance of the account, below zero when overdrawn",
+        example=9723,
+        unit="currency",
+        skewed=True,
+        minimum=None,
+    ),
+    Feature(
+        name="loyalty_score",
+        record_name="loyalty score",
+        kind=Kind.ORDINAL,
+        meaning="The higher, the more loyal: 1 to 1000, or 0 when not scored yet",
+        example=342,
+        maximum=1000,
+        unscored=0,
+    ),
+    Feature(
+        name="education_level",
+        record_name="education level",
+        kind=Kind.ORDINAL,
+        meaning="The highest level of education reached",
+        example=3,
+        maximum=3,
+        weight=0.3,
+        codes={0: "Primary", 1: "Secondary", 2: "Tertiary", 3: "Postgrad"},
+    ),
+    Feature(
+        name="facebook_interaction",
+        record_name="Facebook",
+        kind=Kind.BINARY,
+        meaning="Whether exposed to Facebook ads at least once",
+        example=1,
+        maximum=1,
+        weight=0.2,
+        codes=_YES_NO,
+    ),
+    Feature(
+        name="twitter_interaction",
+        record_name="Twitter",
+        kind=Kind.BINARY,
+        meaning="Whether exposed to Twitter ads at least once",
+        example=0,
+        maximum=1,
+        weight=0.2,
+        codes=_YES_NO,
+    ),
+    Feature(
+        name="email_interaction",
+        record_name="Email",
+        kind=Kind.BINARY,
+        meaning="Whether e-mail ads were clicked at least once",
+        example=1,
+        maximum=1,
+        weight=0.2,
+        codes=_YES_NO,
+    ),
+    Feature(
+        name="instagram_interaction",
+        record_name="Instagram",
+        kind=Kind.BINARY,
+        meaning="Whether exposed to Instagram ads at least once",
+        example=0,
+        maximum=1,
+        weight=0.2,
+        codes=_YES_NO,
+    ),
+    Feature(
+        name="total_withdrawal_amount",
+        record_name="total_withdrawals",
+        kind=Kind.AMOUNT,
+        meaning="Sum of all withdrawals",
+        example=2839,
+        unit="currency, sum over all transactions",
+        skewed=True,
+    ),
+    Feature(
+        name="total_deposit_amount",
+        record_name="total_deposits",
+        kind=Kind.AMOUNT,
+        meaning="Sum of all deposits",
+        example=778,
+        unit="currency, sum over all transactions",
+        skewed=True,
+    ),
+    Feature(
+        name="transaction_count",
+        record_name="transaction_count",
+        kind=Kind.COUNT,
+        meaning="Number of transactions",
+        example=7,
+        unit="transactions",
+        skewed=True,
+    ),
+    Feature(
+        name="has_loan",
+        record_name="loan",
+        kind=Kind.BINARY,
+        meaning="Whether the customer has a loan",
+        example=0,
+        maximum=1,
+        weight=0.2,
+        codes=_YES_NO,
+    ),
+)
+
+FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
+FEATURE_BY_NAME: Mapping[str, Feature] = {feature.name: feature for feature in FEATURES}
+
+SEGMENT_RECORD_NAME = "cluster_num"
+"""Under this name a record shows the number of the customer's segment."""
+
+
+def check_value(feature: Feature, value: object, errors: list[FieldError]) -> Number | None:
+    """Return the accepted value, or append to `errors` why it is refused and return None."""
+    try:
+        return feature.accept(value)
+    except ValueError as refusal:
+        errors.append(FieldError(feature.name, str(refusal)))
+        return None
