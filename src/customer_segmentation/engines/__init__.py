@@ -1,0 +1,1 @@
+"""Where training and bulk scoring run; every engine writes the same model artifact."""
