@@ -1,0 +1,172 @@
+"""Queries on customers."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+from sqlalchemy import (
+    Connection,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.customer import Attributes
+from customer_segmentation.domain.errors import CustomerExistsError
+from customer_segmentation.domain.features import FEATURE_NAMES, Number, plain_number
+from customer_segmentation.store.tables import customers
+
+_ATTRIBUTES = [customers.c[name] for name in FEATURE_NAMES]
+_ROW = [*_ATTRIBUTES, customers.c.segment, customers.c.model_version]
+_COLUMN_NAMES = tuple(customers.c.keys())
+_BY_ID = select(*_ROW).where(customers.c.customer_id == bindparam("id"))
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """The segment of a customer and the model version that gave it."""
+
+    segment: int
+    model_version: int
+
+
+def find(
+    connection: Connection, customer_id: int, *, for_update: bool = False
+) -> tuple[Attributes, Assignment] | None:
+    """Return a customer's attributes and assignment, or None where there is no such customer.
+
+    Args:
+        connection: of a transaction.
+        customer_id: whose.
+        for_update: keep other transactions from changing the customer until this one ends.
+    """
+    query = _BY_ID.with_for_update() if for_update else _BY_ID
+    row = connection.execute(query, {"id": customer_id}).one_or_none()
+    return None if row is None else _read(row)
+
+
+def add(
+    connection: Connection, customer_id: int, attributes: Attributes, assignment: Assignment
+) -> None:
+    """Add one customer.
+
+    Raises:
+        CustomerExistsError: the id is taken.
+    """
+    try:
+        connection.execute(insert(customers), _values(customer_id, attributes, assignment))
+    except IntegrityError as taken:
+        raise CustomerExistsError(customer_id) from taken
+
+
+def add_many(
+    connection: Connection, ids: IntArray, values: FloatArray, segments: IntArray, version: int
+) -> None:
+    """Add customers whose ids are free: ids (n,), attributes (n, d), segment numbers (n,)."""
+    connection.execute(
+        insert(customers),
+        [
+            dict(zip(_COLUMN_NAMES, (customer_id, *attributes, segment, version), strict=True))
+            for customer_id, attributes, segment in zip(
+                ids.tolist(), values.tolist(), segments.tolist(), strict=True
+            )
+        ],
+    )
+
+
+def change(
+    connection: Connection, customer_id: int, changes: Attributes, assignment: Assignment
+) -> None:
+    """Change some attributes of a customer, and its assignment."""
+    connection.execute(
+        update(customers).where(customers.c.customer_id == bindparam("id")),
+        _values(customer_id, changes, assignment) | {"id": customer_id},
+    )
+
+
+def remove(connection: Connection, customer_id: int) -> bool:
+    """Delete a customer; return whether there was one."""
+    result = connection.execute(
+        delete(customers).where(customers.c.customer_id == bindparam("id")), {"id": customer_id}
+    )
+    return result.rowcount == 1
+
+
+def count(connection: Connection) -> int:
+    """Return the number of customers."""
+    return connection.execute(select(func.count()).select_from(customers)).scalar_one()
+
+
+def read_all(connection: Connection) -> tuple[IntArray, FloatArray]:
+    """Return all ids, (n,), rising, and attributes, (n, d), in users' units."""
+    return _arrays(
+        connection.execute(
+            select(customers.c.customer_id, *_ATTRIBUTES).order_by(customers.c.customer_id)
+        )
+    )
+
+
+def read_outdated(
+    connection: Connection, version: int, after: int, limit: int
+) -> tuple[IntArray, FloatArray]:
+    """Return customers whose assignment another model version gave, as `read_all` does.
+
+    Args:
+        connection: of a transaction; the rows stay locked until it ends.
+        version: of the model that serves.
+        after: return ids above this one.
+        limit: how many at most.
+    """
+    return _arrays(
+        connection.execute(
+            select(customers.c.customer_id, *_ATTRIBUTES)
+            .where(customers.c.customer_id > after, customers.c.model_version != version)
+            .order_by(customers.c.customer_id)
+            .limit(limit)
+            .with_for_update()
+        )
+    )
+
+
+def reassign(connection: Connection, ids: IntArray, segments: IntArray, version: int) -> None:
+    """Set the assignment of many customers: ids (n,), segment numbers (n,)."""
+    connection.execute(
+        update(customers)
+        .where(customers.c.customer_id == bindparam("id"))
+        .values(segment=bindparam("new_segment"), model_version=version),
+        [
+            {"id": customer_id, "new_segment": segment}
+            for customer_id, segment in zip(ids.tolist(), segments.tolist(), strict=True)
+        ],
+    )
+
+
+def _values(customer_id: int, attributes: Attributes, assignment: Assignment) -> dict[str, Number]:
+    return {
+        "customer_id": customer_id,
+        **attributes,
+        "segment": assignment.segment,
+        "model_version": assignment.model_version,
+    }
+
+
+def _read(row: Sequence[Number]) -> tuple[Attributes, Assignment]:
+    *attributes, segment, version = row
+    plain = map(plain_number, attributes)
+    return (
+        dict(zip(FEATURE_NAMES, plain, strict=True)),
+        Assignment(int(segment), int(version)),
+    )
+
+
+def _arrays(rows: Iterable[Sequence[Number]]) -> tuple[IntArray, FloatArray]:
+    # A 64-bit float holds every id exactly, as ids end at 2^53.
+    flat = np.fromiter(chain.from_iterable(rows), dtype=np.float64)
+    table = flat.reshape(-1, 1 + len(FEATURE_NAMES))
+    return table[:, 0].astype(np.int64), table[:, 1:]
