@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import numpy as np
+
+from customer_segmentation.domain.arrays import BoolArray, FloatArray
 from customer_segmentation.domain.errors import FieldError
 
 Number = int | float
@@ -18,7 +21,6 @@ LARGEST_INTEGER = 2**53
 """Beyond it a 64-bit float no longer holds every integer (IEEE 754), so none is accepted."""
 
 _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 _MANY_DIGITS = 30
 
 
@@ -113,17 +115,35 @@ class Feature:
         Raises:
             ValueError: as for `accept`; an empty field is "nothing".
         """
+        if text.isdigit() and text.isascii() and len(text) < _MANY_DIGITS:
+            return self.accept(int(text))
         text = text.strip()
         if not text:
             raise ValueError(self._refusal("nothing"))
-        if _INTEGER.fullmatch(text) and len(text) <= _MANY_DIGITS:
-            return self.accept(int(text))
-        if _DECIMAL.fullmatch(text):
-            return self.accept(float(text))
-        raise ValueError(self._refusal("a text that is not a number"))
+        if not _DECIMAL.fullmatch(text):
+            raise ValueError(self._refusal("a text that is not a number"))
+        return self.accept(int(text) if _is_integer(text) else float(text))
+
+    def plainly_accepts(self, values: FloatArray) -> BoolArray:
+        """Tell for which of many values `accept` need not be asked, as it is sure to accept them.
+
+        Args:
+            values: (n,); NaN where there is no number.
+
+        Returns:
+            (n,); False also for values so large that how they were written decides.
+        """
+        least = -LARGEST_INTEGER if self.minimum is None else self.minimum
+        most = LARGEST_INTEGER if self.maximum is None else self.maximum
+        plain = (values >= least) & (values <= most) & (np.abs(values) < LARGEST_INTEGER)
+        return plain & (values == np.floor(values)) if self.is_integer else plain
 
     def _refusal(self, found: str) -> str:
         return f"{self.name} must be {self.allowed}, not {found}"
+
+
+def _is_integer(text: str) -> bool:
+    return len(text) < _MANY_DIGITS and text.lstrip("+-").isdigit()
 
 
 def describe_type(value: object) -> str:
@@ -278,6 +298,7 @@ FEATURES: tuple[Feature, ...] = (
         example=2839,
         unit="currency, sum over all transactions",
         skewed=True,
+        weight=0.5,
     ),
     Feature(
         name="total_deposit_amount",
@@ -287,6 +308,7 @@ FEATURES: tuple[Feature, ...] = (
         example=778,
         unit="currency, sum over all transactions",
         skewed=True,
+        weight=0.5,
     ),
     Feature(
         name="transaction_count",
@@ -296,6 +318,7 @@ FEATURES: tuple[Feature, ...] = (
         example=7,
         unit="transactions",
         skewed=True,
+        weight=1.3,
     ),
     Feature(
         name="has_loan",

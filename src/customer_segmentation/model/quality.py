@@ -7,8 +7,8 @@ from customer_segmentation.domain.arrays import FloatArray
 from customer_segmentation.model.fit import Clusters, fit_clusters
 
 BOOTSTRAPS = 5
-SILHOUETTE_SAMPLE = 4_000
-BOOTSTRAP_SAMPLE = 20_000
+SILHOUETTE_SAMPLE = 2_500
+BOOTSTRAP_SAMPLE = 10_000
 _BOOTSTRAP_RESTARTS = 3
 
 

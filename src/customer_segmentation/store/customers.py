@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from sqlalchemy import (
@@ -69,15 +70,13 @@ def add_many(
     connection: Connection, ids: IntArray, values: FloatArray, segments: IntArray, version: int
 ) -> None:
     """Add customers whose ids are free: ids (n,), attributes (n, d), segment numbers (n,)."""
-    connection.execute(
-        insert(customers),
-        [
-            dict(zip(_COLUMN_NAMES, (customer_id, *attributes, segment, version), strict=True))
-            for customer_id, attributes, segment in zip(
-                ids.tolist(), values.tolist(), segments.tolist(), strict=True
-            )
-        ],
-    )
+    # Handing the driver plain rows takes a third of the time of one dictionary a customer.
+    statement = insert(customers).compile(dialect=connection.dialect)
+    columns = [ids.tolist(), *values.T.tolist(), segments.tolist(), [version] * len(ids)]
+    rows: list[Any] = list(zip(*columns, strict=True))
+    if not statement.positional:
+        rows = [dict(zip(_COLUMN_NAMES, row, strict=True)) for row in rows]
+    connection.exec_driver_sql(str(statement), rows)
 
 
 def change(

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import column as named
 from sqlalchemy import inspect, select, table, text
 from sqlalchemy.engine import Connection
@@ -26,6 +24,10 @@ def migrate(database: Database) -> None:
     with database.read() as connection:
         if _current(connection) == LATEST:
             return
+    # Imported only when there is work to do: most starts need no migration, and Alembic is big.
+    from alembic import command
+    from alembic.config import Config
+
     with database.write() as connection:
         if not database.is_sqlite:
             # Of several processes that start at once, one migrates and the others wait.

@@ -1,0 +1,131 @@
+"""The six functions, the face that existing clients call."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeAlias
+
+import msgspec
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from customer_segmentation.api.function_docs import FUNCTIONS
+from customer_segmentation.api.requests import read_object, read_query_number
+from customer_segmentation.domain.customer import (
+    accept_attributes,
+    accept_changes,
+    split_customer_id,
+)
+from customer_segmentation.domain.features import CUSTOMER_ID
+from customer_segmentation.services.customers import (
+    add_customer,
+    delete_customer,
+    get_customer,
+    update_customer,
+)
+from customer_segmentation.services.prediction import predict_segment
+from customer_segmentation.services.settings import Settings
+from customer_segmentation.services.training import retrain
+from customer_segmentation.services.unit_of_work import UnitsOfWork
+
+Endpoint: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
+
+_TAG = "The six functions"
+
+
+def functions_router(units: UnitsOfWork, settings: Settings) -> APIRouter:
+    """Return the routes of the six functions, each at its path and at its older one."""
+    router = APIRouter(tags=[_TAG])
+
+    async def fields_of(request: Request) -> dict[str, object]:
+        return await read_object(request, settings.max_body_bytes)
+
+    async def get_customer_info_from_database(request: Request) -> Response:
+        """Return a customer's record, its segment and the business strategy for it."""
+        customer_id = int(read_query_number(request, CUSTOMER_ID))
+        found = await run_in_threadpool(get_customer, units, customer_id)
+        return _json(
+            {
+                "Customer info": found.customer.record,
+                "Segmentation info": found.segment.label,
+                "Business strategy": found.segment.strategy,
+            }
+        )
+
+    async def update_customer_details_to_database(request: Request) -> Response:
+        """Change the attributes given, keep the others, and segment the customer anew."""
+        customer_id, fields = split_customer_id(await fields_of(request))
+        changes = accept_changes(fields)
+        updated = await run_in_threadpool(update_customer, units, customer_id, changes)
+        return _json(
+            {
+                "message": f"Customer id {customer_id} updated successfully",
+                "updated_customer": updated.customer.record,
+            }
+        )
+
+    async def delete_customer_from_database(request: Request) -> Response:
+        """Delete a customer from the database, and so from every later training."""
+        customer_id = int(read_query_number(request, CUSTOMER_ID))
+        await run_in_threadpool(delete_customer, units, customer_id)
+        return _json({"message": f"Customer with ID {customer_id} deleted successfully"})
+
+    async def add_customer_to_database(request: Request) -> Response:
+        """Store a new customer, segmented at once; every field is required."""
+        customer_id, fields = split_customer_id(await fields_of(request))
+        attributes = accept_attributes(fields)
+        added = await run_in_threadpool(add_customer, units, customer_id, attributes)
+        return _json(
+            {
+                "message": "Customer successfully added to databank",
+                "updated_customer": added.customer.record,
+            }
+        )
+
+    async def predict_customer_segment_in_real_time(request: Request) -> Response:
+        """Tell which segment someone with these attributes is in; nothing is stored."""
+        segment = predict_segment(units, accept_attributes(await fields_of(request)))
+        return _json(f"{segment.label} , Business strategy: {segment.strategy}")
+
+    async def retrain_model_with_latest_data(_request: Request) -> Response:
+        """Train on the customers as they are now; answer once the new model serves.
+
+        Meanwhile every other call is answered by the model before. The segments keep their
+        numbers, names and strategies.
+        """
+        await run_in_threadpool(retrain, units, settings)
+        return _json("Model successfully updated")
+
+    for endpoint in (
+        get_customer_info_from_database,
+        update_customer_details_to_database,
+        delete_customer_from_database,
+        add_customer_to_database,
+        predict_customer_segment_in_real_time,
+        retrain_model_with_latest_data,
+    ):
+        _add_routes(router, endpoint)
+    return router
+
+
+def _add_routes(router: APIRouter, endpoint: Endpoint) -> None:
+    name = endpoint.__name__
+    documentation = FUNCTIONS[name]
+    router.add_api_route(
+        f"/{name}",
+        endpoint,
+        methods=[documentation.method],
+        operation_id=name,
+        summary=name.replace("_", " ").capitalize(),
+        responses=documentation.responses,
+        openapi_extra=documentation.request,
+    )
+    router.add_api_route(
+        documentation.older_path,
+        endpoint,
+        methods=[documentation.method],
+        include_in_schema=False,
+    )
+
+
+def _json(content: object) -> Response:
+    return Response(msgspec.json.encode(content), media_type="application/json")

@@ -1,0 +1,1 @@
+"""The use cases: each one transaction over plain values, raising domain errors."""

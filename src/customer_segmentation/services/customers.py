@@ -1,0 +1,84 @@
+"""The use cases on stored customers: read, add, update, delete."""
+
+from dataclasses import dataclass
+
+from customer_segmentation.domain.customer import Attributes, Customer
+from customer_segmentation.domain.errors import CustomerNotFoundError
+from customer_segmentation.domain.segments import Segment
+from customer_segmentation.services.unit_of_work import ServingModel, UnitOfWork, UnitsOfWork
+from customer_segmentation.store import customers
+from customer_segmentation.store.customers import Assignment
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentedCustomer:
+    """A customer and the segment it is in."""
+
+    customer: Customer
+    segment: Segment
+
+
+def get_customer(units: UnitsOfWork, customer_id: int) -> SegmentedCustomer:
+    """Return a customer with the segment that the active model gives.
+
+    Raises:
+        CustomerNotFoundError: there is no such customer.
+    """
+    with units.read() as work:
+        found = customers.find(work.connection, customer_id)
+        if found is None:
+            raise CustomerNotFoundError(customer_id)
+        attributes, assignment = found
+        if assignment.model_version != work.serving.version:
+            assignment = _assign(work.serving, attributes)
+        return _segmented(work, customer_id, attributes, assignment)
+
+
+def add_customer(units: UnitsOfWork, customer_id: int, attributes: Attributes) -> SegmentedCustomer:
+    """Store a new customer, segmented.
+
+    Raises:
+        CustomerExistsError: the id is taken.
+    """
+    with units.write() as work:
+        assignment = _assign(work.serving, attributes)
+        customers.add(work.connection, customer_id, attributes, assignment)
+        return _segmented(work, customer_id, attributes, assignment)
+
+
+def update_customer(units: UnitsOfWork, customer_id: int, changes: Attributes) -> SegmentedCustomer:
+    """Change the attributes given, keep the others, and segment the customer anew.
+
+    Raises:
+        CustomerNotFoundError: there is no such customer.
+    """
+    with units.write() as work:
+        found = customers.find(work.connection, customer_id, for_update=True)
+        if found is None:
+            raise CustomerNotFoundError(customer_id)
+        attributes = {**found[0], **changes}
+        assignment = _assign(work.serving, attributes)
+        customers.change(work.connection, customer_id, changes, assignment)
+        return _segmented(work, customer_id, attributes, assignment)
+
+
+def delete_customer(units: UnitsOfWork, customer_id: int) -> None:
+    """Delete a customer.
+
+    Raises:
+        CustomerNotFoundError: there is no such customer.
+    """
+    with units.database.write() as connection:
+        if not customers.remove(connection, customer_id):
+            raise CustomerNotFoundError(customer_id)
+
+
+def _assign(serving: ServingModel, attributes: Attributes) -> Assignment:
+    return Assignment(serving.assign(attributes), serving.version)
+
+
+def _segmented(
+    work: UnitOfWork, customer_id: int, attributes: Attributes, assignment: Assignment
+) -> SegmentedCustomer:
+    customer = Customer(customer_id, attributes, assignment.segment)
+    return SegmentedCustomer(customer, work.serving.segments[assignment.segment])

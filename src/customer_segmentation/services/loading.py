@@ -1,0 +1,55 @@
+"""The use case of a first start: load a data file into an empty database and train on it."""
+
+import logging
+from pathlib import Path
+
+from customer_segmentation.domain.errors import DataFileError, TrainingRefusedError
+from customer_segmentation.engines.engine import Engine
+from customer_segmentation.model.artifact import to_json
+from customer_segmentation.model.assign import Assigner
+from customer_segmentation.services.clock import now
+from customer_segmentation.services.data_file import DataFile, read_data_file, write_rejects
+from customer_segmentation.services.settings import Settings
+from customer_segmentation.store import customers, models
+from customer_segmentation.store.database import Database
+
+logger = logging.getLogger(__name__)
+
+
+def load_first_data(database: Database, engine: Engine, settings: Settings) -> None:
+    """Load a file's customers, train the first model on them and make it serve.
+
+    All of it is one transaction: a start cut off half way leaves the database empty. Where a model
+    is there already, nothing is changed.
+
+    Raises:
+        DataFileError: the file cannot be read, or has too few customers to train on.
+    """
+    path = settings.data
+    data = read_data_file(path)
+    _report(data, path)
+    try:
+        model = engine.train(data.ids, data.values, settings.parameters)
+    except TrainingRefusedError as refusal:
+        raise DataFileError(f"{path} cannot be used as the first data. {refusal}") from refusal
+    segments = Assigner(model).assign(data.values)
+    with database.write() as connection:
+        if models.active_version(connection, keep=True) is not None:
+            return
+        version = models.add(connection, to_json(model), now())
+        customers.add_many(connection, data.ids, data.values, segments, version)
+        models.activate(connection, version, rescored=True)
+    logger.info("Loaded %s customers from %s", f"{len(data.ids):,}", path)
+
+
+def _report(data: DataFile, path: Path) -> None:
+    if data.ignored:
+        logger.warning(
+            "Ignored the columns of %s that are not known: %s", path, ", ".join(data.ignored)
+        )
+    if data.rejects:
+        rejects = Path(f"{path.stem}.rejects.csv")
+        write_rejects(data, rejects)
+        logger.warning(
+            "Did not load %s rows of %s: see %s", f"{len(data.rejects):,}", path, rejects
+        )

@@ -1,0 +1,40 @@
+"""The use case of making a database ready to serve: its tables, its first data, its first model."""
+
+import subprocess
+
+from customer_segmentation.domain.errors import DataFileError
+from customer_segmentation.services.settings import Settings
+from customer_segmentation.services.training import start_worker
+from customer_segmentation.store import models
+from customer_segmentation.store.database import Database
+from customer_segmentation.store.schema import migrate
+
+
+def begin_start(settings: Settings) -> subprocess.Popen[str] | None:
+    """Bring the tables to this release; where there is no model yet, begin to load the first data.
+
+    Returns:
+        the process that loads, for `finish_start`; None where the database is ready.
+
+    Raises:
+        StoreUnavailableError: the database does not answer or cannot be written.
+    """
+    database = Database(settings.database_url)
+    try:
+        migrate(database)
+        with database.read() as connection:
+            if models.active_version(connection) is not None:
+                return None
+    finally:
+        database.close()
+    return start_worker(settings, "load")
+
+
+def finish_start(settings: Settings, loading: subprocess.Popen[str]) -> None:
+    """Wait until the first data are loaded and the first model serves.
+
+    Raises:
+        DataFileError: the first data cannot be used; the database stays empty.
+    """
+    if loading.wait() != 0:
+        raise DataFileError(f"The first data, {settings.data}, could not be loaded")

@@ -1,0 +1,135 @@
+"""A unit of work: one transaction, together with the model that is active in it."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import Connection
+
+from customer_segmentation.domain.customer import Attributes
+from customer_segmentation.domain.errors import NotReadyError
+from customer_segmentation.domain.features import FEATURE_NAMES
+from customer_segmentation.domain.segments import Segment
+from customer_segmentation.model.artifact import Model, from_json
+from customer_segmentation.model.assign import Assigner
+from customer_segmentation.store import models
+from customer_segmentation.store.database import Database
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ServingModel:
+    """A model ready to answer.
+
+    Attributes:
+        version: its version in the database.
+        model: the trained model.
+        assigner: the model folded for assignment.
+        segments: its segments by number.
+    """
+
+    version: int
+    model: Model
+    assigner: Assigner
+    segments: dict[int, Segment]
+
+    def assign(self, attributes: Attributes) -> int:
+        """Return the number of the segment that complete attributes fall into."""
+        values = np.array([[attributes[name] for name in FEATURE_NAMES]], dtype=np.float64)
+        return int(self.assigner.assign(values)[0])
+
+
+@dataclass(frozen=True, slots=True)
+class UnitOfWork:
+    """One transaction.
+
+    Attributes:
+        connection: what queries run on.
+        serving: the model that is active in this transaction.
+    """
+
+    connection: Connection
+    serving: ServingModel
+
+
+class UnitsOfWork:
+    """Opens units of work over a database; keeps the active model in memory."""
+
+    def __init__(self, database: Database) -> None:
+        """Open nothing yet."""
+        self.database = database
+        self._serving: ServingModel | None = None
+        self._loading = threading.Lock()
+
+    @property
+    def serving(self) -> ServingModel:
+        """The active model as last seen.
+
+        Raises:
+            NotReadyError: there is none yet.
+        """
+        if self._serving is None:
+            self.refresh()
+        if self._serving is None:
+            raise NotReadyError("The service has no trained model yet; try again soon")
+        return self._serving
+
+    def refresh(self) -> None:
+        """Notice a model that was activated, here or by another process."""
+        with self.database.read() as connection:
+            version = models.active_version(connection)
+            if version is not None:
+                self._load(connection, version)
+
+    @contextmanager
+    def read(self) -> Iterator[UnitOfWork]:
+        """Open a unit of work that sees one snapshot.
+
+        Raises:
+            NotReadyError: there is no model yet.
+            StoreUnavailableError: the database does not answer.
+        """
+        with self.database.read() as connection:
+            yield UnitOfWork(connection, self._active(connection))
+
+    @contextmanager
+    def write(self) -> Iterator[UnitOfWork]:
+        """Open a unit of work whose changes are durable once the block is left without error.
+
+        Raises:
+            NotReadyError: there is no model yet.
+            StoreUnavailableError: the database does not answer or cannot be written.
+        """
+        with self.database.write() as connection:
+            yield UnitOfWork(connection, self._active(connection, keep=True))
+
+    def _active(self, connection: Connection, *, keep: bool = False) -> ServingModel:
+        version = models.active_version(connection, keep=keep)
+        if version is None:
+            raise NotReadyError("The service has no trained model yet; try again soon")
+        return self._load(connection, version)
+
+    def _load(self, connection: Connection, version: int) -> ServingModel:
+        serving = self._serving
+        if serving is not None and serving.version == version:
+            return serving
+        with self._loading:
+            serving = load_model(connection, version)
+            self._serving = serving
+            return serving
+
+
+def load_model(connection: Connection, version: int) -> ServingModel:
+    """Read a model version and make it ready to answer.
+
+    Raises:
+        ArtifactError: its artifact is damaged.
+    """
+    model = from_json(models.artifact(connection, version))
+    return ServingModel(
+        version=version,
+        model=model,
+        assigner=Assigner(model),
+        segments={segment.number: segment for segment in model.segments},
+    )
