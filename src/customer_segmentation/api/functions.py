@@ -12,8 +12,8 @@ from customer_segmentation.api.function_docs import FUNCTIONS
 from customer_segmentation.api.requests import read_object, read_query_number
 from customer_segmentation.domain.customer import (
     accept_attributes,
-    accept_changes,
-    split_customer_id,
+    accept_new_customer,
+    accept_update,
 )
 from customer_segmentation.domain.features import CUSTOMER_ID
 from customer_segmentation.services.customers import (
@@ -53,8 +53,7 @@ def functions_router(units: UnitsOfWork, settings: Settings) -> APIRouter:
 
     async def update_customer_details_to_database(request: Request) -> Response:
         """Change the attributes given, keep the others, and segment the customer anew."""
-        customer_id, fields = split_customer_id(await fields_of(request))
-        changes = accept_changes(fields)
+        customer_id, changes = accept_update(await fields_of(request))
         updated = await run_in_threadpool(update_customer, units, customer_id, changes)
         return _json(
             {
@@ -71,8 +70,7 @@ def functions_router(units: UnitsOfWork, settings: Settings) -> APIRouter:
 
     async def add_customer_to_database(request: Request) -> Response:
         """Store a new customer, segmented at once; every field is required."""
-        customer_id, fields = split_customer_id(await fields_of(request))
-        attributes = accept_attributes(fields)
+        customer_id, attributes = accept_new_customer(await fields_of(request))
         added = await run_in_threadpool(add_customer, units, customer_id, attributes)
         return _json(
             {

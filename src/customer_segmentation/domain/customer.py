@@ -1,6 +1,6 @@
 """A customer, and the rules by which a request becomes one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -10,8 +10,8 @@ from customer_segmentation.domain.features import (
     FEATURE_BY_NAME,
     FEATURES,
     SEGMENT_RECORD_NAME,
+    Feature,
     Number,
-    check_value,
 )
 
 Attributes: TypeAlias = Mapping[str, Number]
@@ -41,75 +41,63 @@ class Customer:
         return record
 
 
-def accept_customer_id(value: object) -> int:
-    """Return a customer id.
-
-    Raises:
-        InvalidInputError: the value is not an integer from 1 to 2^53.
-    """
-    try:
-        return int(CUSTOMER_ID.accept(value))
-    except ValueError as refusal:
-        raise InvalidInputError([FieldError(CUSTOMER_ID.name, str(refusal))]) from None
-
-
 def accept_attributes(fields: Mapping[str, object]) -> Attributes:
     """Return all attributes from request fields.
 
     Raises:
         InvalidInputError: names every field that is missing, unknown or not allowed.
     """
-    errors = [
-        FieldError(feature.name, f"{feature.name} is missing: it must be {feature.allowed}")
-        for feature in FEATURES
-        if feature.name not in fields
-    ]
-    attributes = _accept_given(fields, errors)
-    if errors:
-        raise InvalidInputError(errors)
-    return attributes
+    return _accept(fields, FEATURES, required=FEATURES)
 
 
-def accept_changes(fields: Mapping[str, object]) -> Attributes:
-    """Return the attributes that a partial update gives, at least one of them.
+def accept_new_customer(fields: Mapping[str, object]) -> tuple[int, Attributes]:
+    """Return the id and all attributes from request fields.
 
     Raises:
-        InvalidInputError: names every field that is unknown or not allowed, or that none is given.
+        InvalidInputError: names every field that is missing, unknown or not allowed.
     """
-    errors: list[FieldError] = []
-    changes = _accept_given(fields, errors)
-    if not fields:
-        known = ", ".join(FEATURE_BY_NAME)
-        errors.append(FieldError("body", f"Nothing to change: give at least one of {known}"))
-    if errors:
-        raise InvalidInputError(errors)
-    return changes
+    accepted = _accept(fields, _WITH_ID, required=_WITH_ID)
+    return int(accepted.pop(CUSTOMER_ID.name)), accepted
 
 
-def split_customer_id(fields: Mapping[str, object]) -> tuple[int, dict[str, object]]:
-    """Return the customer id and the other fields of a request that names its customer.
+def accept_update(fields: Mapping[str, object]) -> tuple[int, Attributes]:
+    """Return the id, and the attributes to change, from request fields.
 
     Raises:
-        InvalidInputError: the id is missing or not allowed; the other fields are not looked at.
+        InvalidInputError: names every field that is missing, unknown or not allowed, or tells that
+            there is nothing to change.
     """
-    others = dict(fields)
-    if CUSTOMER_ID.name not in others:
-        message = f"{CUSTOMER_ID.name} is missing: it must be {CUSTOMER_ID.allowed}"
-        raise InvalidInputError([FieldError(CUSTOMER_ID.name, message)])
-    return accept_customer_id(others.pop(CUSTOMER_ID.name)), others
+    accepted = _accept(fields, _WITH_ID, required=(CUSTOMER_ID,))
+    customer_id = int(accepted.pop(CUSTOMER_ID.name))
+    if not accepted:
+        message = f"Nothing to change: give at least one of {', '.join(FEATURE_BY_NAME)}"
+        raise InvalidInputError([FieldError("body", message)])
+    return customer_id, accepted
 
 
-def _accept_given(fields: Mapping[str, object], errors: list[FieldError]) -> dict[str, Number]:
+_WITH_ID = (CUSTOMER_ID, *FEATURES)
+
+
+def _accept(
+    fields: Mapping[str, object], allowed: Sequence[Feature], required: Sequence[Feature]
+) -> dict[str, Number]:
     accepted: dict[str, Number] = {}
-    for feature in FEATURES:
+    errors = []
+    for feature in allowed:
         if feature.name in fields:
-            number = check_value(feature, fields[feature.name], errors)
-            if number is not None:
-                accepted[feature.name] = number
-    known = ", ".join(FEATURE_BY_NAME)
-    errors.extend(
-        FieldError(name, f"{name} is not a known field: allowed are {known}")
+            try:
+                accepted[feature.name] = feature.accept(fields[feature.name])
+            except ValueError as refusal:
+                errors.append(FieldError(feature.name, str(refusal)))
+        elif feature in required:
+            message = f"{feature.name} is missing: it must be {feature.allowed}"
+            errors.append(FieldError(feature.name, message))
+    names = [feature.name for feature in allowed]
+    errors += [
+        FieldError(name, f"{name} is not a known field; known are {', '.join(names)}")
         for name in fields
-        if name not in FEATURE_BY_NAME
-    )
+        if name not in names
+    ]
+    if errors:
+        raise InvalidInputError(errors)
     return accepted

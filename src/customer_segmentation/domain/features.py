@@ -13,7 +13,6 @@ from enum import StrEnum
 import numpy as np
 
 from customer_segmentation.domain.arrays import BoolArray, FloatArray
-from customer_segmentation.domain.errors import FieldError
 
 Number = int | float
 
@@ -337,12 +336,3 @@ FEATURE_BY_NAME: Mapping[str, Feature] = {feature.name: feature for feature in F
 
 SEGMENT_RECORD_NAME = "cluster_num"
 """Under this name a record shows the number of the customer's segment."""
-
-
-def check_value(feature: Feature, value: object, errors: list[FieldError]) -> Number | None:
-    """Return the accepted value, or append to `errors` why it is refused and return None."""
-    try:
-        return feature.accept(value)
-    except ValueError as refusal:
-        errors.append(FieldError(feature.name, str(refusal)))
-        return None

@@ -1,0 +1,28 @@
+# docker build -t customer-segmentation-api .
+# docker run -p 8000:8000 -v customers:/data customer-segmentation-api
+FROM python:3.11-slim-bookworm AS build
+WORKDIR /build
+COPY requirements/runtime.txt requirements/
+RUN python -m venv /opt/app \
+    && /opt/app/bin/pip install --no-cache-dir --disable-pip-version-check \
+       --only-binary :all: --require-hashes -r requirements/runtime.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY src src
+RUN /opt/app/bin/pip install --no-cache-dir --disable-pip-version-check \
+       --no-deps --no-build-isolation . \
+    && /opt/app/bin/pip uninstall --quiet --yes pip setuptools
+
+FROM python:3.11-slim-bookworm
+RUN useradd --system --uid 10001 --home-dir /data --create-home segmentation
+COPY --from=build /opt/app /opt/app
+ENV PATH=/opt/app/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    DATABASE_URL=sqlite:////data/customer-segmentation.db
+USER segmentation
+WORKDIR /data
+VOLUME /data
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health/live', timeout=2)"]
+CMD ["customer-segmentation", "serve", "--host", "0.0.0.0"]

@@ -1,0 +1,1 @@
+"""Tests of behaviour, against real files, real databases, real HTTP and a real browser."""

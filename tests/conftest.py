@@ -1,0 +1,147 @@
+"""Fixtures: databases that hold the shipped data, units of work and servers over them."""
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import psycopg
+import pytest
+
+from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.engines.local import LocalEngine
+from customer_segmentation.model.artifact import Model, Parameters
+from customer_segmentation.services.data_file import read_data_file
+from customer_segmentation.services.settings import SHIPPED_DATA, Settings
+from customer_segmentation.services.startup import begin_start, finish_start
+from customer_segmentation.services.unit_of_work import UnitsOfWork
+from customer_segmentation.store.database import Database
+from tests.servers import Server
+
+POSTGRES = "postgresql://postgres@127.0.0.1:5432"
+
+MakeUrl = Callable[[], str]
+
+
+@pytest.fixture(scope="session")
+def shipped_customers() -> tuple[IntArray, FloatArray]:
+    """The ids and attributes of the shipped data set."""
+    data = read_data_file(SHIPPED_DATA)
+    assert not data.rejects
+    return data.ids, data.values
+
+
+@pytest.fixture(scope="session")
+def shipped_model(shipped_customers: tuple[IntArray, FloatArray]) -> Model:
+    """The model that a first start trains."""
+    return LocalEngine().train(*shipped_customers, Parameters())
+
+
+@pytest.fixture(scope="session")
+def loaded_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file after a first start."""
+    path = tmp_path_factory.mktemp("loaded") / "loaded.db"
+    load(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def loaded_postgres() -> Iterator[str]:
+    """The name of a PostgreSQL database after a first start, made and dropped here."""
+    require_postgres()
+    with postgres_database() as name:
+        load(f"{POSTGRES}/{name}")
+        yield name
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database of its own for each test, holding the shipped data and its model."""
+    if request.param == "sqlite":
+        path = tmp_path / "bank.db"
+        shutil.copy(request.getfixturevalue("loaded_sqlite"), path)
+        yield f"sqlite:///{path}"
+    else:
+        with postgres_database(request.getfixturevalue("loaded_postgres")) as name:
+            yield f"{POSTGRES}/{name}"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database with nothing in it."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+    else:
+        require_postgres()
+        with postgres_database() as name:
+            yield f"{POSTGRES}/{name}"
+
+
+@pytest.fixture
+def units(database_url: str) -> Iterator[UnitsOfWork]:
+    """Units of work over a database of the test's own."""
+    database = Database(database_url)
+    yield UnitsOfWork(database)
+    database.close()
+
+
+@pytest.fixture
+def server(database_url: str, tmp_path: Path) -> Iterator[Server]:
+    """A server over a database of the test's own."""
+    with Server(database_url, tmp_path) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def shared_server(
+    loaded_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A server that the tests of a module share, as none of them changes what others read."""
+    directory = tmp_path_factory.mktemp("shared")
+    shutil.copy(loaded_sqlite, directory / "bank.db")
+    with Server(f"sqlite:///{directory / 'bank.db'}", directory) as running:
+        yield running
+
+
+def load(database_url: str) -> None:
+    """Do what a first start does."""
+    settings = Settings(database_url=database_url)
+    loading = begin_start(settings)
+    assert loading is not None
+    finish_start(settings, loading)
+
+
+def require_postgres() -> None:
+    """Skip where no PostgreSQL answers, unless it must."""
+    try:
+        psycopg.connect(f"{POSTGRES}/postgres", connect_timeout=3).close()
+    except psycopg.OperationalError as error:
+        if os.environ.get("REQUIRE_POSTGRES"):
+            pytest.fail(f"PostgreSQL must answer at {POSTGRES}: {error}")
+        pytest.skip(f"no PostgreSQL answers at {POSTGRES}")
+
+
+@contextmanager
+def postgres_database(template: str = "template1") -> Iterator[str]:
+    """Make a database, a copy of a template, and drop it in the end."""
+    name = f"customer_segmentation_test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(f"{POSTGRES}/postgres", autocommit=True) as connection:
+        connection.execute(
+            psycopg.sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                psycopg.sql.Identifier(name), psycopg.sql.Identifier(template)
+            )
+        )
+        yield name
+        connection.execute(
+            psycopg.sql.SQL("DROP DATABASE {} WITH (FORCE)").format(psycopg.sql.Identifier(name))
+        )
+
+
+def segments_of(model: Model, values: FloatArray) -> IntArray:
+    """Return the segment numbers that a model gives."""
+    from customer_segmentation.model.assign import Assigner
+
+    return np.asarray(Assigner(model).assign(values))
