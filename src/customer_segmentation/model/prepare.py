@@ -30,12 +30,6 @@ def transform(values: FloatArray) -> FloatArray:
     return np.where(values == _UNSCORED, np.nan, transformed)
 
 
-def inverse_transform(transformed: FloatArray) -> FloatArray:
-    """Return transformed values, (n, 14), to users' units."""
-    exponential = np.copysign(np.expm1(np.abs(transformed)), transformed)
-    return np.where(_SKEWED, exponential, transformed)
-
-
 @dataclass(frozen=True, eq=False, slots=True)
 class Preparation:
     """How transformed attributes become the coordinates that K-means measures distances in.

@@ -1,0 +1,263 @@
+"""The store, on SQLite and PostgreSQL: migrations, transactions, assignments by version."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from customer_segmentation.domain.errors import (
+    CustomerExistsError,
+    CustomerNotFoundError,
+    StoreUnavailableError,
+    TrainingRunningError,
+)
+from customer_segmentation.domain.features import FEATURE_NAMES
+from customer_segmentation.engines.local import LocalEngine
+from customer_segmentation.model.artifact import Model, Parameters, to_json
+from customer_segmentation.services.clock import now
+from customer_segmentation.services.customers import (
+    add_customer,
+    delete_customer,
+    get_customer,
+    update_customer,
+)
+from customer_segmentation.services.rescoring import rescore
+from customer_segmentation.services.training import close_dead_job, start_job
+from customer_segmentation.services.unit_of_work import UnitsOfWork
+from customer_segmentation.store import customers, jobs, models
+from customer_segmentation.store.database import Database
+from customer_segmentation.store.jobs import JobState
+from customer_segmentation.store.schema import LATEST, migrate
+from customer_segmentation.store.tables import metadata
+
+
+def activate(units: UnitsOfWork, model: Model) -> int:
+    with units.database.write() as connection:
+        version = models.add(connection, to_json(model), now())
+        models.activate(connection, version)
+    return version
+
+
+@pytest.fixture(scope="module")
+def other_model(shipped_customers: tuple[np.ndarray, np.ndarray], shipped_model: Model) -> Model:
+    """A model that puts some customers elsewhere."""
+    weights = {"loyalty_score": 3.0}
+    return LocalEngine().train(*shipped_customers, Parameters(weights=weights), shipped_model)
+
+
+def test_migrations_make_exactly_the_declared_tables(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
+    migrate(database)
+    migrate(database)
+
+    with database.write() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), metadata)
+
+    database.close()
+    assert differences == []
+
+
+def test_the_latest_migration_is_the_one_the_code_names() -> None:
+    versions = Path(sys.modules[migrate.__module__].__file__ or "").parent / "migrations/versions"
+
+    assert max(path.name[:4] for path in versions.glob("[0-9]*.py")) == LATEST
+
+
+def test_a_customer_is_added_read_changed_and_deleted(units: UnitsOfWork) -> None:
+    attributes = get_customer(units, 56).customer.attributes
+
+    add_customer(units, 30_000, attributes)
+    changed = update_customer(units, 30_000, {"age": 77, "account_balance": 0.1})
+
+    assert changed == get_customer(units, 30_000)
+    assert changed.customer.attributes == {**attributes, "age": 77, "account_balance": 0.1}
+    with pytest.raises(CustomerExistsError):
+        add_customer(units, 30_000, attributes)
+    delete_customer(units, 30_000)
+    for gone in (get_customer, delete_customer):
+        with pytest.raises(CustomerNotFoundError):
+            gone(units, 30_000)
+
+
+def test_two_writers_never_lose_each_others_update(units: UnitsOfWork) -> None:
+    names = ("age", "transaction_count", "monthly_income", "total_deposit_amount")
+
+    def write(name: str) -> None:
+        for value in range(1, 31):
+            update_customer(units, 56, {name: value})
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(write, names))
+
+    found = get_customer(units, 56).customer
+    assert [found.attributes[name] for name in names] == [30, 30, 30, 30]
+    with units.read() as work:
+        assert work.serving.assign(found.attributes) == found.segment
+
+
+def test_writers_in_several_processes_never_lose_an_update(
+    units: UnitsOfWork, database_url: str
+) -> None:
+    code = (
+        "import sys\n"
+        "from customer_segmentation.services.customers import update_customer\n"
+        "from customer_segmentation.services.unit_of_work import UnitsOfWork\n"
+        "from customer_segmentation.store.database import Database\n"
+        "units = UnitsOfWork(Database(sys.argv[1]))\n"
+        "for value in range(1, 51): update_customer(units, 56, {sys.argv[2]: value})\n"
+    )
+    names = ("age", "transaction_count", "monthly_income")
+    writers = [subprocess.Popen([sys.executable, "-c", code, database_url, name]) for name in names]
+
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    found = get_customer(units, 56).customer.attributes
+    assert [found[name] for name in names] == [50, 50, 50]
+
+
+def test_one_of_many_who_add_the_same_id_succeeds(units: UnitsOfWork) -> None:
+    attributes = get_customer(units, 56).customer.attributes
+
+    def add(age: int) -> int | None:
+        try:
+            add_customer(units, 40_000, {**attributes, "age": age})
+        except CustomerExistsError:
+            return None
+        return age
+
+    with ThreadPoolExecutor(8) as pool:
+        added = [age for age in pool.map(add, range(20, 36)) if age is not None]
+
+    assert added == [get_customer(units, 40_000).customer.attributes["age"]]
+
+
+def test_a_failed_unit_of_work_changes_nothing(units: UnitsOfWork) -> None:
+    before = get_customer(units, 56)
+
+    def fail_half_way() -> None:
+        with units.write() as work:
+            customers.remove(work.connection, 56)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_half_way()
+
+    assert get_customer(units, 56) == before
+
+
+def test_after_activation_every_read_is_by_the_new_model_before_and_after_rescoring(
+    units: UnitsOfWork, other_model: Model
+) -> None:
+    with units.database.read() as connection:
+        ids, values = customers.read_all(connection)
+    activate(units, other_model)
+    units.refresh()
+    expected = units.serving.assigner.assign(values)
+    moved = np.flatnonzero(expected != stored(units))
+    assert len(moved) > 20
+
+    before = [get_customer(units, int(ids[i])).customer.segment for i in moved[:20]]
+    rescore(units)
+    after = [get_customer(units, int(ids[i])).customer.segment for i in moved[:20]]
+
+    assert before == after == expected[moved[:20]].tolist()
+    assert (stored(units) == expected).all()
+    with units.database.read() as connection:
+        assert models.is_rescored(connection)
+
+
+def test_a_rescoring_that_was_cut_off_goes_on_where_it_stopped(
+    units: UnitsOfWork, other_model: Model
+) -> None:
+    class CutOffError(Exception):
+        """Stands in for a crash."""
+
+    def cut(done: int) -> None:
+        if done >= 10_000:
+            raise CutOffError
+
+    activate(units, other_model)
+    with pytest.raises(CutOffError):
+        rescore(units, cut)
+    with units.database.read() as connection:
+        assert not models.is_rescored(connection)
+
+    counted: list[int] = []
+    rescore(units, counted.append)
+
+    assert counted[-1] == 10_000
+    with units.database.read() as connection:
+        assert models.is_rescored(connection)
+        assert len(customers.read_outdated(connection, units.serving.version, 0, 10)[0]) == 0
+
+
+def test_another_process_notices_an_activated_model(
+    units: UnitsOfWork, database_url: str, other_model: Model
+) -> None:
+    elsewhere = UnitsOfWork(Database(database_url))
+    assert elsewhere.serving.version == 1
+
+    version = activate(units, other_model)
+    elsewhere.refresh()
+
+    assert elsewhere.serving.version == version == 2
+    elsewhere.database.close()
+
+
+def test_one_job_holds_the_lease_until_it_ends(units: UnitsOfWork) -> None:
+    first = start_job(units.database)
+    with pytest.raises(TrainingRunningError):
+        start_job(units.database)
+
+    with units.database.write() as connection:
+        jobs.change(connection, first, state=JobState.SUCCEEDED)
+
+    assert start_job(units.database) != first
+
+
+def test_a_job_whose_process_is_dead_loses_the_lease(units: UnitsOfWork) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        dead = process.pid
+    job_id = start_job(units.database)
+    with units.database.write() as connection:
+        jobs.change(connection, job_id, pid=dead)
+
+    close_dead_job(units.database)
+
+    with units.database.read() as connection:
+        assert jobs.get(connection, job_id).state is JobState.INTERRUPTED
+        assert jobs.running(connection) is None
+
+
+def test_training_reads_each_customer_exactly(units: UnitsOfWork) -> None:
+    update_customer(units, 56, {"account_balance": 0.1, "monthly_income": 1e300})
+
+    with units.database.read() as connection:
+        ids, values = customers.read_all(connection)
+
+    assert (np.diff(ids) > 0).all()
+    row = dict(zip(FEATURE_NAMES, values[ids == 56][0].tolist(), strict=True))
+    assert row == get_customer(units, 56).customer.attributes
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:////no/such/folder/bank.db", "oracle://x", "postgresql://127.0.0.1:1/x", "?"]
+)
+def test_a_database_that_does_not_answer_is_told_so(url: str) -> None:
+    with pytest.raises(StoreUnavailableError):
+        migrate(Database(url))
+
+
+def stored(units: UnitsOfWork) -> np.ndarray:
+    with units.database.read() as connection:
+        return np.array(
+            [
+                found[1].segment
+                for i in customers.read_all(connection)[0].tolist()
+                if (found := customers.find(connection, i)) is not None
+            ]
+        )
