@@ -45,6 +45,15 @@ class Server:
 
     def start(self) -> None:
         """Start and wait until it is ready."""
+        process = self.launch()
+        deadline = time.monotonic() + START_SECONDS
+        while not self._is_ready():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"the server did not start:\n{self.log}")
+            time.sleep(0.05)
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start and wait for nothing."""
         command = [sys.executable, "-m", "customer_segmentation", "serve", "--port", str(self.port)]
         with (self._directory / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -54,11 +63,7 @@ class Server:
                 stderr=log,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + START_SECONDS
-        while not self._is_ready():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(f"the server did not start:\n{self.log}")
-            time.sleep(0.05)
+        return self._process
 
     @property
     def log(self) -> str:
