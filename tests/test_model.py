@@ -76,7 +76,8 @@ def test_one_customer_is_assigned_as_in_any_batch(shipped_model: Model, values: 
 
     together = assigner.assign(np.tile(values, (300, 1)))
 
-    alone = [int(assigner.assign(values[i : i + 1])[0]) for i in range(len(values))]
+    people = [dict(zip(FEATURE_NAMES, row, strict=True)) for row in values.tolist()]
+    alone = [assigner.assign_one(attributes) for attributes in people]
     assert together.tolist() == alone * 300
 
 

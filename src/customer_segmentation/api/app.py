@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from customer_segmentation import __version__
 from customer_segmentation.api import problems
-from customer_segmentation.api.functions import functions_router
+from customer_segmentation.api.functions import add_functions
 from customer_segmentation.api.health import health_router
 from customer_segmentation.api.schemas import SCHEMAS
 from customer_segmentation.domain.errors import SegmentationError
@@ -63,8 +63,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
         lifespan=lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    app.include_router(functions_router(units, settings))
+    add_functions(app, units, settings)
     app.include_router(health_router(units))
     problems.install(app)
     _add_schemas(app)

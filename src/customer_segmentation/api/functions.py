@@ -1,14 +1,12 @@
 """The six functions, the face that existing clients call."""
 
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeAlias
-
 import msgspec
-from fastapi import APIRouter, Request
+from fastapi import FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from customer_segmentation.api.function_docs import FUNCTIONS
+from customer_segmentation.api.lean import Endpoint, LeanRoutes
 from customer_segmentation.api.requests import read_object, read_query_number
 from customer_segmentation.domain.customer import (
     accept_attributes,
@@ -27,14 +25,11 @@ from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.training import retrain
 from customer_segmentation.services.unit_of_work import UnitsOfWork
 
-Endpoint: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
-
 _TAG = "The six functions"
 
 
-def functions_router(units: UnitsOfWork, settings: Settings) -> APIRouter:
-    """Return the routes of the six functions, each at its path and at its older one."""
-    router = APIRouter(tags=[_TAG])
+def add_functions(app: FastAPI, units: UnitsOfWork, settings: Settings) -> None:
+    """Add the six functions to an app, each at its path and at its older one."""
 
     async def fields_of(request: Request) -> dict[str, object]:
         return await read_object(request, settings.max_body_bytes)
@@ -93,6 +88,7 @@ def functions_router(units: UnitsOfWork, settings: Settings) -> APIRouter:
         await run_in_threadpool(retrain, units, settings)
         return _json("Model successfully updated")
 
+    lean: dict[tuple[str, str], Endpoint] = {}
     for endpoint in (
         get_customer_info_from_database,
         update_customer_details_to_database,
@@ -101,28 +97,32 @@ def functions_router(units: UnitsOfWork, settings: Settings) -> APIRouter:
         predict_customer_segment_in_real_time,
         retrain_model_with_latest_data,
     ):
-        _add_routes(router, endpoint)
-    return router
+        lean |= _add_routes(app, endpoint)
+    app.add_middleware(LeanRoutes, endpoints=lean)
 
 
-def _add_routes(router: APIRouter, endpoint: Endpoint) -> None:
+def _add_routes(app: FastAPI, endpoint: Endpoint) -> dict[tuple[str, str], Endpoint]:
+    """Add an endpoint to an app at both of its paths; return it by method and path."""
     name = endpoint.__name__
     documentation = FUNCTIONS[name]
-    router.add_api_route(
+    app.add_api_route(
         f"/{name}",
         endpoint,
         methods=[documentation.method],
         operation_id=name,
         summary=name.replace("_", " ").capitalize(),
+        tags=[_TAG],
         responses=documentation.responses,
         openapi_extra=documentation.request,
     )
-    router.add_api_route(
+    app.add_api_route(
         documentation.older_path,
         endpoint,
         methods=[documentation.method],
         include_in_schema=False,
     )
+    paths = (f"/{name}", documentation.older_path)
+    return {(documentation.method, path): endpoint for path in paths}
 
 
 def _json(content: object) -> Response:

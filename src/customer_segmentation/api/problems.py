@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from fastapi import FastAPI, Request
@@ -88,27 +88,28 @@ def problem_body(
     return body
 
 
-def install(app: FastAPI) -> None:
-    """Make an app answer every error as problem details."""
-    app.add_exception_handler(errors.SegmentationError, _on_domain_error)
-    app.add_exception_handler(RequestProblemError, _on_request_problem)
-    app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(Exception, _on_fault)
-
-
-async def _on_domain_error(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, errors.SegmentationError)  # noqa: S101
+def problem_response(error: errors.SegmentationError | RequestProblemError) -> Response:
+    """Answer an expected error."""
+    if isinstance(error, RequestProblemError):
+        return _answer(error.problem, str(error))
     fields = error.errors if isinstance(error, errors.InvalidInputError) else ()
     return _answer(_BY_ERROR[type(error)], str(error), fields)
 
 
-async def _on_request_problem(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestProblemError)  # noqa: S101
-    return _answer(error.problem, str(error))
+def install(app: FastAPI) -> None:
+    """Make an app answer every error as problem details."""
+    app.add_exception_handler(errors.SegmentationError, _on_expected)
+    app.add_exception_handler(RequestProblemError, _on_expected)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(Exception, _on_fault)
+
+
+async def _on_expected(_request: Request, error: Exception) -> Response:
+    return problem_response(cast("errors.SegmentationError | RequestProblemError", error))
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101
+    error = cast("HTTPException", error)
     phrase = HTTPStatus(error.status_code).phrase
     problem = ProblemType(error.status_code, phrase.lower().replace(" ", "-"), phrase)
     answer = _answer(problem, f"{request.method} {request.url.path}: {error.detail}")

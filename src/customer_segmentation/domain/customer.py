@@ -1,6 +1,6 @@
 """A customer, and the rules by which a request becomes one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -47,7 +47,7 @@ def accept_attributes(fields: Mapping[str, object]) -> Attributes:
     Raises:
         InvalidInputError: names every field that is missing, unknown or not allowed.
     """
-    return _accept(fields, FEATURES, required=FEATURES)
+    return _accept(fields, FEATURE_BY_NAME, required=FEATURE_BY_NAME)
 
 
 def accept_new_customer(fields: Mapping[str, object]) -> tuple[int, Attributes]:
@@ -67,7 +67,7 @@ def accept_update(fields: Mapping[str, object]) -> tuple[int, Attributes]:
         InvalidInputError: names every field that is missing, unknown or not allowed, or tells that
             there is nothing to change.
     """
-    accepted = _accept(fields, _WITH_ID, required=(CUSTOMER_ID,))
+    accepted = _accept(fields, _WITH_ID, required=(CUSTOMER_ID.name,))
     customer_id = int(accepted.pop(CUSTOMER_ID.name))
     if not accepted:
         message = f"Nothing to change: give at least one of {', '.join(FEATURE_BY_NAME)}"
@@ -75,28 +75,26 @@ def accept_update(fields: Mapping[str, object]) -> tuple[int, Attributes]:
     return customer_id, accepted
 
 
-_WITH_ID = (CUSTOMER_ID, *FEATURES)
+_WITH_ID = {CUSTOMER_ID.name: CUSTOMER_ID, **FEATURE_BY_NAME}
 
 
 def _accept(
-    fields: Mapping[str, object], allowed: Sequence[Feature], required: Sequence[Feature]
+    fields: Mapping[str, object], known: Mapping[str, Feature], required: Container[str]
 ) -> dict[str, Number]:
     accepted: dict[str, Number] = {}
     errors = []
-    for feature in allowed:
-        if feature.name in fields:
+    for name, feature in known.items():
+        if name in fields:
             try:
-                accepted[feature.name] = feature.accept(fields[feature.name])
+                accepted[name] = feature.accept(fields[name])
             except ValueError as refusal:
-                errors.append(FieldError(feature.name, str(refusal)))
-        elif feature in required:
-            message = f"{feature.name} is missing: it must be {feature.allowed}"
-            errors.append(FieldError(feature.name, message))
-    names = [feature.name for feature in allowed]
+                errors.append(FieldError(name, str(refusal)))
+        elif name in required:
+            errors.append(FieldError(name, f"{name} is missing: it must be {feature.allowed}"))
     errors += [
-        FieldError(name, f"{name} is not a known field; known are {', '.join(names)}")
+        FieldError(name, f"{name} is not a known field; known are {', '.join(known)}")
         for name in fields
-        if name not in names
+        if name not in known
     ]
     if errors:
         raise InvalidInputError(errors)

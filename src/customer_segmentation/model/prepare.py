@@ -25,9 +25,11 @@ def transform(values: FloatArray) -> FloatArray:
     Returns:
         (n, 14), transformed.
     """
-    logarithm = np.copysign(np.log1p(np.abs(values)), values)
-    transformed = np.where(_SKEWED, logarithm, values)
-    return np.where(values == _UNSCORED, np.nan, transformed)
+    transformed = np.abs(values)
+    np.log1p(transformed, out=transformed, where=_SKEWED)
+    np.copysign(transformed, values, out=transformed)
+    transformed[values == _UNSCORED] = np.nan
+    return transformed
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -5,12 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
 from sqlalchemy import Connection
 
 from customer_segmentation.domain.customer import Attributes
 from customer_segmentation.domain.errors import NotReadyError
-from customer_segmentation.domain.features import FEATURE_NAMES
 from customer_segmentation.domain.segments import Segment
 from customer_segmentation.model.artifact import Model, from_json
 from customer_segmentation.model.assign import Assigner
@@ -36,8 +34,7 @@ class ServingModel:
 
     def assign(self, attributes: Attributes) -> int:
         """Return the number of the segment that complete attributes fall into."""
-        values = np.array([[attributes[name] for name in FEATURE_NAMES]], dtype=np.float64)
-        return int(self.assigner.assign(values)[0])
+        return self.assigner.assign_one(attributes)
 
 
 @dataclass(frozen=True, slots=True)
