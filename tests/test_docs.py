@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from customer_segmentation.api.app import create_app
 from customer_segmentation.services.settings import Settings
@@ -63,9 +63,11 @@ def test_docs_render_and_run_an_example_without_internet(
     outside: list[str] = []
     page.on(
         "request",
-        lambda request: outside.append(request.url)
-        if not request.url.startswith((shared_server.url, "data:"))
-        else None,
+        lambda request: (
+            outside.append(request.url)
+            if not request.url.startswith((shared_server.url, "data:"))
+            else None
+        ),
     )
     faults: list[str] = []
     page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
@@ -83,18 +85,7 @@ def test_docs_render_and_run_an_example_without_internet(
     page.close()
 
 
-def test_the_older_documentation_pages_do_not_reach_outside_either(shared_server: Server) -> None:
-    html = shared_server.client.get("/docs").text
-
-    assert not re.findall(r"(?:src|href)=\"(https?:)?//", html)
-
-
 def test_the_app_can_be_made_without_a_database(tmp_path: Path) -> None:
     document = create_app(Settings(database_url=f"sqlite:///{tmp_path / 'none.db'}")).openapi()
 
     assert document["openapi"].startswith("3.1")
-
-
-def test_playwright_is_installed_without_browsers_of_its_own() -> None:
-    with sync_playwright() as playwright, pytest.raises(Error):
-        playwright.firefox.launch()

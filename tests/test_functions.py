@@ -1,5 +1,6 @@
 """The six functions, over real HTTP, on the shipped data: golden examples, errors, restarts."""
 
+import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -7,8 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
+from customer_segmentation.api.app import create_app
 from customer_segmentation.api.function_docs import FUNCTIONS
+from customer_segmentation.services.settings import Settings
 from tests.servers import Server
 
 CUSTOMER_56 = {
@@ -365,3 +369,26 @@ def test_retraining_too_few_customers_is_refused_and_the_old_model_goes_on(
 
         assert prediction.status_code == 200
         problem(get(server, 1), 404)
+
+
+def test_lean_routes_answer_as_the_documented_routes_do(loaded_sqlite: Path) -> None:
+    settings = Settings(database_url=f"sqlite:///{loaded_sqlite}")
+    documented = create_app(settings)
+    documented.user_middleware.clear()
+    predict = "/predict_customer_segment_in_real_time"
+    bodies: list[object] = [SOMEONE, {}, [], "x"]
+    requests = [
+        *[httpx.Request("POST", f"http://bank{predict}", json=body) for body in bodies],
+        *[httpx.Request("GET", f"http://bank{path}") for path in (predict, "/GetCustomerInfo")],
+        *[
+            httpx.Request("GET", f"http://bank/GetCustomerInfo?customer_id={given}")
+            for given in ("56", "x", "999999")
+        ],
+    ]
+
+    async def ask(app: FastAPI) -> list[tuple[int, bytes, httpx.Headers]]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
+            answers = [await client.send(request) for request in requests]
+        return [(answer.status_code, answer.content, answer.headers) for answer in answers]
+
+    assert asyncio.run(ask(create_app(settings))) == asyncio.run(ask(documented))

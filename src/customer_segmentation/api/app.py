@@ -31,7 +31,7 @@ Customers are added, changed and deleted, and are segmented anew at once. Anyone
 be segmented without being stored. The K-means model is retrained on the current customers without
 a pause, and the segments keep their numbers, names and meaning.
 
-Every example below runs as it stands: choose *Try it out*, then *Execute*. Every error is an
+Every example below runs as it stands: open a function and press *Execute*. Every error is an
 [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem that names the field at fault, the type
 of its value and what is allowed; a failed request changes nothing.
 """
