@@ -6,6 +6,7 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -53,7 +54,7 @@ def test_the_readme_lists_every_setting_with_its_default() -> None:
 
 def test_the_readme_names_only_files_that_exist() -> None:
     for target in re.findall(r"\]\(((?!https?:)[^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+        assert (ROOT / unquote(target)).exists(), target
 
 
 def test_docs_render_and_run_an_example_without_internet(
