@@ -10,10 +10,11 @@ COPY pyproject.toml README.md LICENSE ./
 COPY src src
 RUN /opt/app/bin/pip install --no-cache-dir --disable-pip-version-check \
        --no-deps --no-build-isolation . \
-    && /opt/app/bin/pip uninstall --quiet --yes pip setuptools
+    && /opt/app/bin/pip uninstall --quiet --yes pip setuptools \
+    && find /opt/app -type d -name tests -prune -exec rm -rf {} +
 
 FROM python:3.11-slim-bookworm
-RUN useradd --system --uid 10001 --home-dir /data --create-home segmentation
+RUN useradd --uid 10001 --home-dir /data --create-home --shell /usr/sbin/nologin segmentation
 COPY --from=build /opt/app /opt/app
 ENV PATH=/opt/app/bin:$PATH \
     PYTHONUNBUFFERED=1 \
