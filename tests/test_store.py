@@ -261,3 +261,10 @@ def stored(units: UnitsOfWork) -> np.ndarray:
                 if (found := customers.find(connection, i)) is not None
             ]
         )
+
+
+def test_a_file_that_is_no_database_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "bank.db").write_bytes(b"not a database" * 100)
+
+    with pytest.raises(StoreUnavailableError, match="no database"):
+        migrate(Database(f"sqlite:///{tmp_path / 'bank.db'}"))

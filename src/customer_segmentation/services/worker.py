@@ -4,17 +4,18 @@ Run as `python -m customer_segmentation.services.worker TASK [JOB]` with the set
 standard input. Only this process imports scikit-learn; one that serves never does.
 """
 
+import contextlib
 import logging
 import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
 from customer_segmentation.domain.errors import (
     SegmentationError,
+    StoreUnavailableError,
     TrainingFailedError,
     TrainingRefusedError,
 )
@@ -112,7 +113,7 @@ def _end(database: Database, job_id: str, state: JobState, **values: object) -> 
     _note(database, job_id, state=state, finished_at=now(), **values)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _heartbeat(database: Database, job_id: str) -> Iterator[None]:
     """Show in the job's row that this process lives, and end it when its parent is gone."""
     parent = os.getppid()
@@ -123,7 +124,9 @@ def _heartbeat(database: Database, job_id: str) -> Iterator[None]:
         while not stopped.wait(HEARTBEAT_SECONDS):
             if os.getppid() != parent:
                 os._exit(1)
-            _note(database, job_id)
+            # A database that is away for a moment costs a beat; away for long, it costs the lease.
+            with contextlib.suppress(StoreUnavailableError):
+                _note(database, job_id)
 
     thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()

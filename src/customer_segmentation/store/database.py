@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
     ArgumentError,
+    DatabaseError,
     InterfaceError,
     NoSuchModuleError,
     OperationalError,
@@ -70,6 +71,11 @@ def _store_errors() -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
         raise StoreUnavailableError("The database is not available; try again soon") from error
+    except DatabaseError as error:
+        # SQLite reports a damaged file by the base class; its other subclasses are our own faults.
+        if type(error) is not DatabaseError:
+            raise
+        raise StoreUnavailableError("The database file is damaged or no database") from error
 
 
 def _create_engine(url: str) -> Engine:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Run the Dockerfile's very steps where there is no Docker engine: `prove_dockerfile BASE [WORK]`.
+"""Run the Dockerfile's very steps without a Docker engine: `prove_dockerfile.py BASE [WORK]`.
 
 BASE is a folder with a root file system that stands in for the base image, such as one made by
 `debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates bookworm BASE`.
@@ -44,7 +44,7 @@ class Stage:
     command: list[str] = field(default_factory=list)
     health: list[str] = field(default_factory=list)
 
-    def start(self, command: list[str], **outside: str) -> "subprocess.Popen[bytes]":
+    def start(self, command: list[str], **outside: str) -> subprocess.Popen[bytes]:
         """Start a command in the stage's root, as its user."""
         path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         environment = {"PATH": path, "HOME": "/root"} | outside | self.environment
@@ -71,7 +71,7 @@ def instructions() -> list[tuple[str, str]]:
     """Return the Dockerfile's instructions and their arguments."""
     lines = (PROJECT / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
     parts = [line.split(None, 1) for line in lines if line.strip() and not line.startswith("#")]
-    return [(name, rest) for name, rest in parts]
+    return [(part[0], part[1]) for part in parts]
 
 
 def copy(stages: dict[str, Stage], stage: Stage, rest: str) -> None:
@@ -82,7 +82,7 @@ def copy(stages: dict[str, Stage], stage: Stage, rest: str) -> None:
         origin = stages[sources.pop(0).removeprefix("--from=")].root
     for source in sources:
         path = origin / source.lstrip("/")
-        where = stage.root / os.path.join(stage.workdir, target).lstrip("/")
+        where = stage.root / str(Path(stage.workdir) / target).lstrip("/")
         if path.is_dir():
             shutil.copytree(path, where, symlinks=True, dirs_exist_ok=True)
         else:
