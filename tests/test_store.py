@@ -24,6 +24,7 @@ from customer_segmentation.services.customers import (
     add_customer,
     delete_customer,
     get_customer,
+    get_history,
     update_customer,
 )
 from customer_segmentation.services.rescoring import rescore
@@ -170,6 +171,44 @@ def test_after_activation_every_read_is_by_the_new_model_before_and_after_rescor
         assert models.is_rescored(connection)
 
 
+def test_every_change_of_segment_is_in_the_history_with_its_cause(units: UnitsOfWork) -> None:
+    attributes = get_customer(units, 56).customer.attributes
+    poor = {"monthly_income": 900, "account_balance": 3, "total_withdrawal_amount": 50}
+
+    add_customer(units, 50_000, attributes)
+    update_customer(units, 50_000, {"age": 30})
+    update_customer(units, 50_000, {**poor, "total_deposit_amount": 60, "transaction_count": 1})
+    delete_customer(units, 50_000)
+
+    changes = [(c.cause, c.from_segment, c.to_segment) for c in get_history(units, 50_000)]
+    assert changes == [("added", None, 0), ("updated", 0, 3), ("deleted", 3, None)]
+
+
+def test_a_retraining_appends_to_the_history_of_those_it_moves_and_of_no_other(
+    units: UnitsOfWork, other_model: Model
+) -> None:
+    before = stored(units)
+    version = activate(units, other_model)
+
+    rescore(units)
+
+    moved = stored(units) != before
+    for row in [*np.flatnonzero(moved)[:20], *np.flatnonzero(~moved)[:20]]:
+        first, *others = get_history(units, int(row) + 1)
+        assert first.cause == "added"
+        assert len(others) == moved[row]
+        for change in others:
+            assert (change.cause, change.model_version) == ("retrained", version)
+            assert (change.from_segment, change.to_segment) == (
+                before[row],
+                stored_segment(units, int(row) + 1),
+            )
+
+
+def stored_segment(units: UnitsOfWork, customer_id: int) -> int:
+    return get_customer(units, customer_id).customer.segment
+
+
 def test_a_rescoring_that_was_cut_off_goes_on_where_it_stopped(
     units: UnitsOfWork, other_model: Model
 ) -> None:
@@ -254,13 +293,7 @@ def test_a_database_that_does_not_answer_is_told_so(url: str) -> None:
 
 def stored(units: UnitsOfWork) -> np.ndarray:
     with units.database.read() as connection:
-        return np.array(
-            [
-                found[1].segment
-                for i in customers.read_all(connection)[0].tolist()
-                if (found := customers.find(connection, i)) is not None
-            ]
-        )
+        return customers.read_outdated(connection, -1, 0, 20_000)[2]
 
 
 def test_a_file_that_is_no_database_is_told_so(tmp_path: Path) -> None:

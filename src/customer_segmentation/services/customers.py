@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
 from customer_segmentation.domain.customer import Attributes, Customer
 from customer_segmentation.domain.errors import CustomerNotFoundError
 from customer_segmentation.domain.segments import Segment
+from customer_segmentation.services.clock import now
 from customer_segmentation.services.unit_of_work import ServingModel, UnitOfWork, UnitsOfWork
-from customer_segmentation.store import customers
+from customer_segmentation.store import customers, history
 from customer_segmentation.store.customers import Assignment
+from customer_segmentation.store.history import Cause, SegmentChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ def add_customer(units: UnitsOfWork, customer_id: int, attributes: Attributes) -
     with units.write() as work:
         assignment = _assign(work.serving, attributes)
         customers.add(work.connection, customer_id, attributes, assignment)
+        _note(work.connection, customer_id, Cause.ADDED, None, assignment)
         return _segmented(work, customer_id, attributes, assignment)
 
 
@@ -56,9 +61,12 @@ def update_customer(units: UnitsOfWork, customer_id: int, changes: Attributes) -
         found = customers.find(work.connection, customer_id, for_update=True)
         if found is None:
             raise CustomerNotFoundError(customer_id)
-        attributes = {**found[0], **changes}
+        before, left = found
+        attributes = {**before, **changes}
         assignment = _assign(work.serving, attributes)
         customers.change(work.connection, customer_id, changes, assignment)
+        if assignment.segment != left.segment:
+            _note(work.connection, customer_id, Cause.UPDATED, left, assignment)
         return _segmented(work, customer_id, attributes, assignment)
 
 
@@ -69,12 +77,48 @@ def delete_customer(units: UnitsOfWork, customer_id: int) -> None:
         CustomerNotFoundError: there is no such customer.
     """
     with units.database.write() as connection:
-        if not customers.remove(connection, customer_id):
+        left = customers.remove(connection, customer_id)
+        if left is None:
             raise CustomerNotFoundError(customer_id)
+        _note(connection, customer_id, Cause.DELETED, left, None)
+
+
+def get_history(units: UnitsOfWork, customer_id: int) -> list[SegmentChange]:
+    """Return how a customer, also a deleted one, came from segment to segment, oldest first.
+
+    Raises:
+        CustomerNotFoundError: there never was such a customer.
+    """
+    with units.database.read() as connection:
+        changes = history.of_customer(connection, customer_id)
+    if not changes:
+        raise CustomerNotFoundError(customer_id)
+    return changes
 
 
 def _assign(serving: ServingModel, attributes: Attributes) -> Assignment:
     return Assignment(serving.assign(attributes), serving.version)
+
+
+def _note(
+    connection: Connection,
+    customer_id: int,
+    cause: Cause,
+    left: Assignment | None,
+    entered: Assignment | None,
+) -> None:
+    """Append a change of segment to the history."""
+    last = entered or left
+    if last is not None:
+        change = SegmentChange(
+            customer_id=customer_id,
+            changed_at=now(),
+            cause=cause,
+            from_segment=None if left is None else left.segment,
+            to_segment=None if entered is None else entered.segment,
+            model_version=last.model_version,
+        )
+        history.add(connection, change)
 
 
 def _segmented(

@@ -10,8 +10,9 @@ from customer_segmentation.model.assign import Assigner
 from customer_segmentation.services.clock import now
 from customer_segmentation.services.data_file import DataFile, read_data_file, write_rejects
 from customer_segmentation.services.settings import Settings
-from customer_segmentation.store import customers, models
+from customer_segmentation.store import customers, history, models
 from customer_segmentation.store.database import Database
+from customer_segmentation.store.history import Cause
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ def load_first_data(database: Database, engine: Engine, settings: Settings) -> N
             return
         version = models.add(connection, to_json(model), now())
         customers.add_many(connection, data.ids, data.values, segments, version)
+        entered = (None, segments)
+        history.add_many(connection, data.ids, now(), Cause.ADDED, entered, version)
         models.activate(connection, version, rescored=True)
     logger.info("Loaded %s customers from %s", f"{len(data.ids):,}", path)
 

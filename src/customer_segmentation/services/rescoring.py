@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
+from customer_segmentation.services.clock import now
 from customer_segmentation.services.unit_of_work import UnitsOfWork
-from customer_segmentation.store import customers, models
+from customer_segmentation.store import customers, history, models
+from customer_segmentation.store.history import Cause
 
 CHUNK = 5_000
 """Customers a transaction: few enough that writes of requests come between two of them."""
@@ -26,12 +28,15 @@ def rescore(units: UnitsOfWork, progress: Callable[[int], None] = lambda _done: 
         with units.write() as work:
             if work.serving.version != version:
                 version, last = work.serving.version, 0
-            ids, values = customers.read_outdated(work.connection, version, last, CHUNK)
+            ids, values, left = customers.read_outdated(work.connection, version, last, CHUNK)
             if len(ids) == 0:
                 models.set_rescored(work.connection, version)
                 return
             segments = work.serving.assigner.assign(values)
             customers.reassign(work.connection, ids, segments, version)
+            moved = segments != left
+            changes = (left[moved], segments[moved])
+            history.add_many(work.connection, ids[moved], now(), Cause.RETRAINED, changes, version)
         last = int(ids[-1])
         done += len(ids)
         progress(done)

@@ -65,6 +65,19 @@ customers = Table(
 )
 """Each customer with the segment it is in and the model version that put it there."""
 
+segment_changes = Table(
+    "segment_changes",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True),
+    Column("customer_id", BigInteger, nullable=False, index=True),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("cause", String(16), nullable=False),
+    Column("from_segment", Integer),
+    Column("to_segment", Integer),
+    Column("model_version", Integer, nullable=False),
+)
+"""Each change of a customer's segment, written in the transaction that makes it."""
+
 model_versions = Table(
     "model_versions",
     metadata,

@@ -37,6 +37,16 @@ def upgrade() -> None:
         sa.Column("model_version", sa.Integer, nullable=False),
     )
     op.create_table(
+        "segment_changes",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True),
+        sa.Column("customer_id", sa.BigInteger, nullable=False, index=True),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("cause", sa.String(16), nullable=False),
+        sa.Column("from_segment", sa.Integer),
+        sa.Column("to_segment", sa.Integer),
+        sa.Column("model_version", sa.Integer, nullable=False),
+    )
+    op.create_table(
         "model_versions",
         sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
