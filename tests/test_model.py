@@ -16,7 +16,7 @@ from customer_segmentation.domain.features import FEATURE_NAMES
 from customer_segmentation.domain.segments import PROFILES, Segment
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.align import match_clusters
-from customer_segmentation.model.artifact import Model, Parameters, from_json, to_json
+from customer_segmentation.model.artifact import Model, Parameters, Thresholds, from_json, to_json
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.prepare import fit_preparation, transform
 
@@ -198,7 +198,7 @@ def test_a_cluster_far_from_every_segment_is_not_forced_to_match() -> None:
     labels = np.array([0, 0, 0, 0])
     segments = np.array([0, 0, 1, 1])
 
-    near, far = match_clusters(new, labels, serving, np.array([0, 1]), segments)
+    near, far = match_clusters(new, labels, serving, np.array([0, 1]), segments, Thresholds())
 
     assert near.number == 0
     assert far.number is None

@@ -32,6 +32,7 @@ from customer_segmentation.services.training import close_dead_job, start_job
 from customer_segmentation.services.unit_of_work import UnitsOfWork
 from customer_segmentation.store import customers, jobs, models
 from customer_segmentation.store.database import Database
+from customer_segmentation.store.history import Cause
 from customer_segmentation.store.jobs import JobState
 from customer_segmentation.store.schema import LATEST, migrate
 from customer_segmentation.store.tables import metadata
@@ -40,7 +41,7 @@ from customer_segmentation.store.tables import metadata
 def activate(units: UnitsOfWork, model: Model) -> int:
     with units.database.write() as connection:
         version = models.add(connection, to_json(model), now())
-        models.activate(connection, version)
+        models.activate(connection, version, Cause.RETRAINED)
     return version
 
 

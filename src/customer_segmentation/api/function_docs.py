@@ -192,6 +192,7 @@ FUNCTIONS: dict[str, FunctionDocs] = {
             "Model successfully updated",
             problems.TRAINING_RUNNING,
             problems.TRAINING_REFUSED,
+            problems.HELD_BACK,
             problems.TRAINING_FAILED,
             *_STORE_ERRORS,
         ),

@@ -45,6 +45,7 @@ NOT_FOUND = ProblemType(404, "customer-not-found", "There is no such customer")
 EXISTS = ProblemType(409, "customer-exists", "The customer id is taken")
 TRAINING_RUNNING = ProblemType(409, "training-running", "A training is already running")
 TRAINING_REFUSED = ProblemType(409, "training-refused", "The customers cannot be trained on")
+HELD_BACK = ProblemType(409, "model-held-back", "The new model is held back as a candidate")
 TRAINING_FAILED = ProblemType(500, "training-failed", "The training ended without a model")
 NOT_READY = ProblemType(503, "not-ready", "The service is not ready")
 STORE_UNAVAILABLE = ProblemType(503, "database-unavailable", "The database does not answer")
@@ -58,7 +59,9 @@ _BY_ERROR: dict[type[errors.SegmentationError], ProblemType] = {
     errors.CustomerExistsError: EXISTS,
     errors.TrainingRunningError: TRAINING_RUNNING,
     errors.TrainingRefusedError: TRAINING_REFUSED,
+    errors.ModelHeldBackError: HELD_BACK,
     errors.TrainingFailedError: TRAINING_FAILED,
+    errors.VersionNotFoundError: NOT_READY,
     errors.NotReadyError: NOT_READY,
     errors.ArtifactError: NOT_READY,
     errors.StoreUnavailableError: STORE_UNAVAILABLE,
@@ -92,7 +95,11 @@ def problem_response(error: errors.SegmentationError | RequestProblemError) -> R
     """Answer an expected error."""
     if isinstance(error, RequestProblemError):
         return _answer(error.problem, str(error))
-    fields = error.errors if isinstance(error, errors.InvalidInputError) else ()
+    fields: tuple[errors.FieldError, ...] = ()
+    if isinstance(error, errors.InvalidInputError):
+        fields = error.errors
+    elif isinstance(error, errors.ModelHeldBackError):
+        fields = tuple(errors.FieldError("model", reason) for reason in error.reasons)
     return _answer(_BY_ERROR[type(error)], str(error), fields)
 
 

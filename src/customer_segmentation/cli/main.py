@@ -1,6 +1,8 @@
 """The command `customer-segmentation`."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +10,7 @@ import typer
 import uvicorn
 from pydantic import ValidationError
 from rich.console import Console
+from rich.table import Table
 from uvicorn.supervisors import Multiprocess
 
 from customer_segmentation import __version__
@@ -15,8 +18,14 @@ from customer_segmentation.domain.errors import SegmentationError
 from customer_segmentation.services.logs import configure_logs
 from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.startup import begin_start, finish_start
+from customer_segmentation.services.unit_of_work import UnitsOfWork
+from customer_segmentation.services.versions import activate_version, list_versions
+from customer_segmentation.store.database import Database
+from customer_segmentation.store.schema import migrate
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False)
+models = typer.Typer(no_args_is_help=True, help="List model versions, and choose which one serves.")
+app.add_typer(models, name="models")
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 _BAD_SETTINGS = 2
@@ -85,6 +94,56 @@ def serve(
         Multiprocess(server, sockets=[server.bind_socket()]).run()
     else:
         uvicorn.Server(server).run()
+
+
+@models.command("list")
+def list_models() -> None:
+    """List the model versions, the newest first."""
+    table = Table("version", "trained", "customers", "silhouette", "stability", "state")
+    with _units() as units:
+        for version in list_versions(units):
+            state = "active" if version.is_active else ""
+            if version.held_back and not version.is_active:
+                state = f"held back: {' '.join(version.held_back)}"
+            table.add_row(
+                str(version.number),
+                f"{version.created_at:%Y-%m-%d %H:%M:%S} UTC",
+                f"{version.customers:,}",
+                f"{version.quality.silhouette:.2f}",
+                f"{version.quality.stability:.2f}",
+                state,
+            )
+    Console().print(table)
+
+
+@models.command("activate")
+def activate_model(
+    version: Annotated[int, typer.Argument(help="The version that is to serve.")],
+) -> None:
+    """Make a version serve, a candidate or an older one; running servers notice it by themselves.
+
+    Every customer is segmented by it at once; the history tells it as "retrained" for a newer
+    version and as "rolled back" for an older one.
+    """
+    with _units() as units:
+        activate_version(units, version)
+    typer.echo(f"Model version {version} serves")
+
+
+@contextmanager
+def _units() -> Iterator[UnitsOfWork]:
+    """Open the database of the settings; tell an expected error and exit."""
+    database = None
+    try:
+        database = Database(_read_settings().database_url)
+        migrate(database)
+        yield UnitsOfWork(database)
+    except SegmentationError as error:
+        console.print(f"customer-segmentation: {error}", style="red", markup=False)
+        raise typer.Exit(1) from error
+    finally:
+        if database is not None:
+            database.close()
 
 
 def _read_settings() -> Settings:

@@ -50,6 +50,26 @@ class TrainingRefusedError(SegmentationError):
     """The data cannot be trained on, so the active model stays."""
 
 
+class ModelHeldBackError(SegmentationError):
+    """A model was trained but must not serve by itself; the active model stays."""
+
+    def __init__(self, version: int, reasons: tuple[str, ...]) -> None:
+        super().__init__(
+            f"Model version {version} was trained and is held back as a candidate; the model "
+            f"that served goes on serving. {'. '.join(reasons)}"
+        )
+        self.version = version
+        self.reasons = reasons
+
+
+class VersionNotFoundError(SegmentationError):
+    """No model has this version."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"There is no model version {version}")
+        self.version = version
+
+
 class TrainingFailedError(SegmentationError):
     """The training stopped before a new model could serve; the active model stays."""
 

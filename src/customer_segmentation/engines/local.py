@@ -72,6 +72,7 @@ class LocalEngine:
                 start,
                 serving.numbers,
                 Assigner(serving).assign(values),
+                parameters.thresholds,
             )
             segments = _inherit(
                 matching, serving, _deviations(transformed, clusters.labels, preparation)

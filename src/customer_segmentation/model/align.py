@@ -1,25 +1,10 @@
 """Keeping segments' identity: matching a retrain's clusters to the segments that serve."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.model.artifact import Match
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """How far a cluster may be from a segment and still continue it.
-
-    Attributes:
-        distance: the largest `Match.distance`.
-        overlap: the least `Match.overlap`.
-    """
-
-    distance: float = 0.5
-    overlap: float = 0.3
+from customer_segmentation.model.artifact import Match, Thresholds
 
 
 def match_clusters(
@@ -28,12 +13,12 @@ def match_clusters(
     serving_centroids: FloatArray,
     serving_numbers: IntArray,
     serving_segments: IntArray,
-    thresholds: Thresholds = Thresholds(),
+    thresholds: Thresholds,
 ) -> tuple[Match, ...]:
     """Match clusters to segments by the optimal assignment (Kuhn's Hungarian method).
 
     The cost of a pair is its distance less its overlap, so customers shared speak as loud as
-    centroids near. A pair outside both thresholds is no match: identity is never forced.
+    centroids near. A pair outside either threshold is no match: identity is never forced.
 
     Source: Kuhn 1955, doi:10.1002/nav.3800020109, as `scipy.optimize.linear_sum_assignment`.
 
@@ -60,7 +45,7 @@ def match_clusters(
             continue
         near = float(distance[cluster, column])
         shared = float(overlap[cluster, column])
-        same = near <= thresholds.distance or shared >= thresholds.overlap
+        same = near <= thresholds.distance and shared >= thresholds.overlap
         number = int(serving_numbers[column]) if same else None
         matches.append(Match(cluster, number, near, shared))
     return tuple(matches)

@@ -20,6 +20,19 @@ SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
+class Thresholds:
+    """How far a cluster may be from a segment and still continue it.
+
+    Attributes:
+        distance: the largest `Match.distance`.
+        overlap: the least `Match.overlap`.
+    """
+
+    distance: float = 0.5
+    overlap: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
 class Parameters:
     """How a model is trained.
 
@@ -29,6 +42,7 @@ class Parameters:
         restarts: how many random starts K-means tries.
         weights: replaces the feature table's weights, by attribute name.
         excluded: names of attributes that the model must not use.
+        thresholds: what still counts as the same segment.
     """
 
     k: int = 4
@@ -36,6 +50,7 @@ class Parameters:
     restarts: int = 10
     weights: dict[str, float] = field(default_factory=dict)
     excluded: tuple[str, ...] = ()
+    thresholds: Thresholds = Thresholds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +205,13 @@ def _read(content: dict[str, Any]) -> Model:
     quality = content["quality"]
     fingerprint = content["fingerprint"]
     return Model(
-        parameters=Parameters(**parameters | {"excluded": tuple(parameters["excluded"])}),
+        parameters=Parameters(
+            **parameters
+            | {
+                "excluded": tuple(parameters["excluded"]),
+                "thresholds": Thresholds(**parameters["thresholds"]),
+            }
+        ),
         preparation=Preparation(
             **{name: np.array(values) for name, values in content["preparation"].items()}
         ),

@@ -7,6 +7,7 @@ from customer_segmentation.domain.errors import DataFileError, TrainingRefusedEr
 from customer_segmentation.engines.engine import Engine
 from customer_segmentation.model.artifact import to_json
 from customer_segmentation.model.assign import Assigner
+from customer_segmentation.model.gates import find_failures
 from customer_segmentation.services.clock import now
 from customer_segmentation.services.data_file import DataFile, read_data_file, write_rejects
 from customer_segmentation.services.settings import Settings
@@ -33,15 +34,18 @@ def load_first_data(database: Database, engine: Engine, settings: Settings) -> N
         model = engine.train(data.ids, data.values, settings.parameters)
     except TrainingRefusedError as refusal:
         raise DataFileError(f"{path} cannot be used as the first data. {refusal}") from refusal
+    held_back = find_failures(model, None, settings.gates)
+    for reason in held_back:
+        logger.warning("The first model serves, as there is no other, but: %s", reason)
     segments = Assigner(model).assign(data.values)
     with database.write() as connection:
         if models.active_version(connection, keep=True) is not None:
             return
-        version = models.add(connection, to_json(model), now())
+        version = models.add(connection, to_json(model), now(), held_back)
         customers.add_many(connection, data.ids, data.values, segments, version)
         entered = (None, segments)
         history.add_many(connection, data.ids, now(), Cause.ADDED, entered, version)
-        models.activate(connection, version, rescored=True)
+        models.activate(connection, version, Cause.ADDED, rescored=True)
     logger.info("Loaded %s customers from %s", f"{len(data.ids):,}", path)
 
 

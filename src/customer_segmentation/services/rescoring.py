@@ -5,7 +5,6 @@ from collections.abc import Callable
 from customer_segmentation.services.clock import now
 from customer_segmentation.services.unit_of_work import UnitsOfWork
 from customer_segmentation.store import customers, history, models
-from customer_segmentation.store.history import Cause
 
 CHUNK = 5_000
 """Customers a transaction: few enough that writes of requests come between two of them."""
@@ -36,7 +35,8 @@ def rescore(units: UnitsOfWork, progress: Callable[[int], None] = lambda _done: 
             customers.reassign(work.connection, ids, segments, version)
             moved = segments != left
             changes = (left[moved], segments[moved])
-            history.add_many(work.connection, ids[moved], now(), Cause.RETRAINED, changes, version)
+            cause = models.activation_cause(work.connection)
+            history.add_many(work.connection, ids[moved], now(), cause, changes, version)
         last = int(ids[-1])
         done += len(ids)
         progress(done)

@@ -7,7 +7,8 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from customer_segmentation.domain.features import FEATURE_BY_NAME
-from customer_segmentation.model.artifact import Parameters
+from customer_segmentation.model.artifact import Parameters, Thresholds
+from customer_segmentation.model.gates import Gates
 
 SHIPPED_DATA = Path(__file__).parents[1] / "data" / "cleaned main dataset.csv"
 """The data set that a first start loads where no other is named."""
@@ -55,6 +56,39 @@ class Settings(BaseSettings):
         description="Attributes that the model must not use, separated by commas, "
         "such as `gender,age`; they are stored all the same.",
     )
+    min_share: float = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="A new model serves by itself only if each segment holds at least this share "
+        "of the customers,",
+    )
+    min_stability: float = Field(
+        default=0.6,
+        ge=-1,
+        le=1,
+        description="if refits on bootstraps agree with it at least this much "
+        "(mean adjusted Rand index),",
+    )
+    max_silhouette_loss: float = Field(
+        default=0.05,
+        ge=0,
+        le=2,
+        description="if its silhouette is no more than this below the serving model's, and if no "
+        "segment is lost.",
+    )
+    max_match_distance: float = Field(
+        default=0.5,
+        gt=0,
+        description="A cluster continues a segment only this near to it, as a share of the way "
+        "to the next segment,",
+    )
+    min_match_overlap: float = Field(
+        default=0.3,
+        ge=0,
+        le=1,
+        description="and only if the customers in both are at least this share of those in either.",
+    )
     max_body_bytes: int = Field(
         default=65_536, ge=1024, description="Largest request body accepted, in bytes."
     )
@@ -67,7 +101,13 @@ class Settings(BaseSettings):
             seed=self.seed,
             restarts=self.restarts,
             excluded=self.exclude_attributes,
+            thresholds=Thresholds(self.max_match_distance, self.min_match_overlap),
         )
+
+    @property
+    def gates(self) -> Gates:
+        """What a new model must show before it serves by itself."""
+        return Gates(self.min_share, self.min_stability, self.max_silhouette_loss)
 
     @field_validator("exclude_attributes", mode="before")
     @classmethod

@@ -9,7 +9,11 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from customer_segmentation.domain.errors import TrainingFailedError, TrainingRefusedError
+from customer_segmentation.domain.errors import (
+    ModelHeldBackError,
+    TrainingFailedError,
+    TrainingRefusedError,
+)
 from customer_segmentation.services.clock import now
 from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.unit_of_work import UnitsOfWork
@@ -33,6 +37,7 @@ def retrain(units: UnitsOfWork, settings: Settings) -> int:
     Raises:
         TrainingRunningError: a training runs already.
         TrainingRefusedError: the customers cannot be trained on.
+        ModelHeldBackError: the new model does not pass the gates, and stays a candidate.
         TrainingFailedError: the training's process ended without a model.
     """
     job_id = start_job(units.database)
@@ -40,6 +45,9 @@ def retrain(units: UnitsOfWork, settings: Settings) -> int:
     with units.database.write() as connection:
         _interrupt(connection, job_id)
         job = jobs.get(connection, job_id)
+        made = None if job.model_version is None else models.find(connection, job.model_version)
+    if job.state is JobState.HELD_BACK and made is not None:
+        raise ModelHeldBackError(made.version, made.held_back)
     if job.state is JobState.REFUSED:
         raise TrainingRefusedError(job.error)
     if job.state is not JobState.SUCCEEDED or job.model_version is None:

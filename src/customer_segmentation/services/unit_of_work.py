@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from customer_segmentation.domain.customer import Attributes
-from customer_segmentation.domain.errors import NotReadyError
+from customer_segmentation.domain.errors import NotReadyError, VersionNotFoundError
 from customer_segmentation.domain.segments import Segment
 from customer_segmentation.model.artifact import Model, from_json
 from customer_segmentation.model.assign import Assigner
@@ -121,9 +121,13 @@ def load_model(connection: Connection, version: int) -> ServingModel:
     """Read a model version and make it ready to answer.
 
     Raises:
+        VersionNotFoundError: there is no such version.
         ArtifactError: its artifact is damaged.
     """
-    model = from_json(models.artifact(connection, version))
+    stored = models.find(connection, version)
+    if stored is None:
+        raise VersionNotFoundError(version)
+    model = from_json(stored.artifact)
     return ServingModel(
         version=version,
         model=model,

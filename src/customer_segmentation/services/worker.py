@@ -22,6 +22,7 @@ from customer_segmentation.domain.errors import (
 from customer_segmentation.engines.engine import Engine
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, to_json
+from customer_segmentation.model.gates import find_failures
 from customer_segmentation.services.clock import now
 from customer_segmentation.services.loading import load_first_data
 from customer_segmentation.services.logs import configure_logs
@@ -31,6 +32,7 @@ from customer_segmentation.services.training import HEARTBEAT_SECONDS
 from customer_segmentation.services.unit_of_work import UnitsOfWork, load_model
 from customer_segmentation.store import customers, jobs, models
 from customer_segmentation.store.database import Database
+from customer_segmentation.store.history import Cause
 from customer_segmentation.store.jobs import JobState, Phase
 
 logger = logging.getLogger(__name__)
@@ -71,6 +73,8 @@ def run_training(units: UnitsOfWork, engine: Engine, settings: Settings, job_id:
     database = units.database
     try:
         version = _train(database, engine, settings, job_id)
+        if version is None:
+            return
         rescore(units, lambda done: _note(database, job_id, phase=Phase.RESCORING, done=done))
     except TrainingRefusedError as refusal:
         _end(database, job_id, JobState.REFUSED, error=str(refusal))
@@ -81,21 +85,27 @@ def run_training(units: UnitsOfWork, engine: Engine, settings: Settings, job_id:
     _end(database, job_id, JobState.SUCCEEDED, phase=Phase.DONE, model_version=version)
 
 
-def _train(database: Database, engine: Engine, settings: Settings, job_id: str) -> int:
+def _train(database: Database, engine: Engine, settings: Settings, job_id: str) -> int | None:
+    """Train and activate a model; return its version, or None where it is held back."""
     _note(database, job_id, phase=Phase.READING)
     with database.read() as connection:
         ids, values = customers.read_all(connection)
         serving = _serving_model(connection)
     _note(database, job_id, phase=Phase.FITTING, total=len(ids))
     model = engine.train(ids, values, settings.parameters, serving)
+    held_back = find_failures(model, serving, settings.gates)
+    state = JobState.HELD_BACK if held_back else JobState.RUNNING
     with database.write() as connection:
+        version = models.add(connection, to_json(model), now(), held_back)
         # The lease is checked in the very transaction that activates: a worker that was taken
         # for dead must not replace the model of the one that came after it.
-        if not jobs.change(connection, job_id, phase=Phase.RESCORING):
+        if not jobs.change(
+            connection, job_id, state=state, phase=Phase.RESCORING, model_version=version
+        ):
             raise TrainingFailedError("The training lost its lease to another one")
-        version = models.add(connection, to_json(model), now())
-        models.activate(connection, version)
-    return version
+        if not held_back:
+            models.activate(connection, version, Cause.RETRAINED)
+    return None if held_back else version
 
 
 def _serving_model(connection: Connection) -> Model | None:

@@ -18,6 +18,7 @@ class Cause(StrEnum):
     UPDATED = "updated"
     DELETED = "deleted"
     RETRAINED = "retrained"
+    ROLLED_BACK = "rolled back"
 
 
 @dataclass(frozen=True, slots=True)

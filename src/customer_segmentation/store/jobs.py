@@ -16,6 +16,7 @@ class JobState(StrEnum):
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"
+    HELD_BACK = "held back"
     REFUSED = "refused"
     FAILED = "failed"
     INTERRUPTED = "interrupted"

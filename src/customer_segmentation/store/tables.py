@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     Column,
@@ -83,6 +84,7 @@ model_versions = Table(
     metadata,
     Column("version", Integer, primary_key=True, autoincrement=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("held_back", JSON, nullable=False),
     Column("artifact", Text, nullable=False),
 )
 """Every trained model; the rows never change."""
@@ -92,9 +94,10 @@ active_model = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("version", Integer, ForeignKey("model_versions.version"), nullable=False),
+    Column("cause", String(16), nullable=False),
     Column("rescored", Boolean, nullable=False),
 )
-"""One row: the version that serves, and whether every customer's row already carries it.
+"""One row: the version that serves, why, and whether every customer's row already carries it.
 
 Changing the version is what activating a model means."""
 

@@ -50,12 +50,14 @@ def upgrade() -> None:
         "model_versions",
         sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("held_back", sa.JSON, nullable=False),
         sa.Column("artifact", sa.Text, nullable=False),
     )
     op.create_table(
         "active_model",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("version", sa.Integer, sa.ForeignKey("model_versions.version"), nullable=False),
+        sa.Column("cause", sa.String(16), nullable=False),
         sa.Column("rescored", sa.Boolean, nullable=False),
     )
     op.create_table(

@@ -1,0 +1,159 @@
+"""Gates: a model that is not good enough stays a candidate, with the reasons in plain words."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.errors import VersionNotFoundError
+from customer_segmentation.engines.local import LocalEngine
+from customer_segmentation.model.artifact import Model, Parameters, to_json
+from customer_segmentation.model.assign import Assigner
+from customer_segmentation.model.gates import Gates, find_failures
+from customer_segmentation.services.clock import now
+from customer_segmentation.services.customers import get_customer, get_history
+from customer_segmentation.services.unit_of_work import UnitsOfWork
+from customer_segmentation.services.versions import activate_version, list_versions
+from customer_segmentation.store import models
+from tests.servers import Server
+from tests.weak_table import weak_table
+
+
+def agreement(ids: IntArray, values: FloatArray, trainings: int = 10) -> list[float]:
+    """Return the adjusted Rand index of each pair of trainings on the customers they share.
+
+    Each training sees 95 % of the customers and has a seed of its own; all but the first are
+    matched to the first, as a retrain is.
+    """
+    random = np.random.default_rng(0)
+    first: Model | None = None
+    seen: list[tuple[IntArray, IntArray]] = []
+    for seed in range(trainings):
+        rows = np.sort(random.choice(len(ids), int(0.95 * len(ids)), replace=False))
+        model = LocalEngine().train(ids[rows], values[rows], Parameters(seed=seed))
+        first = first or model
+        seen.append((rows, Assigner(model).assign(values[rows])))
+    found = []
+    for i, (rows, segments) in enumerate(seen):
+        for others, other_segments in seen[:i]:
+            _, here, there = np.intersect1d(rows, others, return_indices=True)
+            found.append(adjusted_rand_score(segments[here], other_segments[there]))
+    return found
+
+
+def test_trainings_on_the_shipped_data_agree_whatever_their_seed_and_sample(
+    shipped_customers: tuple[IntArray, FloatArray],
+) -> None:
+    assert np.mean(agreement(*shipped_customers)) >= 0.98
+
+
+def test_trainings_on_a_weak_table_agree_too() -> None:
+    assert np.mean(agreement(*weak_table())) >= 0.9
+
+
+def test_more_segments_than_the_data_hold_are_held_back_as_unstable() -> None:
+    model = LocalEngine().train(*weak_table(2_000), Parameters(k=8))
+
+    (reason,) = find_failures(model, None, Gates())
+
+    assert reason.startswith("The data hold no stable segments")
+
+
+def test_the_shipped_model_passes_every_gate(shipped_model: Model) -> None:
+    assert find_failures(shipped_model, shipped_model, Gates()) == ()
+
+
+@pytest.mark.parametrize(
+    ("figures", "reason"),
+    [
+        ({"stability": 0.2}, "agree with an adjusted Rand index of 0.20"),
+        ({"silhouette": 0.1}, "The silhouette would fall from 0.36 to 0.10"),
+        ({"sizes": {0: 9, 1: 9000, 2: 9000, 3: 2000}}, "Segment 0, High-Value Power Users, would"),
+    ],
+)
+def test_each_gate_names_what_it_found_and_what_it_requires(
+    shipped_model: Model, figures: dict[str, object], reason: str
+) -> None:
+    worse = replace(shipped_model, quality=replace(shipped_model.quality, **figures))  # type: ignore[arg-type]
+
+    (failure,) = find_failures(worse, shipped_model, Gates())
+
+    assert reason in failure
+
+
+def test_a_lost_segment_holds_a_model_back(shipped_model: Model) -> None:
+    segments = (*shipped_model.segments[:3], replace(shipped_model.segments[3], number=4))
+    sizes = {0: 5000, 1: 5000, 2: 5000, 4: 5000}
+    other = replace(
+        shipped_model, segments=segments, quality=replace(shipped_model.quality, sizes=sizes)
+    )
+
+    (failure,) = find_failures(other, shipped_model, Gates())
+
+    assert failure.startswith("Segment 3, Budget-Conscious Occasionals, would be lost")
+
+
+def test_a_retrain_held_back_is_a_conflict_that_lists_the_reasons(
+    loaded_sqlite: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "bank.db").write_bytes(loaded_sqlite.read_bytes())
+    url = f"sqlite:///{tmp_path / 'bank.db'}"
+    strict = {"CUSTOMER_SEGMENTATION_MIN_STABILITY": "1"}
+    with Server(url, tmp_path, **strict) as server:
+        answer = server.client.post("/retrain_model_with_latest_data")
+
+        assert answer.status_code == 409
+        assert answer.json()["type"].endswith("model-held-back")
+        (error,) = answer.json()["errors"]
+        assert "at least 1.00 is required" in error["message"]
+        assert server.client.get("/health/ready").json()["model_version"] == 1
+
+        listed = command(url, "models", "list")
+        assert "held back" in listed.stdout
+        assert command(url, "models", "activate", "2").returncode == 0
+        assert command(url, "models", "activate", "7").returncode == 1
+        assert server.client.get("/health/ready").json()["model_version"] == 2
+
+
+def test_an_older_version_can_be_made_to_serve_again(
+    units: UnitsOfWork, shipped_customers: tuple[IntArray, FloatArray], shipped_model: Model
+) -> None:
+    weights = {"loyalty_score": 3.0}
+    other = LocalEngine().train(*shipped_customers, Parameters(weights=weights), shipped_model)
+    with units.database.write() as connection:
+        number = models.add(connection, to_json(other), now())
+    ids, values = shipped_customers
+    moved = int(ids[np.flatnonzero(Assigner(other).assign(values) != segments(units, ids))[0]])
+    before = get_customer(units, moved).customer.segment
+
+    activate_version(units, number)
+    away = get_customer(units, moved).customer.segment
+    activate_version(units, 1)
+
+    assert away != before == get_customer(units, moved).customer.segment
+    assert [c.cause for c in get_history(units, moved)] == ["added", "retrained", "rolled back"]
+    assert [(v.number, v.is_active) for v in list_versions(units)] == [(2, False), (1, True)]
+    with pytest.raises(VersionNotFoundError):
+        activate_version(units, 3)
+
+
+def segments(units: UnitsOfWork, ids: IntArray) -> IntArray:
+    from customer_segmentation.store.customers import read_outdated
+
+    with units.database.read() as connection:
+        return read_outdated(connection, -1, 0, len(ids))[2]
+
+
+def command(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "customer_segmentation", *arguments],
+        env={"DATABASE_URL": url, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
