@@ -227,6 +227,19 @@ def test_customers_who_are_all_alike_are_refused(shipped_customers: Customers) -
         LocalEngine().train(ids[:9], np.repeat(values[:3], 3, axis=0), Parameters())
 
 
+def test_amounts_as_large_as_a_float_holds_can_be_trained_on(
+    shipped_customers: Customers,
+) -> None:
+    ids, values = shipped_customers
+    huge = values.copy()
+    huge[:9, FEATURE_NAMES.index("account_balance")] = 1.7e308
+    huge[9:15, FEATURE_NAMES.index("account_balance")] = -1.7e308
+
+    model = from_json(to_json(LocalEngine().train(ids, huge, Parameters())))
+
+    assert set(Assigner(model).assign(huge).tolist()) <= set(model.numbers.tolist())
+
+
 def test_as_few_customers_as_segments_can_be_trained_on(shipped_customers: Customers) -> None:
     ids, values = shipped_customers
 

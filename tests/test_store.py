@@ -17,6 +17,7 @@ from customer_segmentation.domain.errors import (
     TrainingRunningError,
 )
 from customer_segmentation.domain.features import FEATURE_NAMES
+from customer_segmentation.domain.history import Cause
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters, to_json
 from customer_segmentation.services.clock import now
@@ -32,7 +33,6 @@ from customer_segmentation.services.training import close_dead_job, start_job
 from customer_segmentation.services.unit_of_work import UnitsOfWork
 from customer_segmentation.store import customers, jobs, models
 from customer_segmentation.store.database import Database
-from customer_segmentation.store.history import Cause
 from customer_segmentation.store.jobs import JobState
 from customer_segmentation.store.schema import LATEST, migrate
 from customer_segmentation.store.tables import metadata

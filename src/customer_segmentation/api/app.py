@@ -12,14 +12,14 @@ from starlette.concurrency import run_in_threadpool
 
 from customer_segmentation import __version__
 from customer_segmentation.api import problems
+from customer_segmentation.api.customers import customers_router
 from customer_segmentation.api.functions import add_functions
 from customer_segmentation.api.health import health_router
 from customer_segmentation.api.schemas import SCHEMAS
 from customer_segmentation.domain.errors import SegmentationError
 from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.training import close_dead_job, finish_rescoring
-from customer_segmentation.services.unit_of_work import UnitsOfWork
-from customer_segmentation.store.database import Database
+from customer_segmentation.services.unit_of_work import UnitsOfWork, units_over
 
 _REFRESH_SECONDS = 0.5
 
@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Return the application over a database that `services/startup.py` has made ready."""
     settings = settings or Settings()
-    units = UnitsOfWork(Database(settings.database_url))
+    units = units_over(settings.database_url)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -52,7 +52,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         refreshing.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await refreshing
-        units.database.close()
+        units.close()
 
     app: FastAPI = FastAPIOffline(
         title="Customer Segmentation",
@@ -66,6 +66,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     add_functions(app, units, settings)
+    app.include_router(customers_router(units))
     app.include_router(health_router(units))
     problems.install(app)
     _add_schemas(app)

@@ -6,10 +6,12 @@ from typing import Any, cast
 
 import msgspec
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from customer_segmentation.domain import errors
+from customer_segmentation.domain.features import describe_type
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 1
@@ -107,12 +109,28 @@ def install(app: FastAPI) -> None:
     """Make an app answer every error as problem details."""
     app.add_exception_handler(errors.SegmentationError, _on_expected)
     app.add_exception_handler(RequestProblemError, _on_expected)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(Exception, _on_fault)
 
 
 async def _on_expected(_request: Request, error: Exception) -> Response:
     return problem_response(cast("errors.SegmentationError | RequestProblemError", error))
+
+
+async def _on_invalid_request(_request: Request, error: Exception) -> Response:
+    found = cast("RequestValidationError", error).errors()
+    return problem_response(
+        errors.InvalidInputError(
+            [
+                errors.FieldError(
+                    str(fault["loc"][-1]),
+                    f"{fault['loc'][-1]}: {fault['msg']}, not {describe_type(fault['input'])}",
+                )
+                for fault in found
+            ]
+        )
+    )
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -17,11 +17,9 @@ from customer_segmentation import __version__
 from customer_segmentation.domain.errors import SegmentationError
 from customer_segmentation.services.logs import configure_logs
 from customer_segmentation.services.settings import Settings
-from customer_segmentation.services.startup import begin_start, finish_start
+from customer_segmentation.services.startup import begin_start, finish_start, open_units
 from customer_segmentation.services.unit_of_work import UnitsOfWork
 from customer_segmentation.services.versions import activate_version, list_versions
-from customer_segmentation.store.database import Database
-from customer_segmentation.store.schema import migrate
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False)
 models = typer.Typer(no_args_is_help=True, help="List model versions, and choose which one serves.")
@@ -133,17 +131,12 @@ def activate_model(
 @contextmanager
 def _units() -> Iterator[UnitsOfWork]:
     """Open the database of the settings; tell an expected error and exit."""
-    database = None
     try:
-        database = Database(_read_settings().database_url)
-        migrate(database)
-        yield UnitsOfWork(database)
+        with closing(open_units(_read_settings())) as units:
+            yield units
     except SegmentationError as error:
         console.print(f"customer-segmentation: {error}", style="red", markup=False)
         raise typer.Exit(1) from error
-    finally:
-        if database is not None:
-            database.close()
 
 
 def _read_settings() -> Settings:

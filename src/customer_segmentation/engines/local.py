@@ -20,7 +20,7 @@ from customer_segmentation.model.artifact import (
     Summary,
 )
 from customer_segmentation.model.assign import Assigner
-from customer_segmentation.model.fit import fit_clusters
+from customer_segmentation.model.fit import Clusters, fit_clusters
 from customer_segmentation.model.naming import name_by_profile, new_segment
 from customer_segmentation.model.prepare import Preparation, fit_preparation, transform
 from customer_segmentation.model.quality import bootstrap_stability, sampled_silhouette
@@ -37,20 +37,10 @@ class LocalEngine:
         serving: Model | None = None,
     ) -> Model:
         """Prepare, fit, match or name, and measure; see `Engine.train`."""
-        if len(values) < parameters.k:
-            raise TrainingRefusedError(
-                f"Training needs at least {parameters.k} customers, one for each segment; "
-                f"there are {len(values)}"
-            )
         transformed = transform(values)
         preparation = fit_preparation(transformed, parameters.weights, parameters.excluded)
         coordinates = preparation.prepare_transformed(transformed)
-        if len(np.unique(coordinates[: 1000 * parameters.k], axis=0)) < parameters.k and (
-            len(np.unique(coordinates, axis=0)) < parameters.k
-        ):
-            raise TrainingRefusedError(
-                f"Training needs at least {parameters.k} customers that differ from one another"
-            )
+        _check_trainable(coordinates, parameters.k)
         used = preparation.used
         start = None if serving is None else _in_coordinates_of(preparation, serving)
         clusters = fit_clusters(
@@ -62,9 +52,10 @@ class LocalEngine:
         )
         centroids = np.zeros((parameters.k, values.shape[1]))
         centroids[:, used] = clusters.centroids
+        deviations = _deviations(transformed, clusters.labels, preparation)
+        matching: tuple[Match, ...] = ()
         if serving is None or start is None:
-            matching: tuple[Match, ...] = ()
-            segments = name_by_profile(_deviations(transformed, clusters.labels, preparation))
+            segments = name_by_profile(deviations)
         else:
             matching = match_clusters(
                 centroids,
@@ -74,22 +65,14 @@ class LocalEngine:
                 Assigner(serving).assign(values),
                 parameters.thresholds,
             )
-            segments = _inherit(
-                matching, serving, _deviations(transformed, clusters.labels, preparation)
-            )
+            segments = _inherit(matching, serving, deviations)
         order = sorted(range(parameters.k), key=lambda cluster: segments[cluster].number)
-        sizes = np.bincount(clusters.labels, minlength=parameters.k)
         return Model(
             parameters=parameters,
             preparation=preparation,
             centroids=centroids[order],
             segments=tuple(segments[cluster] for cluster in order),
-            quality=Quality(
-                inertia=clusters.inertia,
-                silhouette=sampled_silhouette(coordinates[:, used], clusters, parameters.seed),
-                stability=bootstrap_stability(coordinates[:, used], clusters, parameters.seed),
-                sizes={segments[cluster].number: int(sizes[cluster]) for cluster in order},
-            ),
+            quality=_measure(coordinates[:, used], clusters, segments, parameters.seed),
             matching=matching,
             fingerprint=fingerprint(ids, values),
             libraries=_libraries(),
@@ -104,14 +87,47 @@ def fingerprint(ids: IntArray, values: FloatArray) -> Fingerprint:
         customers=len(values),
         sha256=digest.hexdigest(),
         attributes={
-            name: Summary(
-                mean=float(column.mean()),
-                deviation=float(column.std()),
-                minimum=float(column.min()),
-                maximum=float(column.max()),
-            )
-            for name, column in zip(FEATURE_NAMES, values.T, strict=True)
+            name: _summarise(column) for name, column in zip(FEATURE_NAMES, values.T, strict=True)
         },
+    )
+
+
+def _summarise(column: FloatArray) -> Summary:
+    # Divided by the largest value first, as the square of a large amount overflows.
+    largest = max(float(np.abs(column).max()), 1.0)
+    share = column / largest
+    return Summary(
+        mean=float(share.mean()) * largest,
+        deviation=float(share.std()) * largest,
+        minimum=float(column.min()),
+        maximum=float(column.max()),
+    )
+
+
+def _check_trainable(coordinates: FloatArray, k: int) -> None:
+    if len(coordinates) < k:
+        raise TrainingRefusedError(
+            f"Training needs at least {k} customers, one for each segment; "
+            f"there are {len(coordinates)}"
+        )
+    # The first few nearly always differ, and then the others need not be compared.
+    few = coordinates[: 1000 * k]
+    if all(len(np.unique(rows, axis=0)) < k for rows in (few, coordinates)):
+        raise TrainingRefusedError(
+            f"Training needs at least {k} customers that differ from one another"
+        )
+
+
+def _measure(
+    coordinates: FloatArray, clusters: Clusters, segments: tuple[Segment, ...], seed: int
+) -> Quality:
+    sizes = np.bincount(clusters.labels, minlength=len(segments)).tolist()
+    by_number = sorted(zip((segment.number for segment in segments), sizes, strict=True))
+    return Quality(
+        inertia=clusters.inertia,
+        silhouette=sampled_silhouette(coordinates, clusters, seed),
+        stability=bootstrap_stability(coordinates, clusters, seed),
+        sizes=dict(by_number),
     )
 
 

@@ -6,12 +6,12 @@ from sqlalchemy import Connection
 
 from customer_segmentation.domain.customer import Attributes, Customer
 from customer_segmentation.domain.errors import CustomerNotFoundError
+from customer_segmentation.domain.history import Cause, SegmentChange
 from customer_segmentation.domain.segments import Segment
 from customer_segmentation.services.clock import now
 from customer_segmentation.services.unit_of_work import ServingModel, UnitOfWork, UnitsOfWork
 from customer_segmentation.store import customers, history
 from customer_segmentation.store.customers import Assignment
-from customer_segmentation.store.history import Cause, SegmentChange
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 from customer_segmentation.domain.errors import DataFileError, TrainingRefusedError
+from customer_segmentation.domain.history import Cause
 from customer_segmentation.engines.engine import Engine
 from customer_segmentation.model.artifact import to_json
 from customer_segmentation.model.assign import Assigner
@@ -13,7 +14,6 @@ from customer_segmentation.services.data_file import DataFile, read_data_file, w
 from customer_segmentation.services.settings import Settings
 from customer_segmentation.store import customers, history, models
 from customer_segmentation.store.database import Database
-from customer_segmentation.store.history import Cause
 
 logger = logging.getLogger(__name__)
 

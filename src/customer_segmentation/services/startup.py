@@ -5,9 +5,20 @@ import subprocess
 from customer_segmentation.domain.errors import DataFileError
 from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.training import start_worker
+from customer_segmentation.services.unit_of_work import UnitsOfWork, units_over
 from customer_segmentation.store import models
-from customer_segmentation.store.database import Database
 from customer_segmentation.store.schema import migrate
+
+
+def open_units(settings: Settings) -> UnitsOfWork:
+    """Bring the database to this release and return units of work over it.
+
+    Raises:
+        StoreUnavailableError: the database does not answer or cannot be written.
+    """
+    units = units_over(settings.database_url)
+    migrate(units.database)
+    return units
 
 
 def begin_start(settings: Settings) -> subprocess.Popen[str] | None:
@@ -19,14 +30,13 @@ def begin_start(settings: Settings) -> subprocess.Popen[str] | None:
     Raises:
         StoreUnavailableError: the database does not answer or cannot be written.
     """
-    database = Database(settings.database_url)
+    units = open_units(settings)
     try:
-        migrate(database)
-        with database.read() as connection:
+        with units.database.read() as connection:
             if models.active_version(connection) is not None:
                 return None
     finally:
-        database.close()
+        units.close()
     return start_worker(settings, "load")
 
 

@@ -72,6 +72,10 @@ class UnitsOfWork:
             raise NotReadyError("The service has no trained model yet; try again soon")
         return self._serving
 
+    def close(self) -> None:
+        """Close every connection."""
+        self.database.close()
+
     def refresh(self) -> None:
         """Notice a model that was activated, here or by another process."""
         with self.database.read() as connection:
@@ -115,6 +119,15 @@ class UnitsOfWork:
             serving = load_model(connection, version)
             self._serving = serving
             return serving
+
+
+def units_over(database_url: str) -> UnitsOfWork:
+    """Return units of work over the database at a URL.
+
+    Raises:
+        StoreUnavailableError: the URL names no database that is supported.
+    """
+    return UnitsOfWork(Database(database_url))
 
 
 def load_model(connection: Connection, version: int) -> ServingModel:

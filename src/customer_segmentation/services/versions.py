@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from customer_segmentation.domain.errors import VersionNotFoundError
+from customer_segmentation.domain.history import Cause
 from customer_segmentation.model.artifact import Quality, from_json
 from customer_segmentation.services.rescoring import rescore
 from customer_segmentation.services.unit_of_work import UnitsOfWork
 from customer_segmentation.store import models
-from customer_segmentation.store.history import Cause
 
 
 @dataclass(frozen=True, slots=True)

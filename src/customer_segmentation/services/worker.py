@@ -19,6 +19,7 @@ from customer_segmentation.domain.errors import (
     TrainingFailedError,
     TrainingRefusedError,
 )
+from customer_segmentation.domain.history import Cause
 from customer_segmentation.engines.engine import Engine
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, to_json
@@ -32,7 +33,6 @@ from customer_segmentation.services.training import HEARTBEAT_SECONDS
 from customer_segmentation.services.unit_of_work import UnitsOfWork, load_model
 from customer_segmentation.store import customers, jobs, models
 from customer_segmentation.store.database import Database
-from customer_segmentation.store.history import Cause
 from customer_segmentation.store.jobs import JobState, Phase
 
 logger = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ def run_training(units: UnitsOfWork, engine: Engine, settings: Settings, job_id:
     except SegmentationError as failure:
         _end(database, job_id, JobState.FAILED, error=str(failure))
         raise
-    _end(database, job_id, JobState.SUCCEEDED, phase=Phase.DONE, model_version=version)
+    _end(database, job_id, JobState.SUCCEEDED, phase=Phase.DONE)
 
 
 def _train(database: Database, engine: Engine, settings: Settings, job_id: str) -> int | None:
@@ -94,18 +94,18 @@ def _train(database: Database, engine: Engine, settings: Settings, job_id: str) 
     _note(database, job_id, phase=Phase.FITTING, total=len(ids))
     model = engine.train(ids, values, settings.parameters, serving)
     held_back = find_failures(model, serving, settings.gates)
-    state = JobState.HELD_BACK if held_back else JobState.RUNNING
     with database.write() as connection:
         version = models.add(connection, to_json(model), now(), held_back)
         # The lease is checked in the very transaction that activates: a worker that was taken
         # for dead must not replace the model of the one that came after it.
-        if not jobs.change(
-            connection, job_id, state=state, phase=Phase.RESCORING, model_version=version
-        ):
+        if not jobs.change(connection, job_id, phase=Phase.RESCORING, model_version=version):
             raise TrainingFailedError("The training lost its lease to another one")
         if not held_back:
             models.activate(connection, version, Cause.RETRAINED)
-    return None if held_back else version
+    if held_back:
+        _end(database, job_id, JobState.HELD_BACK, phase=Phase.DONE)
+        return None
+    return version
 
 
 def _serving_model(connection: Connection) -> Model | None:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
-from customer_segmentation.store.history import Cause
+from customer_segmentation.domain.history import Cause
 from customer_segmentation.store.tables import active_model, model_versions
 
 
