@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.engines.local import LocalEngine
@@ -20,6 +20,12 @@ from customer_segmentation.services.startup import begin_start, finish_start
 from customer_segmentation.services.unit_of_work import UnitsOfWork
 from customer_segmentation.store.database import Database
 from tests.servers import Server
+
+# How long an example takes says more about the machine's other work than about the code.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 POSTGRES = "postgresql://postgres@127.0.0.1:5432"
 
@@ -108,10 +114,10 @@ def shared_server(
 
 def load(database_url: str) -> None:
     """Do what a first start does."""
-    settings = Settings(database_url=database_url)
-    loading = begin_start(settings)
+    first_start = Settings(database_url=database_url)
+    loading = begin_start(first_start)
     assert loading is not None
-    finish_start(settings, loading)
+    finish_start(first_start, loading)
 
 
 def require_postgres() -> None:
@@ -138,10 +144,3 @@ def postgres_database(template: str = "template1") -> Iterator[str]:
         connection.execute(
             psycopg.sql.SQL("DROP DATABASE {} WITH (FORCE)").format(psycopg.sql.Identifier(name))
         )
-
-
-def segments_of(model: Model, values: FloatArray) -> IntArray:
-    """Return the segment numbers that a model gives."""
-    from customer_segmentation.model.assign import Assigner
-
-    return np.asarray(Assigner(model).assign(values))

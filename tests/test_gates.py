@@ -20,6 +20,7 @@ from customer_segmentation.services.customers import get_customer, get_history
 from customer_segmentation.services.unit_of_work import UnitsOfWork
 from customer_segmentation.services.versions import activate_version, list_versions
 from customer_segmentation.store import models
+from customer_segmentation.store.customers import read_outdated
 from tests.servers import Server
 from tests.weak_table import weak_table
 
@@ -143,8 +144,6 @@ def test_an_older_version_can_be_made_to_serve_again(
 
 
 def segments(units: UnitsOfWork, ids: IntArray) -> IntArray:
-    from customer_segmentation.store.customers import read_outdated
-
     with units.database.read() as connection:
         return read_outdated(connection, -1, 0, len(ids))[2]
 

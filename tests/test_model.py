@@ -57,7 +57,7 @@ def reference_distances(model: Model, values: FloatArray) -> FloatArray:
 
 
 @given(values=matrices)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_folded_assignment_equals_the_reference(shipped_model: Model, values: FloatArray) -> None:
     distances = reference_distances(shipped_model, values)
 
@@ -70,7 +70,7 @@ def test_folded_assignment_equals_the_reference(shipped_model: Model, values: Fl
 
 
 @given(values=matrices)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_one_customer_is_assigned_as_in_any_batch(shipped_model: Model, values: FloatArray) -> None:
     assigner = Assigner(shipped_model)
 
@@ -82,7 +82,7 @@ def test_one_customer_is_assigned_as_in_any_batch(shipped_model: Model, values: 
 
 
 @given(values=anyone)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_any_finite_attributes_get_a_segment(shipped_model: Model, values: FloatArray) -> None:
     assert Assigner(shipped_model).assign(values)[0] in shipped_model.numbers
 

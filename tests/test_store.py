@@ -248,6 +248,22 @@ def test_another_process_notices_an_activated_model(
     elsewhere.database.close()
 
 
+def test_a_transaction_from_before_an_activation_does_not_bring_the_old_model_back(
+    units: UnitsOfWork, database_url: str, other_model: Model
+) -> None:
+    elsewhere = UnitsOfWork(Database(database_url))
+
+    with units.database.read() as connection:
+        assert models.active_version(connection) == 1
+        activate(elsewhere, other_model)
+        units.refresh()
+        old = units._active(connection)  # noqa: SLF001
+
+    assert units.serving.version == 2
+    assert old.version in (1, 2)
+    elsewhere.database.close()
+
+
 def test_one_job_holds_the_lease_until_it_ends(units: UnitsOfWork) -> None:
     first = start_job(units.database)
     with pytest.raises(TrainingRunningError):

@@ -57,7 +57,8 @@ class UnitsOfWork:
         """Open nothing yet."""
         self.database = database
         self._serving: ServingModel | None = None
-        self._loading = threading.Lock()
+        self._refreshing = threading.Lock()
+        self._models: dict[int, ServingModel] = {}
 
     @property
     def serving(self) -> ServingModel:
@@ -78,10 +79,11 @@ class UnitsOfWork:
 
     def refresh(self) -> None:
         """Notice a model that was activated, here or by another process."""
-        with self.database.read() as connection:
+        # One at a time, so that what was read before an activation is never kept after it.
+        with self._refreshing, self.database.read() as connection:
             version = models.active_version(connection)
             if version is not None:
-                self._load(connection, version)
+                self._serving = self._model(connection, version)
 
     @contextmanager
     def read(self) -> Iterator[UnitOfWork]:
@@ -109,16 +111,17 @@ class UnitsOfWork:
         version = models.active_version(connection, keep=keep)
         if version is None:
             raise NotReadyError("The service has no trained model yet; try again soon")
-        return self._load(connection, version)
+        return self._model(connection, version)
 
-    def _load(self, connection: Connection, version: int) -> ServingModel:
-        serving = self._serving
-        if serving is not None and serving.version == version:
-            return serving
-        with self._loading:
-            serving = load_model(connection, version)
-            self._serving = serving
-            return serving
+    def _model(self, connection: Connection, version: int) -> ServingModel:
+        known = self._models
+        model = known.get(version)
+        if model is None:
+            model = load_model(connection, version)
+            # Around an activation, transactions of before and after it take turns.
+            newest = sorted(known)[-1:]
+            self._models = {number: known[number] for number in newest} | {version: model}
+        return model
 
 
 def units_over(database_url: str) -> UnitsOfWork:
