@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TypeAlias
 
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
@@ -33,6 +34,12 @@ class Customer:
     segment: int
 
     @property
+    def tag(self) -> str:
+        """What changes whenever an attribute or the segment does: an entity tag, without quotes."""
+        content = [self.customer_id, self.segment, *(self.attributes[f.name] for f in FEATURES)]
+        return sha256(repr(content).encode()).hexdigest()[:32]
+
+    @property
     def record(self) -> dict[str, Number]:
         """The customer under the record names: attributes, `cluster_num`, then `customer id`."""
         record = {feature.record_name: self.attributes[feature.name] for feature in FEATURES}
@@ -60,6 +67,28 @@ def accept_new_customer(fields: Mapping[str, object]) -> tuple[int, Attributes]:
     return int(accepted.pop(CUSTOMER_ID.name)), accepted
 
 
+def accept_id(fields: Mapping[str, object]) -> int:
+    """Return the id from request fields that hold nothing else.
+
+    Raises:
+        InvalidInputError: it is missing, not allowed, or not alone.
+    """
+    only_id = {CUSTOMER_ID.name: CUSTOMER_ID}
+    return int(_accept(fields, only_id, required=only_id)[CUSTOMER_ID.name])
+
+
+def accept_changes(fields: Mapping[str, object]) -> Attributes:
+    """Return the attributes to change from request fields.
+
+    Raises:
+        InvalidInputError: names every field that is unknown or not allowed, or tells that there is
+            nothing to change.
+    """
+    accepted = _accept(fields, FEATURE_BY_NAME, required=())
+    _check_some(accepted)
+    return accepted
+
+
 def accept_update(fields: Mapping[str, object]) -> tuple[int, Attributes]:
     """Return the id, and the attributes to change, from request fields.
 
@@ -69,10 +98,14 @@ def accept_update(fields: Mapping[str, object]) -> tuple[int, Attributes]:
     """
     accepted = _accept(fields, _WITH_ID, required=(CUSTOMER_ID.name,))
     customer_id = int(accepted.pop(CUSTOMER_ID.name))
-    if not accepted:
+    _check_some(accepted)
+    return customer_id, accepted
+
+
+def _check_some(changes: Attributes) -> None:
+    if not changes:
         message = f"Nothing to change: give at least one of {', '.join(FEATURE_BY_NAME)}"
         raise InvalidInputError([FieldError("body", message)])
-    return customer_id, accepted
 
 
 _WITH_ID = {CUSTOMER_ID.name: CUSTOMER_ID, **FEATURE_BY_NAME}

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from customer_segmentation.domain.jobs import JobKind
+
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
@@ -39,11 +41,124 @@ class CustomerExistsError(SegmentationError):
         self.customer_id = customer_id
 
 
-class TrainingRunningError(SegmentationError):
-    """A training is running; there is one at a time."""
+class CustomerErasedError(SegmentationError):
+    """The customer was erased and must not be brought back."""
 
-    def __init__(self) -> None:
-        super().__init__("A training is already running; try again when it has finished")
+    def __init__(self, customer_id: int) -> None:
+        super().__init__(
+            f"The customer with id {customer_id} was erased; lift the erasure before adding it"
+        )
+
+
+class StaleCustomerError(SegmentationError):
+    """The customer is not any more as the one who changes it has seen it."""
+
+    def __init__(self, customer_id: int) -> None:
+        super().__init__(
+            f"The customer with id {customer_id} has changed; read it again and decide anew"
+        )
+
+
+class IdempotencyError(SegmentationError):
+    """An idempotency key was used before, for another request."""
+
+
+class ExtraMissingError(SegmentationError):
+    """Something was asked for that needs an optional part of the installation."""
+
+    def __init__(self, extra: str, what: str) -> None:
+        super().__init__(
+            f"For {what}, install the extra: pip install 'customer-segmentation[{extra}]'"
+        )
+
+
+class WebhookNotFoundError(SegmentationError):
+    """No webhook has this id."""
+
+    def __init__(self, webhook_id: str) -> None:
+        super().__init__(f"There is no webhook with id {webhook_id}")
+
+
+class DeadLetterNotFoundError(SegmentationError):
+    """The webhook has no such dead letter."""
+
+    def __init__(self, webhook_id: str, number: int) -> None:
+        super().__init__(f"The webhook {webhook_id} has no dead letter {number}")
+
+
+class DeliveryFailedError(SegmentationError):
+    """A webhook's receiver did not take a message, or must not be called."""
+
+
+class NotSignedInError(SegmentationError):
+    """The request shows no good API key."""
+
+
+class NotAllowedError(SegmentationError):
+    """The API key's role does not go so far."""
+
+
+class TooManyRequestsError(SegmentationError):
+    """The API key was used too often."""
+
+    def __init__(self, retry_seconds: float) -> None:
+        super().__init__("Too many requests with this API key; try again when Retry-After says")
+        self.retry_seconds = retry_seconds
+
+
+class KeyExistsError(SegmentationError):
+    """An API key has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is or was an API key {name}; choose another name")
+
+
+class KeyNotFoundError(SegmentationError):
+    """No good API key has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no API key {name}, or it was revoked before")
+
+
+class BackupError(SegmentationError):
+    """A backup cannot be made or restored."""
+
+
+class ExposureError(SegmentationError):
+    """The service would be open to a network without asking for keys."""
+
+
+class JobRunningError(SegmentationError):
+    """A job of this kind is running; there is one at a time."""
+
+    def __init__(self, kind: JobKind) -> None:
+        super().__init__(f"A {kind} is already running; try again when it has finished")
+
+
+class JobNotFoundError(SegmentationError):
+    """No job has this id."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"There is no job with id {job_id}")
+
+
+class JobEndedError(SegmentationError):
+    """The job cannot be cancelled any more."""
+
+
+class ApprovalRequiredError(SegmentationError):
+    """A second person must approve what someone proposed."""
+
+
+class VersionsNotComparableError(SegmentationError):
+    """Two versions cannot be compared."""
+
+
+class SegmentNotFoundError(SegmentationError):
+    """The model that serves has no segment of this number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"There is no segment {number}")
 
 
 class TrainingRefusedError(SegmentationError):
@@ -74,12 +189,20 @@ class TrainingFailedError(SegmentationError):
     """The training stopped before a new model could serve; the active model stays."""
 
 
+class TrainingCancelledError(SegmentationError):
+    """The training was cancelled; the active model stays."""
+
+
 class NotReadyError(SegmentationError):
     """The service has no active model yet."""
 
 
 class StoreUnavailableError(SegmentationError):
     """The database does not answer, is read-only or is out of space."""
+
+
+class TransactionConflictError(StoreUnavailableError):
+    """Two transactions stood in each other's way; the same one may succeed when tried again."""
 
 
 class ArtifactError(SegmentationError):

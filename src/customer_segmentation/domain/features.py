@@ -50,6 +50,7 @@ class Feature:
         codes: what each value of a coded attribute stands for.
         unscored: a value that means "not measured yet"; the model treats it as typical.
         protected: whether one setting leaves the attribute out of the model.
+        changeable: whether an offer or a conversation may change it; nobody's age or gender is.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Feature:
     codes: Mapping[int, str] = field(default_factory=dict)
     unscored: int | None = None
     protected: bool = False
+    changeable: bool = True
 
     @property
     def is_integer(self) -> bool:
@@ -175,6 +177,17 @@ def plain_number(value: float) -> Number:
     return value
 
 
+def readable(value: float) -> str:
+    """Write a number for people: about four digits, thousands separated, no powers of ten.
+
+    >>> readable(16062.4), readable(0.23205), readable(-512.0)
+    ('16,062', '0.2321', '-512')
+    """
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.4f}".rstrip("0").rstrip(".") if abs(value) < 1 else f"{value:.4g}"
+
+
 CUSTOMER_ID = Feature(
     name="customer_id",
     record_name="customer id",
@@ -199,6 +212,7 @@ FEATURES: tuple[Feature, ...] = (
         maximum=130,
         weight=0.3,
         protected=True,
+        changeable=False,
     ),
     Feature(
         name="gender",
@@ -210,6 +224,7 @@ FEATURES: tuple[Feature, ...] = (
         weight=0.2,
         codes={0: "Male", 1: "Female"},
         protected=True,
+        changeable=False,
     ),
     Feature(
         name="monthly_income",
@@ -248,6 +263,7 @@ FEATURES: tuple[Feature, ...] = (
         maximum=3,
         weight=0.3,
         codes={0: "Primary", 1: "Secondary", 2: "Tertiary", 3: "Postgrad"},
+        changeable=False,
     ),
     Feature(
         name="facebook_interaction",

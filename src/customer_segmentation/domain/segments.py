@@ -6,6 +6,40 @@ matching its clusters to the segments that serve (see `model/align.py`).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from customer_segmentation.domain.features import Number
+
+
+class Channel(StrEnum):
+    """How a strategy reaches a customer."""
+
+    ANY = "any"
+    EMAIL = "e-mail"
+    FACEBOOK = "Facebook"
+    TWITTER = "Twitter"
+    INSTAGRAM = "Instagram"
+
+    def reaches(self, attributes: Mapping[str, Number]) -> bool:
+        """Tell whether a customer was reached on this channel before."""
+        return self is Channel.ANY or attributes[_CHANNEL_ATTRIBUTES[self]] == 1
+
+
+_CHANNEL_ATTRIBUTES = {
+    Channel.EMAIL: "email_interaction",
+    Channel.FACEBOOK: "facebook_interaction",
+    Channel.TWITTER: "twitter_interaction",
+    Channel.INSTAGRAM: "instagram_interaction",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """What to do about a segment's customers, and on which channel."""
+
+    text: str
+    channel: Channel = Channel.ANY
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,17 +49,52 @@ class Segment:
     Attributes:
         number: its number, shown as `cluster_num`.
         name: what marketers call it.
-        strategy: the main business strategy for its customers.
+        strategies: the business strategies for its customers, the main one first; at least one.
+        description: what marketers say of it; empty where they said nothing.
     """
 
     number: int
     name: str
-    strategy: str
+    strategies: tuple[Strategy, ...]
+    description: str = ""
 
     @property
     def label(self) -> str:
         """Number and name, such as "Cluster 0: High-Value Power Users"."""
         return f"Cluster {self.number}: {self.name}"
+
+    @property
+    def strategy(self) -> str:
+        """The main business strategy."""
+        return self.strategies[0].text
+
+    def next_best_action(self, attributes: Mapping[str, Number]) -> Strategy:
+        """Return the first strategy on a channel that reached the customer before.
+
+        Those for a channel come before those for any; the main one is for customers that none
+        reached.
+
+        Args:
+            attributes: the customer's, by request name.
+        """
+        reaching = [s for s in self.strategies if s.channel.reaches(attributes)]
+        direct = [s for s in reaching if s.channel is not Channel.ANY]
+        return (direct + reaching + list(self.strategies))[0]
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentEdit:
+    """What someone made of a segment's words: name, description and strategies.
+
+    Attributes:
+        segment: the segment as it was after the edit.
+        edited_at: when.
+        edited_by: who, as far as known.
+    """
+
+    segment: Segment
+    edited_at: datetime
+    edited_by: str
 
 
 @dataclass(frozen=True, slots=True)

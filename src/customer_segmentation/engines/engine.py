@@ -1,9 +1,20 @@
 """What every engine offers."""
 
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.jobs import Phase
 from customer_segmentation.model.artifact import Model, Parameters
+from customer_segmentation.model.gates import Gates
+from customer_segmentation.model.study import Study
+
+Progress = Callable[[Phase, int, int], None]
+"""Is told the phase, and how much of how much of it is done."""
+
+
+def unheard(_phase: Phase, _done: int, _total: int) -> None:
+    """Tell nobody about the progress."""
 
 
 class Engine(Protocol):
@@ -15,6 +26,9 @@ class Engine(Protocol):
         values: FloatArray,
         parameters: Parameters,
         serving: Model | None = None,
+        *,
+        next_number: int | None = None,
+        progress: Progress = unheard,
     ) -> Model:
         """Train a model on customers.
 
@@ -22,9 +36,27 @@ class Engine(Protocol):
             ids: (n,), the customers' ids, rising.
             values: (n, d), their attributes in the feature table's order, in users' units.
             parameters: how to train.
-            serving: the model that serves now; its segments keep number, name and strategy.
+            serving: the model that serves now; its segments keep number, name and strategies.
+            next_number: the number of the first segment that is new, by default the serving
+                model's largest and one.
+            progress: is told how far the training is.
 
         Raises:
             TrainingRefusedError: there are fewer customers, or fewer that differ, than segments.
+        """
+        ...
+
+    def study(
+        self,
+        values: FloatArray,
+        parameters: Parameters,
+        gates: Gates,
+        ks: Collection[int],
+        progress: Progress = unheard,
+    ) -> Study:
+        """Try numbers of segments, `ks`, and preparations on customers, (n, d).
+
+        Raises:
+            TrainingRefusedError: there are not more customers than the most segments tried.
         """
         ...

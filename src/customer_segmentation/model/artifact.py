@@ -5,7 +5,7 @@ An artifact is a JSON document with a schema version and a checksum. Loading it 
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,11 @@ import numpy as np
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.errors import ArtifactError
 from customer_segmentation.domain.features import FEATURE_NAMES
-from customer_segmentation.domain.segments import Segment
+from customer_segmentation.domain.segments import Channel, Segment, Strategy
+from customer_segmentation.model.distribution import Bins, Distribution
 from customer_segmentation.model.prepare import Preparation
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class Parameters:
         weights: replaces the feature table's weights, by attribute name.
         excluded: names of attributes that the model must not use.
         thresholds: what still counts as the same segment.
+        hysteresis: how much nearer, as a share of its distance, another segment must be before a
+            customer leaves the one it is in; 0 is always the nearest.
     """
 
     k: int = 4
@@ -51,6 +54,7 @@ class Parameters:
     weights: dict[str, float] = field(default_factory=dict)
     excluded: tuple[str, ...] = ()
     thresholds: Thresholds = Thresholds()
+    hysteresis: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,9 @@ class Model:
         quality: how good and how stable it is.
         matching: how its clusters were matched to the segments that served; empty for the first.
         fingerprint: of the training data.
+        bins: where attributes' values are cut to count customers.
+        distribution: of the training data over those bins, by segment.
+        outlier_distance: a customer farther than this from every centroid is an outlier.
         libraries: versions of Python and of the libraries that fitted it.
     """
 
@@ -136,12 +143,25 @@ class Model:
     quality: Quality
     matching: tuple[Match, ...]
     fingerprint: Fingerprint
+    bins: Bins
+    distribution: Distribution
+    outlier_distance: float
     libraries: dict[str, str]
 
     @property
     def numbers(self) -> IntArray:
         """The segment number of each centroid, (k,)."""
         return np.array([segment.number for segment in self.segments], dtype=np.int64)
+
+    @property
+    def next_number(self) -> int:
+        """The least number above those of all its segments."""
+        return int(self.numbers.max()) + 1
+
+    def with_words(self, words: dict[int, Segment]) -> "Model":
+        """Return the model with what people made of its segments' names and strategies since."""
+        segments = tuple(words.get(segment.number, segment) for segment in self.segments)
+        return replace(self, segments=segments)
 
 
 def to_json(model: Model) -> str:
@@ -155,11 +175,14 @@ def to_json(model: Model) -> str:
             "scale": model.preparation.scale.tolist(),
         },
         "centroids": model.centroids.tolist(),
-        "segments": [asdict(segment) for segment in model.segments],
+        "segments": [segment_content(segment) for segment in model.segments],
         "quality": asdict(model.quality)
         | {"sizes": {str(number): size for number, size in model.quality.sizes.items()}},
         "matching": [asdict(match) for match in model.matching],
         "fingerprint": asdict(model.fingerprint),
+        "bins": [cuts.tolist() for cuts in model.bins.cuts],
+        "distribution": distribution_content(model.distribution),
+        "outlier_distance": model.outlier_distance,
         "libraries": model.libraries,
     }
     return json.dumps(
@@ -195,6 +218,35 @@ def from_json(text: str) -> Model:
     return _read(content)
 
 
+def distribution_content(distribution: Distribution) -> dict[str, Any]:
+    """Return a distribution as JSON has it."""
+    return {
+        "counts": distribution.counts.tolist(),
+        "sums": distribution.sums.tolist(),
+        "outliers": distribution.outliers.tolist(),
+    }
+
+
+def read_distribution(content: dict[str, Any]) -> Distribution:
+    """Return the distribution that `distribution_content` gave."""
+    return Distribution(
+        counts=np.array(content["counts"], dtype=np.int64),
+        sums=np.array(content["sums"], dtype=np.float64),
+        outliers=np.array(content["outliers"], dtype=np.int64),
+    )
+
+
+def segment_content(segment: Segment) -> dict[str, Any]:
+    """Return a segment as JSON has it."""
+    return asdict(segment)
+
+
+def read_segment(content: dict[str, Any]) -> Segment:
+    """Return the segment that `segment_content` gave."""
+    strategies = tuple(Strategy(s["text"], Channel(s["channel"])) for s in content["strategies"])
+    return Segment(**content | {"strategies": strategies})
+
+
 def _checksum(content: dict[str, Any]) -> str:
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
@@ -216,7 +268,7 @@ def _read(content: dict[str, Any]) -> Model:
             **{name: np.array(values) for name, values in content["preparation"].items()}
         ),
         centroids=np.array(content["centroids"]),
-        segments=tuple(Segment(**segment) for segment in content["segments"]),
+        segments=tuple(read_segment(segment) for segment in content["segments"]),
         quality=Quality(
             **quality | {"sizes": {int(n): size for n, size in quality["sizes"].items()}}
         ),
@@ -225,5 +277,8 @@ def _read(content: dict[str, Any]) -> Model:
             **fingerprint
             | {"attributes": {n: Summary(**s) for n, s in fingerprint["attributes"].items()}}
         ),
+        bins=Bins(tuple(np.array(cuts, dtype=np.float64) for cuts in content["bins"])),
+        distribution=read_distribution(content["distribution"]),
+        outlier_distance=content["outlier_distance"],
         libraries=content["libraries"],
     )

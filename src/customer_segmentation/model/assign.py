@@ -1,16 +1,47 @@
 """Real-time assignment: preparation and centroids folded into two arrays at load."""
 
+from dataclasses import dataclass
 from math import copysign, inf, log1p
 
 import numpy as np
 
-from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.domain.customer import Attributes
 from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.model.artifact import Model
 from customer_segmentation.model.prepare import transform
 
 _CHUNK = 4096
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Assessment:
+    """The assignments of many customers.
+
+    Attributes:
+        segments: (n,), the numbers of the nearest segments.
+        confidence: (n,), 1 - d1/d2 of the distances to the nearest and second nearest centroid.
+        outliers: (n,), whether each is far from every centroid.
+    """
+
+    segments: IntArray
+    confidence: FloatArray
+    outliers: BoolArray
+
+
+@dataclass(frozen=True, slots=True)
+class Discriminant:
+    """A segment's distance, less what is the same for all: `base` and slope by slope added to it.
+
+    Attributes:
+        number: the segment's.
+        base: of the segment.
+        slopes: by attribute name, what a unit of the transformed attribute adds.
+    """
+
+    number: int
+    base: float
+    slopes: dict[str, float]
 
 
 class Assigner:
@@ -32,6 +63,8 @@ class Assigner:
         self._preparation = preparation
         self._centroids = model.centroids
         self._numbers = model.numbers
+        self._outlier_distance = model.outlier_distance
+        self._hysteresis = model.parameters.hysteresis
         self._used = used
         self._center = preparation.center[used]
         self._slope = np.ascontiguousarray(slope.T)[:, :, None]
@@ -43,6 +76,20 @@ class Assigner:
         self._lines = list(
             zip(self._numbers.tolist(), self._base[:, 0].tolist(), slope.tolist(), strict=True)
         )
+
+    @property
+    def discriminants(self) -> list[Discriminant]:
+        """One for each segment: whose is the least, is a customer's."""
+        names = [name for name, *_ in self._attributes]
+        return [
+            Discriminant(number, base, dict(zip(names, slope, strict=True)))
+            for number, base, slope in self._lines
+        ]
+
+    @property
+    def centers(self) -> dict[str, float]:
+        """By name, what stands for an attribute that is not scored yet, transformed."""
+        return {name: center for name, _, _, center in self._attributes}
 
     def assign_one(self, attributes: Attributes) -> int:
         """Return the segment number of one customer's complete attributes."""
@@ -78,6 +125,34 @@ class Assigner:
             rows = slice(start, start + _CHUNK)
             segments[rows] = self._numbers[self._nearest(values[rows])]
         return segments
+
+    def assign_calmly(self, values: FloatArray, current: IntArray) -> IntArray:
+        """Return the segment number, (n,), of customers, (n, d), who are in one already, (n,).
+
+        With hysteresis h a customer stays in a segment at distance d as long as d (1 - h) is no
+        more than the distance to the nearest; without, this is `assign`.
+        """
+        nearest = self.assign(values)
+        if self._hysteresis == 0.0:
+            return nearest
+        distances = np.sqrt(self.squared_distances(values))
+        rows = np.searchsorted(self._numbers, current).clip(max=len(self._numbers) - 1)
+        there = self._numbers[rows] == current
+        stay = distances[np.arange(len(values)), rows] * (1.0 - self._hysteresis)
+        return np.where(there & (stay <= distances.min(axis=1)), current, nearest)
+
+    def assess(self, values: FloatArray) -> Assessment:
+        """Assign customers, (n, d), and tell how clear and how usual each one is."""
+        confidence = np.empty(len(values))
+        nearest = np.empty(len(values))
+        for start in range(0, len(values), _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            distances = np.sqrt(np.partition(self.squared_distances(values[rows]), 1, axis=1))
+            nearest[rows] = distances[:, 0]
+            ratio = np.ones(len(distances))
+            np.divide(distances[:, 0], distances[:, 1], out=ratio, where=distances[:, 1] > 0.0)
+            confidence[rows] = 1.0 - ratio
+        return Assessment(self.assign(values), confidence, nearest > self._outlier_distance)
 
     def squared_distances(self, values: FloatArray) -> FloatArray:
         """Return the squared distance, (n, k), of each customer, (n, d), to each centroid."""

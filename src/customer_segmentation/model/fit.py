@@ -1,6 +1,7 @@
 """Fitting K-means: restarts on a sample, a polish on all rows, continuity with what serves."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +41,7 @@ def fit_clusters(
     seed: int,
     restarts: int = 10,
     serving: FloatArray | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Clusters:
     """Fit K-means (Lloyd's algorithm, k-means++ starts) until no customer changes its cluster.
 
@@ -53,12 +55,20 @@ def fit_clusters(
         restarts: how many random starts are tried.
         serving: (k, d), centroids that serve now; their continuation wins unless a random start
             is better by more than `CONTINUITY`.
+        progress: is told how many random starts of how many are done.
     """
     sample = coordinates
     if len(coordinates) > SAMPLE:
         rows = np.random.default_rng(seed).choice(len(coordinates), SAMPLE, replace=False)
         sample = coordinates[np.sort(rows)]
-    best = _lloyd(sample, k, init="k-means++", restarts=restarts, seed=seed)
+    best: Clusters | None = None
+    starts = np.random.SeedSequence(seed).generate_state(restarts).tolist()
+    for done, start in enumerate(starts):
+        progress(done, restarts)
+        found = _lloyd(sample, k, init="k-means++", seed=start)
+        if best is None or found.inertia < best.inertia:
+            best = found
+    assert best is not None  # noqa: S101
     if sample is not coordinates:
         best = _lloyd(coordinates, k, init=best.centroids)
     if serving is not None and len(serving) == k:
@@ -73,12 +83,9 @@ def _lloyd(
     k: int,
     *,
     init: str | FloatArray,
-    restarts: int = 1,
     seed: int = 0,
 ) -> Clusters:
-    kmeans = KMeans(
-        n_clusters=k, init=init, n_init=restarts, random_state=seed, tol=0.0, max_iter=1000
-    )
+    kmeans = KMeans(n_clusters=k, init=init, n_init=1, random_state=seed, tol=0.0, max_iter=1000)
     with warnings.catch_warnings():
         # A bootstrap of few customers can hold fewer distinct ones than clusters.
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -5,7 +5,7 @@ from scipy.optimize import linear_sum_assignment
 
 from customer_segmentation.domain.arrays import FloatArray
 from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES
-from customer_segmentation.domain.segments import PROFILES, Segment
+from customer_segmentation.domain.segments import PROFILES, Profile, Segment, Strategy
 
 
 def name_by_profile(deviations: FloatArray) -> tuple[Segment, ...]:
@@ -25,9 +25,7 @@ def name_by_profile(deviations: FloatArray) -> tuple[Segment, ...]:
     order = sorted(range(len(deviations)), key=lambda c: (profile_of.get(c, len(PROFILES)), c))
     segments = {
         cluster: (
-            Segment(
-                number, PROFILES[profile_of[cluster]].name, PROFILES[profile_of[cluster]].strategy
-            )
+            _segment_of(PROFILES[profile_of[cluster]], number)
             if cluster in profile_of
             else new_segment(number, deviations[cluster])
         )
@@ -47,4 +45,8 @@ def new_segment(number: int, deviations: FloatArray) -> Segment:
     parts = [
         f"{'High' if deviations[j] > 0 else 'Low'} {FEATURES[j].record_name}" for j in strongest
     ]
-    return Segment(number, f"{', '.join(parts)} ({number})", "Review this new segment")
+    return Segment(number, f"{', '.join(parts)} ({number})", (Strategy("Review this new segment"),))
+
+
+def _segment_of(profile: Profile, number: int) -> Segment:
+    return Segment(number, profile.name, (Strategy(profile.strategy),))

@@ -1,5 +1,7 @@
 """How good and how stable a clustering is, in figures that every training measures."""
 
+from collections.abc import Callable
+
 import numpy as np
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
@@ -25,7 +27,12 @@ def sampled_silhouette(coordinates: FloatArray, clusters: Clusters, seed: int) -
     return float(silhouette_score(coordinates[rows], labels))
 
 
-def bootstrap_stability(coordinates: FloatArray, clusters: Clusters, seed: int) -> float:
+def bootstrap_stability(
+    coordinates: FloatArray,
+    clusters: Clusters,
+    seed: int,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> float:
     """Return the mean adjusted Rand index between the model and refits on bootstraps.
 
     Each bootstrap draws rows with replacement, fits with its own seed, and labels one common
@@ -39,6 +46,7 @@ def bootstrap_stability(coordinates: FloatArray, clusters: Clusters, seed: int) 
     common = random.choice(len(coordinates), size, replace=False)
     agreement = []
     for bootstrap in range(BOOTSTRAPS):
+        progress(bootstrap, BOOTSTRAPS)
         rows = random.choice(len(coordinates), size, replace=True)
         refit = fit_clusters(
             coordinates[rows],

@@ -1,0 +1,26 @@
+"""Erasing a customer: what is removed, what is left, and the receipt."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """The receipt of an erasure, and the entry of the suppression list.
+
+    Attributes:
+        id: of the receipt, 32 hexadecimal digits.
+        customer_id: who was erased; the one thing that is kept, so that nobody is brought back.
+        erased_at: when.
+        erased_by: who asked for it, as far as known.
+        removed: how many rows were removed, by what they were.
+        model_versions: the kept versions that were trained while the customer was there. Their
+            centroids are means over thousands and hold nobody's attributes.
+    """
+
+    id: str
+    customer_id: int
+    erased_at: datetime
+    erased_by: str
+    removed: dict[str, int]
+    model_versions: tuple[int, ...]

@@ -1,0 +1,112 @@
+"""Jobs: the long work that a process of its own does, such as a training."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class JobKind(StrEnum):
+    """What a job does."""
+
+    TRAINING = "training"
+    STUDY = "study"
+
+
+class JobState(StrEnum):
+    """Where a job is in its life."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    HELD_BACK = "held back"
+    REFUSED = "refused"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+
+
+class Phase(StrEnum):
+    """What a running job is doing, in the order in which a training does it."""
+
+    STARTING = "starting"
+    READING = "reading"
+    FITTING = "fitting"
+    MATCHING = "matching"
+    CHECKING = "checking"
+    RESCORING = "rescoring"
+    DONE = "done"
+
+
+class Trigger(StrEnum):
+    """What asked for a training."""
+
+    FIRST_START = "first start"
+    REQUEST = "request"
+    SCHEDULE = "schedule"
+    CHANGES = "changed customers"
+    DRIFT = "drift"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a training comes from, kept with the version that it makes.
+
+    Attributes:
+        trigger: what asked for it.
+        by: who asked, as far as known.
+        reason: why, for people; may be empty.
+    """
+
+    trigger: Trigger
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job.
+
+    Attributes:
+        id: 32 hexadecimal digits.
+        kind: what it does.
+        state: where it is in its life.
+        phase: what it is doing.
+        done: how much of the phase is done: customers, restarts, or checks.
+        total: of how much; 0 where that is not known.
+        created_at: when it was started.
+        heartbeat_at: when its process last showed that it lives.
+        finished_at: when it ended.
+        host: the machine of its process.
+        pid: the id of its process.
+        trigger: what asked for it.
+        requested_by: who asked for it.
+        reason: why it was asked for.
+        request: how it is to be done, where that differs from the settings.
+        model_version: the version it made.
+        error: why it made none, for people.
+        result: what a study found.
+    """
+
+    id: str
+    kind: JobKind
+    state: JobState
+    phase: Phase
+    done: int
+    total: int
+    created_at: datetime
+    heartbeat_at: datetime
+    finished_at: datetime | None
+    host: str
+    pid: int
+    trigger: Trigger
+    requested_by: str
+    reason: str
+    request: dict[str, Any]
+    model_version: int | None
+    error: str | None
+    result: dict[str, Any] | None
+
+    @property
+    def origin(self) -> Origin:
+        """Where its training comes from."""
+        return Origin(self.trigger, self.requested_by, self.reason)

@@ -1,0 +1,41 @@
+"""Choosing customers by segment and attributes, and going through them page by page."""
+
+from dataclasses import dataclass, field
+
+from customer_segmentation.domain.features import Number
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Where a page ends: the next one holds what comes after this in the order.
+
+    Attributes:
+        value: of the attribute that sorts, None where the id alone does.
+        customer_id: of the last customer.
+    """
+
+    value: Number | None
+    customer_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which customers, in which order, and how many of them.
+
+    Attributes:
+        segment: only those in this one.
+        least: by attribute name, only those with at least this value.
+        most: by attribute name, only those with at most this value.
+        sort: the attribute that sorts, then the id; None sorts by the id alone.
+        descending: whether the greatest come first.
+        limit: how many at most.
+        after: only those after this in the order.
+    """
+
+    segment: int | None = None
+    least: dict[str, Number] = field(default_factory=dict)
+    most: dict[str, Number] = field(default_factory=dict)
+    sort: str | None = None
+    descending: bool = False
+    limit: int = 100
+    after: Page | None = None

@@ -1,0 +1,95 @@
+"""Webhooks: where to send customers' segment changes, and how a receiver knows them for ours."""
+
+import base64
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from customer_segmentation.domain.history import Place
+
+_PREFIX = "whsec_"
+_SECRET_BYTES = 24
+_SLOWER = 3.0
+_LONGEST_SECONDS = 6 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A receiver of events.
+
+    Attributes:
+        id: 32 hexadecimal digits.
+        url: that events are posted to.
+        secret: that signs them; shown once, when the webhook is made.
+        created_at: when it was made.
+        created_by: by whom, as far as known.
+        place: up to where the events were delivered, or given up.
+        attempts: how often the next events were sent in vain.
+        next_at: when they are sent again.
+        error: why the last attempt failed; empty where it did not.
+    """
+
+    id: str
+    url: str
+    secret: str
+    created_at: datetime
+    created_by: str
+    place: Place
+    attempts: int
+    next_at: datetime
+    error: str
+
+    def message_id(self) -> str:
+        """Return the id of the message with the next events, the same for each attempt."""
+        return f"msg_{self.id}_{self.place.transaction_id}_{self.place.row_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """Events that could not be delivered.
+
+    Attributes:
+        id: its number, unique.
+        webhook_id: whose.
+        message_id: of the message.
+        after: the place before the first event.
+        until: the place of the last one.
+        failed_at: when they were given up.
+        error: why the last attempt failed.
+    """
+
+    id: int
+    webhook_id: str
+    message_id: str
+    after: Place
+    until: Place
+    failed_at: datetime
+    error: str
+
+
+def make_secret() -> str:
+    """Return a new secret."""
+    return _PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+
+
+def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
+    """Return the signature of a message.
+
+    Args:
+        secret: as `make_secret` returns it.
+        message_id: unique to the message, so that a receiver can drop what comes twice.
+        timestamp: when it is sent, in seconds since 1970, so that a receiver can refuse old ones.
+        body: what is sent.
+
+    Source: https://www.standardwebhooks.com, "Webhook signature scheme".
+    """
+    key = base64.b64decode(secret.removeprefix(_PREFIX))
+    signed = b".".join([message_id.encode(), str(timestamp).encode(), body])
+    return "v1," + base64.b64encode(hmac.digest(key, signed, sha256)).decode()
+
+
+def wait_after(attempts: int, first_seconds: float) -> timedelta:
+    """Return how long to wait after a number of attempts: each time three times as long."""
+    return timedelta(seconds=min(first_seconds * _SLOWER ** (attempts - 1), _LONGEST_SECONDS))

@@ -1,0 +1,127 @@
+"""How customers are spread over the values of their attributes, as counts that can be kept up.
+
+One distribution tells segment sizes, profiles, drift and shares by gender or age, and it follows
+each change of a customer by adding and taking away, without looking at the others.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
+from customer_segmentation.domain.features import FEATURES, Feature
+
+_WHOLE_RANGE = 200
+"""An attribute of at most this many whole values has a bin for each of them."""
+
+_LARGEST_SUMMABLE = 1e290
+"""Amounts beyond it are added as if they were this, as a sum of a few would overflow."""
+
+_PERCENTILES = np.arange(1, 100) / 100.0
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Bins:
+    """Where the values of each attribute are cut into bins.
+
+    Attributes:
+        cuts: for each attribute its cuts, rising; a bin holds the values from one cut, which it
+            includes, to the next, which it does not. The first bin has no lower end.
+    """
+
+    cuts: tuple[FloatArray, ...]
+
+    @property
+    def offsets(self) -> IntArray:
+        """Where each attribute's bins start among all bins, and where they end, (d + 1,)."""
+        sizes = [len(cuts) + 1 for cuts in self.cuts]
+        return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+    def of_attribute(self, position: int) -> slice:
+        """Return which of all bins are those of the attribute at a position."""
+        start, end = self.offsets[position : position + 2].tolist()
+        return slice(start, end)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Distribution:
+    """How many customers of each segment fall into each bin.
+
+    Attributes:
+        counts: (k, b), customers by segment and bin, over all attributes' bins.
+        sums: (k, d), the sum of each attribute by segment.
+        outliers: (k,), customers by segment who are far from every centroid.
+    """
+
+    counts: IntArray
+    sums: FloatArray
+    outliers: IntArray
+
+    @property
+    def sizes(self) -> IntArray:
+        """The number of customers in each segment, (k,)."""
+        # Whoever is counted stands in exactly one bin of each attribute.
+        return self.counts.sum(axis=1) // self.sums.shape[1]
+
+    def __add__(self, other: "Distribution") -> "Distribution":
+        """Return the distribution of these customers and those."""
+        return Distribution(
+            self.counts + other.counts, self.sums + other.sums, self.outliers + other.outliers
+        )
+
+
+def fit_bins(values: FloatArray) -> Bins:
+    """Cut attributes of few whole values at each of them, and all others at their percentiles.
+
+    Args:
+        values: (n, d), n >= 1, attributes in the feature table's order, in users' units.
+    """
+    return Bins(tuple(_cuts(f, column) for f, column in zip(FEATURES, values.T, strict=True)))
+
+
+def _cuts(feature: Feature, column: FloatArray) -> FloatArray:
+    least, most = feature.minimum, feature.maximum
+    if feature.is_integer and least is not None and most is not None and most <= _WHOLE_RANGE:
+        return np.arange(least + 1, most + 1, dtype=np.float64)
+    # A percentile that is a customer's own value keeps cuts exact where many share one value.
+    return np.unique(np.quantile(column, _PERCENTILES, method="inverted_cdf"))
+
+
+def empty_distribution(bins: Bins, k: int) -> Distribution:
+    """Return the distribution of no customers over k segments."""
+    return Distribution(
+        counts=np.zeros((k, int(bins.offsets[-1])), dtype=np.int64),
+        sums=np.zeros((k, len(bins.cuts))),
+        outliers=np.zeros(k, dtype=np.int64),
+    )
+
+
+def count_customers(
+    bins: Bins,
+    k: int,
+    values: FloatArray,
+    rows: IntArray,
+    outlying: BoolArray,
+    signs: IntArray | None = None,
+) -> Distribution:
+    """Count customers.
+
+    Args:
+        bins: of each attribute.
+        k: how many segments there are.
+        values: (n, d), attributes in users' units.
+        rows: (n,), the row of each customer's segment among the k.
+        outlying: (n,), whether each is an outlier.
+        signs: (n,), 1 for a customer who came and -1 for one who left; all came unless given.
+    """
+    weights = np.ones(len(values)) if signs is None else signs.astype(np.float64)
+    counted = empty_distribution(bins, k)
+    for j, (cuts, column) in enumerate(zip(bins.cuts, values.T, strict=True)):
+        width = len(cuts) + 1
+        places = rows * width + np.searchsorted(cuts, column, side="right")
+        counts = np.bincount(places, weights=weights, minlength=k * width)
+        counted.counts[:, bins.of_attribute(j)] = np.rint(counts).reshape(k, width)
+        summable = np.clip(column, -_LARGEST_SUMMABLE, _LARGEST_SUMMABLE)
+        counted.sums[:, j] = np.bincount(rows, weights=summable * weights, minlength=k)
+    counted.outliers[:] = np.rint(np.bincount(rows, weights=outlying * weights, minlength=k))
+    return counted
