@@ -1,16 +1,18 @@
 """Queries on customers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
 from sqlalchemy import (
     Connection,
+    and_,
     bindparam,
     delete,
     func,
     insert,
+    or_,
     select,
     update,
 )
@@ -20,11 +22,13 @@ from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.customer import Attributes
 from customer_segmentation.domain.errors import CustomerExistsError
 from customer_segmentation.domain.features import FEATURE_NAMES, Number, plain_number
+from customer_segmentation.domain.paging import Selection
 from customer_segmentation.store.bulk import insert_rows
 from customer_segmentation.store.tables import customers
 
 _ATTRIBUTES = [customers.c[name] for name in FEATURE_NAMES]
 _ROW = [*_ATTRIBUTES, customers.c.segment, customers.c.model_version]
+_PARTITION = 10_000
 _BY_ID = select(*_ROW).where(customers.c.customer_id == bindparam("id"))
 
 
@@ -49,6 +53,20 @@ def find(
     query = _BY_ID.with_for_update() if for_update else _BY_ID
     row = connection.execute(query, {"id": customer_id}).one_or_none()
     return None if row is None else _read(row)
+
+
+def lock_many(connection: Connection, ids: Collection[int]) -> None:
+    """Keep other transactions from changing customers until this one ends.
+
+    Locked in the order of their ids, two transactions that change the same ones wait for each other
+    and never both.
+    """
+    connection.execute(
+        select(customers.c.customer_id)
+        .where(customers.c.customer_id.in_(ids))
+        .order_by(customers.c.customer_id)
+        .with_for_update()
+    ).all()
 
 
 def add(
@@ -88,15 +106,37 @@ def change(
     )
 
 
-def remove(connection: Connection, customer_id: int) -> Assignment | None:
-    """Delete a customer; return the assignment it had, or None where there was no such one."""
+def remove(connection: Connection, customer_id: int) -> tuple[Attributes, Assignment] | None:
+    """Delete a customer; return what it was, or None where there was no such one."""
     row = connection.execute(
-        delete(customers)
-        .where(customers.c.customer_id == bindparam("id"))
-        .returning(customers.c.segment, customers.c.model_version),
+        delete(customers).where(customers.c.customer_id == bindparam("id")).returning(*_ROW),
         {"id": customer_id},
     ).one_or_none()
-    return None if row is None else Assignment(row.segment, row.model_version)
+    return None if row is None else _read(row)
+
+
+def read_page(
+    connection: Connection, selection: Selection, limit: int
+) -> list[tuple[int, Attributes, Assignment]]:
+    """Return up to `limit` customers of a selection, in its order."""
+    key = customers.c.customer_id
+    query = select(key, *_ROW).limit(limit)
+    if selection.segment is not None:
+        query = query.where(customers.c.segment == selection.segment)
+    for name, value in selection.least.items():
+        query = query.where(customers.c[name] >= value)
+    for name, value in selection.most.items():
+        query = query.where(customers.c[name] <= value)
+    column = key if selection.sort is None else customers.c[selection.sort]
+    order = column.desc() if selection.descending else column.asc()
+    query = query.order_by(order, key)
+    if selection.after is not None:
+        edge = selection.after.value
+        if edge is None:
+            edge = selection.after.customer_id
+        beyond = column < edge if selection.descending else column > edge
+        query = query.where(or_(beyond, and_(column == edge, key > selection.after.customer_id)))
+    return [(row[0], *_read(row[1:])) for row in connection.execute(query)]
 
 
 def count(connection: Connection) -> int:
@@ -104,13 +144,34 @@ def count(connection: Connection) -> int:
     return connection.execute(select(func.count()).select_from(customers)).scalar_one()
 
 
-def read_all(connection: Connection) -> tuple[IntArray, FloatArray]:
-    """Return all ids, (n,), rising, and attributes, (n, d), in users' units."""
-    rows = connection.execute(
+def read_all(
+    connection: Connection, progress: Callable[[int], None] = lambda _done: None
+) -> tuple[IntArray, FloatArray]:
+    """Return all ids, (n,), rising, and attributes, (n, d), in users' units.
+
+    Args:
+        connection: of a transaction.
+        progress: is told how many customers were read so far.
+    """
+    rows = connection.execution_options(yield_per=_PARTITION).execute(
         select(customers.c.customer_id, *_ATTRIBUTES).order_by(customers.c.customer_id)
     )
-    table = _table(rows, 1 + len(FEATURE_NAMES))
+    width = 1 + len(FEATURE_NAMES)
+    tables = [np.empty((0, width))]
+    done = 0
+    for partition in rows.partitions():
+        tables.append(_table(partition, width))
+        done += len(partition)
+        progress(done)
+    table = np.concatenate(tables)
     return table[:, 0].astype(np.int64), table[:, 1:]
+
+
+def read_attributes(connection: Connection) -> Iterator[FloatArray]:
+    """Yield all customers' attributes, some thousand rows, (n, d), at a time."""
+    rows = connection.execution_options(yield_per=_PARTITION).execute(select(*_ATTRIBUTES))
+    for partition in rows.partitions():
+        yield _table(partition, len(FEATURE_NAMES))
 
 
 def read_outdated(

@@ -4,6 +4,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
@@ -16,24 +17,40 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from customer_segmentation.domain.errors import StoreUnavailableError
+from customer_segmentation.domain.errors import StoreUnavailableError, TransactionConflictError
 
+POOL_SIZE = 10
 _BUSY_TIMEOUT_SECONDS = 30
-_POOL_SIZE = 10
+_CONNECT_SECONDS = 5
+_CONFLICTS = ("40001", "40P01")
+"""PostgreSQL's codes for a failed serialisation and for a deadlock."""
+
+_PASSING = ("25006", "53", "57", "58")
+"""How PostgreSQL's codes begin for a read-only server, a lack of resources such as disk, an
+operator's intervention, and a fault of the system (its manual, appendix A)."""
 
 
 class Database:
     """A database by URL: `sqlite:///file.db` or `postgresql://user@host/name`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self, url: str, *, pool_size: int = POOL_SIZE, statement_seconds: float = 0.0
+    ) -> None:
         """Prepare to connect; the first transaction connects.
+
+        Args:
+            url: where the database is.
+            pool_size: how many connections there are at most.
+            statement_seconds: PostgreSQL ends a statement that takes longer; 0 is without limit.
 
         Raises:
             StoreUnavailableError: the URL names no database that is supported.
         """
         self.url = url
-        self._engine = _create_engine(url)
+        self._engine = _create_engine(url, pool_size, statement_seconds)
         self.is_sqlite = self._engine.dialect.name == "sqlite"
+        file = self._engine.url.database
+        self.path = Path(file) if self.is_sqlite and file else None
         self._reading = (
             self._engine
             if self.is_sqlite
@@ -70,20 +87,38 @@ def _store_errors() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        fault = getattr(error, "orig", None)
+        if getattr(fault, "sqlstate", None) in _CONFLICTS:
+            raise TransactionConflictError(
+                "Another change stood in the way; try again soon"
+            ) from error
         raise StoreUnavailableError("The database is not available; try again soon") from error
     except DatabaseError as error:
+        if str(getattr(error.orig, "sqlstate", "")).startswith(_PASSING):
+            raise StoreUnavailableError("The database takes no changes; try again soon") from error
         # SQLite reports a damaged file by the base class; its other subclasses are our own faults.
         if type(error) is not DatabaseError:
             raise
         raise StoreUnavailableError("The database file is damaged or no database") from error
 
 
-def _create_engine(url: str) -> Engine:
+def _create_engine(url: str, pool_size: int, statement_seconds: float) -> Engine:
     try:
         parsed = make_url(url)
         if parsed.drivername in ("postgres", "postgresql"):
             parsed = parsed.set(drivername="postgresql+psycopg")
-        engine = create_engine(parsed, pool_size=_POOL_SIZE, max_overflow=0, pool_pre_ping=True)
+        options: dict[str, object] = {}
+        if parsed.get_backend_name() == "postgresql":
+            limit = f"-c statement_timeout={round(statement_seconds * 1000)}"
+            options = {"connect_timeout": _CONNECT_SECONDS, "options": limit}
+        engine = create_engine(
+            parsed,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=_BUSY_TIMEOUT_SECONDS,
+            pool_pre_ping=True,
+            connect_args=options,
+        )
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise StoreUnavailableError(
             "DATABASE_URL must be sqlite:///FILE or postgresql://USER@HOST/NAME "

@@ -1,15 +1,27 @@
 """Queries on the history of customers' segments, to which every change appends."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import (
+    Connection,
+    case,
+    func,
+    insert,
+    literal,
+    select,
+    tuple_,
+)
 
 from customer_segmentation.domain.arrays import IntArray
-from customer_segmentation.domain.history import Cause, SegmentChange
+from customer_segmentation.domain.history import FIRST_PLACE, Cause, Place, SegmentChange
 from customer_segmentation.store.bulk import insert_rows
+from customer_segmentation.store.commit_order import up_to_running
 from customer_segmentation.store.tables import segment_changes
 
-_COLUMNS = [column for column in segment_changes.c if column.name != "id"]
+_COLUMNS = [c for c in segment_changes.c if c.name not in ("id", "transaction_id")]
+_PLACE = tuple_(segment_changes.c.transaction_id, segment_changes.c.id)
 
 
 def add(connection: Connection, change: SegmentChange) -> None:
@@ -59,5 +71,76 @@ def of_customer(connection: Connection, customer_id: int) -> list[SegmentChange]
         select(*_COLUMNS)
         .where(segment_changes.c.customer_id == customer_id)
         .order_by(segment_changes.c.id)
-    ).mappings()
-    return [SegmentChange(**{**row, "cause": Cause(row["cause"])}) for row in rows]
+    )
+    return [_change(row) for row in rows]
+
+
+def read_after(
+    connection: Connection, place: Place, limit: int
+) -> list[tuple[Place, SegmentChange]]:
+    """Return up to `limit` changes after a place, each with its own, in an order that is final.
+
+    See `commit_order`.
+    """
+    query = (
+        select(segment_changes.c.transaction_id, segment_changes.c.id, *_COLUMNS)
+        .where(tuple_(literal(place.transaction_id), literal(place.row_id)) < _PLACE)
+        .order_by(segment_changes.c.transaction_id, segment_changes.c.id)
+        .limit(limit)
+    )
+    query = up_to_running(connection, query, segment_changes)
+    return [
+        (Place(transaction_id, row_id), _change(change))
+        for transaction_id, row_id, *change in connection.execute(query)
+    ]
+
+
+def last_place(connection: Connection) -> Place:
+    """Return the place after which only changes come that are not there yet."""
+    query = (
+        select(segment_changes.c.transaction_id, segment_changes.c.id)
+        .order_by(segment_changes.c.transaction_id.desc(), segment_changes.c.id.desc())
+        .limit(1)
+    )
+    query = up_to_running(connection, query, segment_changes)
+    row = connection.execute(query).one_or_none()
+    return FIRST_PLACE if row is None else Place(*row)
+
+
+def _change(row: Sequence[Any]) -> SegmentChange:
+    values = dict(zip((column.name for column in _COLUMNS), row, strict=True))
+    return SegmentChange(**{**values, "cause": Cause(values["cause"])})
+
+
+def count_transitions(
+    connection: Connection, before: datetime, after: datetime
+) -> dict[tuple[int | None, int | None], int]:
+    """Count customers by the segments they were in at two moments, the second not the earlier.
+
+    A customer who was not there at a moment was in segment None; those there at neither are left
+    out.
+    """
+    last = (
+        select(
+            func.max(case((segment_changes.c.changed_at <= before, segment_changes.c.id))).label(
+                "before"
+            ),
+            func.max(segment_changes.c.id).label("after"),
+        )
+        .where(segment_changes.c.changed_at <= after)
+        .group_by(segment_changes.c.customer_id)
+        .subquery()
+    )
+    first, second = segment_changes.alias("first"), segment_changes.alias("second")
+    rows = connection.execute(
+        select(first.c.to_segment, second.c.to_segment, func.count())
+        .select_from(
+            last.join(second, second.c.id == last.c.after).outerjoin(
+                first, first.c.id == last.c.before
+            )
+        )
+        .group_by(first.c.to_segment, second.c.to_segment)
+    )
+    counts = {(left, entered): int(count) for left, entered, count in rows}
+    counts.pop((None, None), None)
+    return counts

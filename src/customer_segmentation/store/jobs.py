@@ -1,96 +1,63 @@
-"""Queries on training jobs; the running job's row is the lease that only one can hold."""
+"""Queries on jobs; a running job's row is the lease that only one of its kind can hold."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from customer_segmentation.domain.errors import TrainingRunningError
+from customer_segmentation.domain.errors import JobNotFoundError, JobRunningError
+from customer_segmentation.domain.jobs import Job, JobKind, JobState, Phase, Trigger
 from customer_segmentation.store.tables import jobs
-
-
-class JobState(StrEnum):
-    """Where a job is in its life."""
-
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    HELD_BACK = "held back"
-    REFUSED = "refused"
-    FAILED = "failed"
-    INTERRUPTED = "interrupted"
-
-
-class Phase(StrEnum):
-    """What a running job is doing."""
-
-    STARTING = "starting"
-    READING = "reading"
-    FITTING = "fitting"
-    RESCORING = "rescoring"
-    DONE = "done"
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A training job.
-
-    Attributes:
-        id: 32 hexadecimal digits.
-        state: where it is in its life.
-        phase: what it is doing.
-        done: how many customers the phase has dealt with.
-        total: of how many.
-        created_at: when it was started.
-        heartbeat_at: when its process last showed that it lives.
-        finished_at: when it ended.
-        host: the machine of its process.
-        pid: the id of its process.
-        model_version: the version it made.
-        error: why it made none, for people.
-    """
-
-    id: str
-    state: JobState
-    phase: Phase
-    done: int
-    total: int
-    created_at: datetime
-    heartbeat_at: datetime
-    finished_at: datetime | None
-    host: str
-    pid: int
-    model_version: int | None
-    error: str | None
 
 
 def add(connection: Connection, job: Job) -> None:
     """Add a job.
 
     Raises:
-        TrainingRunningError: it is a running one and another runs already.
+        JobRunningError: it is a running one and another of its kind runs already.
     """
     try:
         connection.execute(
             insert(jobs), {column.name: getattr(job, column.name) for column in jobs.c}
         )
     except IntegrityError as taken:
-        raise TrainingRunningError from taken
+        raise JobRunningError(job.kind) from taken
 
 
 def get(connection: Connection, job_id: str) -> Job:
-    """Return a job."""
-    row = connection.execute(select(jobs).where(jobs.c.id == job_id)).mappings().one()
-    return Job(**{**row, "state": JobState(row["state"]), "phase": Phase(row["phase"])})
+    """Return a job.
+
+    Raises:
+        JobNotFoundError: there is no such job.
+    """
+    row = connection.execute(select(jobs).where(jobs.c.id == job_id)).mappings().one_or_none()
+    if row is None:
+        raise JobNotFoundError(job_id)
+    return _job(row)
 
 
-def running(connection: Connection) -> Job | None:
-    """Return the job that holds the lease."""
-    job_id = connection.execute(
-        select(jobs.c.id).where(jobs.c.state == JobState.RUNNING)
-    ).scalar_one_or_none()
-    return None if job_id is None else get(connection, job_id)
+def read_newest(connection: Connection, limit: int) -> list[Job]:
+    """Return the newest jobs, the newest first."""
+    rows = connection.execute(select(jobs).order_by(jobs.c.created_at.desc()).limit(limit))
+    return [_job(row) for row in rows.mappings()]
+
+
+def running(connection: Connection) -> list[Job]:
+    """Return the jobs that hold a lease, at most one of each kind."""
+    rows = connection.execute(select(jobs).where(jobs.c.state == JobState.RUNNING)).mappings()
+    return [_job(row) for row in rows]
+
+
+def last_started(connection: Connection, kind: JobKind) -> datetime | None:
+    """Return when the newest job of a kind was started."""
+    query = select(func.max(jobs.c.created_at)).where(jobs.c.kind == kind)
+    return connection.execute(query).scalar_one()
+
+
+def count_started(connection: Connection, kind: JobKind, since: datetime) -> int:
+    """Return how many jobs of a kind were started since a moment."""
+    query = select(func.count()).where(jobs.c.kind == kind, jobs.c.created_at > since)
+    return connection.execute(query).scalar_one()
 
 
 def change(connection: Connection, job_id: str, **values: object) -> bool:
@@ -99,3 +66,29 @@ def change(connection: Connection, job_id: str, **values: object) -> bool:
         update(jobs).where(jobs.c.id == job_id, jobs.c.state == JobState.RUNNING).values(**values)
     )
     return result.rowcount == 1
+
+
+def cancel(connection: Connection, job_id: str, **values: object) -> bool:
+    """Mark a running job as cancelled; return False where it is too late for that."""
+    result = connection.execute(
+        update(jobs)
+        .where(
+            jobs.c.id == job_id,
+            jobs.c.state == JobState.RUNNING,
+            jobs.c.phase != Phase.RESCORING,
+        )
+        .values(state=JobState.CANCELLED, **values)
+    )
+    return result.rowcount == 1
+
+
+def forget_versions(connection: Connection, versions: list[int]) -> None:
+    """Let no job name versions that are about to be deleted."""
+    connection.execute(
+        update(jobs).where(jobs.c.model_version.in_(versions)).values(model_version=None)
+    )
+
+
+def _job(row: RowMapping) -> Job:
+    kinds = {"kind": JobKind, "state": JobState, "phase": Phase, "trigger": Trigger}
+    return Job(**{**row, **{name: kind(row[name]) for name, kind in kinds.items()}})

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from customer_segmentation.store.database import Database
 
-LATEST = "0001"
+LATEST = "0008"
 """The newest migration; a test holds it against the files in `migrations/versions`."""
 
 _MIGRATING = 20_000_105
@@ -22,7 +22,7 @@ def migrate(database: Database) -> None:
         StoreUnavailableError: the database cannot be reached or written.
     """
     with database.read() as connection:
-        if _current(connection) == LATEST:
+        if current_migration(connection) == LATEST:
             return
     # Imported only when there is work to do: most starts need no migration, and Alembic is big.
     from alembic import command
@@ -39,7 +39,8 @@ def migrate(database: Database) -> None:
         command.upgrade(config, "head")
 
 
-def _current(connection: Connection) -> str | None:
+def current_migration(connection: Connection) -> str | None:
+    """Return the newest migration that a database has, None where it has none."""
     if not inspect(connection).has_table(_ALEMBIC.name):
         return None
     return connection.execute(select(_ALEMBIC.c.version_num)).scalar_one_or_none()

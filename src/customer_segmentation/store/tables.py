@@ -25,6 +25,8 @@ from customer_segmentation.domain.features import FEATURES, Kind
 
 metadata = MetaData()
 
+_ID = BigInteger().with_variant(Integer(), "sqlite")
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """A moment in UTC, also where the database keeps no time zone."""
@@ -56,7 +58,7 @@ customers = Table(
     metadata,
     Column(
         "customer_id",
-        BigInteger().with_variant(Integer(), "sqlite"),
+        _ID,
         primary_key=True,
         autoincrement=False,
     ),
@@ -69,25 +71,31 @@ customers = Table(
 segment_changes = Table(
     "segment_changes",
     metadata,
-    Column("id", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True),
+    Column("id", _ID, primary_key=True),
     Column("customer_id", BigInteger, nullable=False, index=True),
     Column("changed_at", UtcDateTime, nullable=False),
     Column("cause", String(16), nullable=False),
     Column("from_segment", Integer),
     Column("to_segment", Integer),
     Column("model_version", Integer, nullable=False),
+    Column("transaction_id", BigInteger, nullable=False),
+    Index("segment_changes_in_order", "transaction_id", "id"),
 )
-"""Each change of a customer's segment, written in the transaction that makes it."""
+"""Each change of a customer's segment, written in the transaction that makes it. The database fills
+in the transaction's id: 0 on SQLite, where the rows' ids alone are in the order of commits."""
 
 model_versions = Table(
     "model_versions",
     metadata,
     Column("version", Integer, primary_key=True, autoincrement=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("trigger", String(32), nullable=False),
+    Column("created_by", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
     Column("held_back", JSON, nullable=False),
     Column("artifact", Text, nullable=False),
 )
-"""Every trained model; the rows never change."""
+"""Every trained model and where it comes from; the rows never change."""
 
 active_model = Table(
     "active_model",
@@ -96,15 +104,172 @@ active_model = Table(
     Column("version", Integer, ForeignKey("model_versions.version"), nullable=False),
     Column("cause", String(16), nullable=False),
     Column("rescored", Boolean, nullable=False),
+    Column("edition", Integer, nullable=False),
+    Column("next_segment", Integer, nullable=False),
 )
-"""One row: the version that serves, why, and whether every customer's row already carries it.
+"""One row: the version that serves, why, and whether every customer's row already carries it;
+which edition of the segments' words; and the number that the next new segment gets.
 
 Changing the version is what activating a model means."""
+
+activations = Table(
+    "activations",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("previous", Integer),
+    Column("cause", String(16), nullable=False),
+    Column("activated_at", UtcDateTime, nullable=False),
+    Column("activated_by", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+)
+"""Each time a version began to serve, and who said so."""
+
+segment_edits = Table(
+    "segment_edits",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("strategies", JSON, nullable=False),
+    Column("edited_at", UtcDateTime, nullable=False),
+    Column("edited_by", String(200), nullable=False),
+)
+"""What people made of segments' words; of a segment's rows the last one holds."""
+
+distributions = Table(
+    "distributions",
+    metadata,
+    Column("model_version", Integer, primary_key=True, autoincrement=False),
+    Column("changed", BigInteger, nullable=False),
+    Column("content", JSON, nullable=False),
+)
+"""How the customers whose rows carry a version are spread over the bins of its model, but for the
+rows of `customer_changes`; and how many changes were counted since it was activated."""
+
+customer_changes = Table(
+    "customer_changes",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("model_version", Integer, nullable=False),
+    Column("sign", Integer, nullable=False),
+    Column("ends_change", Boolean, nullable=False),
+    *(Column(feature.name, _column_type(feature.kind), nullable=False) for feature in FEATURES),
+    Column("segment", Integer, nullable=False),
+)
+"""What entered (sign 1) or left (sign -1) a distribution and is not counted in it yet. A customer
+who changed left as it was and entered as it is, and the second row ends the change.
+
+Writers append here, as they would wait for one another to count in one row."""
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key", String(255), primary_key=True),
+    Column("customer_id", BigInteger, nullable=False, index=True),
+    Column("asked", JSON, nullable=False),
+    Column("segment", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False, index=True),
+)
+"""What was added under which idempotency key, for a day."""
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("customer_id", BigInteger, nullable=False, unique=True),
+    Column("erased_at", UtcDateTime, nullable=False),
+    Column("erased_by", String(200), nullable=False),
+    Column("removed", JSON, nullable=False),
+    Column("model_versions", JSON, nullable=False),
+)
+"""The suppression list: customers who were erased and must not come back by accident."""
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("secret", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", String(200), nullable=False),
+    Column("transaction_id", BigInteger, nullable=False),
+    Column("row_id", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", UtcDateTime, nullable=False, index=True),
+    Column("error", Text, nullable=False),
+)
+"""Receivers of events, with the place in the feed up to where each was told. The secret is kept as
+it is, as it must sign."""
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("webhook_id", String(32), nullable=False, index=True),
+    Column("message_id", String(100), nullable=False),
+    Column("after_transaction_id", BigInteger, nullable=False),
+    Column("after_row_id", BigInteger, nullable=False),
+    Column("until_transaction_id", BigInteger, nullable=False),
+    Column("until_row_id", BigInteger, nullable=False),
+    Column("failed_at", UtcDateTime, nullable=False),
+    Column("error", Text, nullable=False),
+)
+"""Events that were given up, as two places in the feed: what is erased from it is erased here."""
+
+audit_entries = Table(
+    "audit_entries",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("subject", String(200), nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("digest", String(64)),
+    Column("transaction_id", BigInteger, nullable=False),
+    Index("audit_entries_in_order", "transaction_id", "id"),
+    Index("audit_entries_by_subject", "kind", "subject"),
+)
+"""Who did what; written in the transaction that does it. Triggers refuse every change."""
+
+audit_values = Table(
+    "audit_values",
+    metadata,
+    Column("entry_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("salt", String(32), nullable=False),
+    Column("written", JSON, nullable=False),
+)
+"""The values that entries of the audit log are about, where they are kept and not erased."""
+
+audit_chain = Table(
+    "audit_chain",
+    metadata,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("entry_id", BigInteger, unique=True),
+    Column("hash", String(64), nullable=False),
+)
+"""The links that seal the audit log, from position 1; row 0 is the chain's beginning and its lock.
+Triggers refuse every change."""
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("role", String(16), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
+)
+"""The keys by which requests are known."""
 
 jobs = Table(
     "jobs",
     metadata,
     Column("id", String(32), primary_key=True),
+    Column("kind", String(16), nullable=False),
     Column("state", String(16), nullable=False),
     Column("phase", String(16), nullable=False),
     Column("done", BigInteger, nullable=False),
@@ -114,14 +279,19 @@ jobs = Table(
     Column("finished_at", UtcDateTime),
     Column("host", String(255), nullable=False),
     Column("pid", Integer, nullable=False),
+    Column("trigger", String(32), nullable=False),
+    Column("requested_by", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("request", JSON, nullable=False),
     Column("model_version", Integer, ForeignKey("model_versions.version")),
     Column("error", Text),
+    Column("result", JSON(none_as_null=True)),
     Index(
         "one_running_job",
-        "state",
+        "kind",
         unique=True,
         sqlite_where=text("state = 'running'"),
         postgresql_where=text("state = 'running'"),
     ),
 )
-"""Training jobs. The unique index is the lease: at most one job runs, whoever started it."""
+"""Jobs. The unique index is the lease: of each kind one job runs at most, whoever started it."""

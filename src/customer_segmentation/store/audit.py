@@ -1,0 +1,196 @@
+"""Queries on the audit log."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Row,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    tuple_,
+)
+
+from customer_segmentation.domain.audit import AuditEntry
+from customer_segmentation.store.commit_order import up_to_running
+from customer_segmentation.store.tables import audit_chain, audit_entries, audit_values
+
+_COLUMNS = [column for column in audit_entries.c if column.name != "transaction_id"]
+_START = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link of the chain, with what is still there of the entry that it seals.
+
+    Attributes:
+        position: from 1, without gaps.
+        hash: of the entry after the one before.
+        entry: None where it was removed.
+        values: what was written, None where it is not kept or was erased.
+        salt: of the values.
+    """
+
+    position: int
+    hash: str
+    entry: AuditEntry | None
+    values: Any
+    salt: str | None
+
+
+def add(
+    connection: Connection,
+    moment: datetime,
+    actor: str,
+    kind: str,
+    subjects: Sequence[str],
+    action: str,
+) -> None:
+    """Append an entry for each subject, without values."""
+    entries = [
+        {"at": moment, "actor": actor, "kind": kind, "subject": subject, "action": action}
+        for subject in subjects
+    ]
+    if entries:
+        connection.execute(insert(audit_entries), entries)
+
+
+def add_with_values(
+    connection: Connection, entry: dict[str, Any], salt: str, values: dict[str, Any]
+) -> None:
+    """Append an entry, as columns by name, and the values that were written."""
+    (entry_id,) = connection.execute(
+        insert(audit_entries).values(entry).returning(audit_entries.c.id)
+    ).one()
+    connection.execute(
+        insert(audit_values), {"entry_id": entry_id, "salt": salt, "written": values}
+    )
+
+
+def remove_values(connection: Connection, kind: str, subject: str) -> int:
+    """Erase the values that were written to a subject; return how many entries had some."""
+    about = select(audit_entries.c.id).where(
+        audit_entries.c.kind == kind, audit_entries.c.subject == subject
+    )
+    return connection.execute(
+        delete(audit_values).where(audit_values.c.entry_id.in_(about))
+    ).rowcount
+
+
+def lock_chain(connection: Connection) -> tuple[int, str, int]:
+    """Let nobody else seal until this transaction ends.
+
+    Returns:
+        the last link's position, hash and entry's id, which is 0 before the first.
+    """
+    connection.execute(
+        select(audit_chain.c.position).where(audit_chain.c.position == _START).with_for_update()
+    ).one()
+    row = connection.execute(
+        select(audit_chain.c.position, audit_chain.c.hash, audit_chain.c.entry_id)
+        .order_by(audit_chain.c.position.desc())
+        .limit(1)
+    ).one()
+    return row.position, row.hash, row.entry_id or 0
+
+
+def read_unsealed(connection: Connection, last: int, limit: int) -> list[AuditEntry]:
+    """Return entries after the one that was sealed last, in the order of their commits."""
+    place = tuple_(audit_entries.c.transaction_id, audit_entries.c.id)
+    sealed = connection.execute(
+        select(audit_entries.c.transaction_id).where(audit_entries.c.id == last)
+    ).scalar_one_or_none()
+    query = select(*_COLUMNS).order_by(*place.clauses).limit(limit)
+    if sealed is not None:
+        query = query.where(tuple_(literal(sealed), literal(last)) < place)
+    return [
+        AuditEntry(*row)
+        for row in connection.execute(up_to_running(connection, query, audit_entries))
+    ]
+
+
+def append_links(connection: Connection, links: list[tuple[int, int, str]]) -> None:
+    """Append links: position, entry's id, hash."""
+    rows = [{"position": p, "entry_id": e, "hash": h} for p, e, h in links]
+    connection.execute(insert(audit_chain), rows)
+
+
+def read_chain(connection: Connection, chunk: int) -> Iterator[Link]:
+    """Yield every link from the first."""
+    query = (
+        select(
+            audit_chain.c.position,
+            audit_chain.c.hash,
+            audit_values.c.salt,
+            audit_values.c.written,
+            *_COLUMNS,
+        )
+        .select_from(
+            audit_chain.outerjoin(
+                audit_entries, audit_chain.c.entry_id == audit_entries.c.id
+            ).outerjoin(audit_values, audit_values.c.entry_id == audit_entries.c.id)
+        )
+        .where(audit_chain.c.position > bindparam("after"))
+        .order_by(audit_chain.c.position)
+        .limit(chunk)
+    )
+    after = _START
+    while rows := connection.execute(query, {"after": after}).all():
+        yield from (_link(row) for row in rows)
+        after = rows[-1].position
+
+
+def read_latest(
+    connection: Connection, before: int | None, limit: int, kind: str | None, subject: str | None
+) -> list[tuple[AuditEntry, Any]]:
+    """Return entries with their values, the newest first.
+
+    Args:
+        connection: of a transaction.
+        before: only entries of lower ids.
+        limit: how many at most.
+        kind: only entries about this kind.
+        subject: only entries about this subject.
+    """
+    query = (
+        select(*_COLUMNS, audit_values.c.written)
+        .select_from(
+            audit_entries.outerjoin(audit_values, audit_values.c.entry_id == audit_entries.c.id)
+        )
+        .order_by(audit_entries.c.id.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        query = query.where(audit_entries.c.id < before)
+    if kind is not None:
+        query = query.where(audit_entries.c.kind == kind)
+    if subject is not None:
+        query = query.where(audit_entries.c.subject == subject)
+    return [(AuditEntry(*row[:-1]), row[-1]) for row in connection.execute(query)]
+
+
+def count_loose(connection: Connection, last: int) -> int:
+    """Count entries that stand before the last sealed one, and that no link seals."""
+    sealed = select(audit_chain.c.entry_id).where(audit_chain.c.entry_id.is_not(None))
+    place = tuple_(audit_entries.c.transaction_id, audit_entries.c.id)
+    at = connection.execute(
+        select(audit_entries.c.transaction_id).where(audit_entries.c.id == last)
+    ).scalar_one_or_none()
+    if at is None:
+        return 0
+    return connection.execute(
+        select(func.count())
+        .select_from(audit_entries)
+        .where(place < tuple_(literal(at), literal(last)), audit_entries.c.id.not_in(sealed))
+    ).scalar_one()
+
+
+def _link(row: Row[Any]) -> Link:
+    entry = None if row.id is None else AuditEntry(*list(row)[4:])
+    return Link(row.position, row.hash, entry, row.written, row.salt)

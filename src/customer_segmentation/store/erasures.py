@@ -1,0 +1,42 @@
+"""Queries on erased customers."""
+
+from sqlalchemy import Connection, delete, insert, select
+
+from customer_segmentation.domain.erasure import Erasure
+from customer_segmentation.store.tables import erasures, idempotency_keys, segment_changes
+
+
+def remove_traces(connection: Connection, customer_id: int) -> dict[str, int]:
+    """Delete what is kept about a customer besides its row; return how many rows of what."""
+    found = {
+        "history": delete(segment_changes).where(segment_changes.c.customer_id == customer_id),
+        "idempotency keys": delete(idempotency_keys).where(
+            idempotency_keys.c.customer_id == customer_id
+        ),
+    }
+    return {name: connection.execute(query).rowcount for name, query in found.items()}
+
+
+def add(connection: Connection, erasure: Erasure) -> None:
+    """Put a customer on the suppression list."""
+    connection.execute(
+        insert(erasures), {column.name: getattr(erasure, column.name) for column in erasures.c}
+    )
+
+
+def find(connection: Connection, customer_id: int) -> Erasure | None:
+    """Return the receipt of an erased customer, None for one who was not erased."""
+    row = (
+        connection.execute(select(erasures).where(erasures.c.customer_id == customer_id))
+        .mappings()
+        .one_or_none()
+    )
+    if row is None:
+        return None
+    return Erasure(**{**row, "model_versions": tuple(row["model_versions"])})
+
+
+def lift(connection: Connection, customer_id: int) -> bool:
+    """Take a customer off the suppression list; return False where it is not on it."""
+    query = delete(erasures).where(erasures.c.customer_id == customer_id)
+    return connection.execute(query).rowcount == 1
