@@ -1,25 +1,30 @@
-"""The use cases on stored customers: read, add, update, delete."""
+"""The use cases on stored customers: read, list, add, update, replace, delete."""
 
-from dataclasses import dataclass
+from collections.abc import Container
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
-
-from customer_segmentation.domain.customer import Attributes, Customer
-from customer_segmentation.domain.errors import CustomerNotFoundError
-from customer_segmentation.domain.history import Cause, SegmentChange
-from customer_segmentation.domain.segments import Segment
+from customer_segmentation.domain.customer import Attributes
+from customer_segmentation.domain.errors import (
+    CustomerNotFoundError,
+    IdempotencyError,
+    StaleCustomerError,
+)
+from customer_segmentation.domain.history import SegmentChange
+from customer_segmentation.domain.paging import Page, Selection
+from customer_segmentation.services import changes
 from customer_segmentation.services.clock import now
-from customer_segmentation.services.unit_of_work import ServingModel, UnitOfWork, UnitsOfWork
-from customer_segmentation.store import customers, history
+from customer_segmentation.services.unit_of_work import (
+    SegmentedCustomer,
+    UnitOfWork,
+    UnitsOfWork,
+    tried_again,
+)
+from customer_segmentation.store import customers, history, idempotency
 from customer_segmentation.store.customers import Assignment
+from customer_segmentation.store.idempotency import KeyTakenError
 
-
-@dataclass(frozen=True, slots=True)
-class SegmentedCustomer:
-    """A customer and the segment it is in."""
-
-    customer: Customer
-    segment: Segment
+KEY_LIFE = timedelta(days=1)
+"""How long an idempotency key is remembered."""
 
 
 def get_customer(units: UnitsOfWork, customer_id: int) -> SegmentedCustomer:
@@ -32,12 +37,31 @@ def get_customer(units: UnitsOfWork, customer_id: int) -> SegmentedCustomer:
         found = customers.find(work.connection, customer_id)
         if found is None:
             raise CustomerNotFoundError(customer_id)
-        attributes, assignment = found
-        if assignment.model_version != work.serving.version:
-            assignment = _assign(work.serving, attributes)
-        return _segmented(work, customer_id, attributes, assignment)
+        segmented = _segmented(work, customer_id, *found)
+    units.audit.note_reads(units.database, [customer_id])
+    return segmented
 
 
+def list_customers(
+    units: UnitsOfWork, selection: Selection
+) -> tuple[list[SegmentedCustomer], Page | None]:
+    """Return the customers of a selection, and where the next ones start, None after the last.
+
+    While customers are re-scored after an activation, a selection by segment goes by the segments
+    written down so far; each customer is shown with the segment that the active model gives.
+    """
+    with units.read() as work:
+        rows = customers.read_page(work.connection, selection, selection.limit + 1)
+        found = [_segmented(work, *row) for row in rows[: selection.limit]]
+    units.audit.note_reads(units.database, [one.customer.customer_id for one in found])
+    if len(rows) <= selection.limit:
+        return found, None
+    last = found[-1].customer
+    value = None if selection.sort is None else last.attributes[selection.sort]
+    return found, Page(value, last.customer_id)
+
+
+@tried_again
 def add_customer(units: UnitsOfWork, customer_id: int, attributes: Attributes) -> SegmentedCustomer:
     """Store a new customer, segmented.
 
@@ -45,42 +69,87 @@ def add_customer(units: UnitsOfWork, customer_id: int, attributes: Attributes) -
         CustomerExistsError: the id is taken.
     """
     with units.write() as work:
-        assignment = _assign(work.serving, attributes)
-        customers.add(work.connection, customer_id, attributes, assignment)
-        _note(work.connection, customer_id, Cause.ADDED, None, assignment)
-        return _segmented(work, customer_id, attributes, assignment)
+        return changes.add(work, customer_id, attributes)
 
 
-def update_customer(units: UnitsOfWork, customer_id: int, changes: Attributes) -> SegmentedCustomer:
+@tried_again
+def add_customer_once(
+    units: UnitsOfWork, customer_id: int, attributes: Attributes, key: str
+) -> SegmentedCustomer:
+    """Store a new customer, or where the same was asked under this key before, return that answer.
+
+    Raises:
+        CustomerExistsError: the id is taken, by another request.
+        IdempotencyError: the key was used for something else.
+    """
+    try:
+        with units.write() as work:
+            return _add_once(work, customer_id, attributes, key)
+    except KeyTakenError:
+        # Another request with this key came first, by a moment.
+        with units.write() as work:
+            return _add_once(work, customer_id, attributes, key)
+
+
+@tried_again
+def update_customer(
+    units: UnitsOfWork,
+    customer_id: int,
+    changed: Attributes,
+    tags: Container[str] | None = None,
+) -> SegmentedCustomer:
     """Change the attributes given, keep the others, and segment the customer anew.
 
     Raises:
         CustomerNotFoundError: there is no such customer.
+        StaleCustomerError: tags are given, and the customer's is none of them.
     """
     with units.write() as work:
-        found = customers.find(work.connection, customer_id, for_update=True)
-        if found is None:
-            raise CustomerNotFoundError(customer_id)
-        before, left = found
-        attributes = {**before, **changes}
-        assignment = _assign(work.serving, attributes)
-        customers.change(work.connection, customer_id, changes, assignment)
-        if assignment.segment != left.segment:
-            _note(work.connection, customer_id, Cause.UPDATED, left, assignment)
-        return _segmented(work, customer_id, attributes, assignment)
+        return changes.change(work, customer_id, changed, tags)
 
 
-def delete_customer(units: UnitsOfWork, customer_id: int) -> None:
+@tried_again
+def replace_customer(
+    units: UnitsOfWork,
+    customer_id: int,
+    attributes: Attributes,
+    tags: Container[str] | None = None,
+) -> tuple[SegmentedCustomer, bool]:
+    """Store a customer under an id, new or in place of the one that has it.
+
+    Returns:
+        the customer, and whether it is new.
+
+    Raises:
+        StaleCustomerError: tags are given, and there is no customer with one of them.
+    """
+    with units.write() as work:
+        try:
+            return changes.change(work, customer_id, attributes, tags), False
+        except CustomerNotFoundError as absent:
+            if tags is not None:
+                raise StaleCustomerError(customer_id) from absent
+            return changes.add(work, customer_id, attributes), True
+
+
+@tried_again
+def delete_customer(
+    units: UnitsOfWork, customer_id: int, tags: Container[str] | None = None
+) -> None:
     """Delete a customer.
 
     Raises:
         CustomerNotFoundError: there is no such customer.
+        StaleCustomerError: tags are given, and the customer's is none of them.
     """
+    with units.write() as work:
+        changes.remove(work, customer_id, tags)
+
+
+def forget_old_keys(units: UnitsOfWork, moment: datetime) -> None:
+    """Forget the idempotency keys that were used more than a day before a moment."""
     with units.database.write() as connection:
-        left = customers.remove(connection, customer_id)
-        if left is None:
-            raise CustomerNotFoundError(customer_id)
-        _note(connection, customer_id, Cause.DELETED, left, None)
+        idempotency.delete_older(connection, moment - KEY_LIFE)
 
 
 def get_history(units: UnitsOfWork, customer_id: int) -> list[SegmentChange]:
@@ -90,39 +159,30 @@ def get_history(units: UnitsOfWork, customer_id: int) -> list[SegmentChange]:
         CustomerNotFoundError: there never was such a customer.
     """
     with units.database.read() as connection:
-        changes = history.of_customer(connection, customer_id)
-    if not changes:
+        found = history.of_customer(connection, customer_id)
+    if not found:
         raise CustomerNotFoundError(customer_id)
-    return changes
+    units.audit.note_reads(units.database, [customer_id])
+    return found
 
 
-def _assign(serving: ServingModel, attributes: Attributes) -> Assignment:
-    return Assignment(serving.assign(attributes), serving.version)
-
-
-def _note(
-    connection: Connection,
-    customer_id: int,
-    cause: Cause,
-    left: Assignment | None,
-    entered: Assignment | None,
-) -> None:
-    """Append a change of segment to the history."""
-    last = entered or left
-    if last is not None:
-        change = SegmentChange(
-            customer_id=customer_id,
-            changed_at=now(),
-            cause=cause,
-            from_segment=None if left is None else left.segment,
-            to_segment=None if entered is None else entered.segment,
-            model_version=last.model_version,
-        )
-        history.add(connection, change)
+def _add_once(
+    work: UnitOfWork, customer_id: int, attributes: Attributes, key: str
+) -> SegmentedCustomer:
+    before = idempotency.find(work.connection, key)
+    if before is not None:
+        if (before.customer_id, before.asked) != (customer_id, attributes):
+            raise IdempotencyError(f"The idempotency key {key} was used for another request")
+        return work.segmented(customer_id, attributes, before.segment)
+    # The key first: of two such requests at once the second waits here and repeats the answer.
+    segment = work.serving.assign(attributes)
+    idempotency.add(work.connection, key, customer_id, attributes, segment, now())
+    return changes.add(work, customer_id, attributes)
 
 
 def _segmented(
     work: UnitOfWork, customer_id: int, attributes: Attributes, assignment: Assignment
 ) -> SegmentedCustomer:
-    customer = Customer(customer_id, attributes, assignment.segment)
-    return SegmentedCustomer(customer, work.serving.segments[assignment.segment])
+    if assignment.model_version != work.serving.version:
+        assignment = changes.reassign(work.serving, attributes, assignment)
+    return work.segmented(customer_id, attributes, assignment.segment)

@@ -4,21 +4,25 @@ import logging
 from pathlib import Path
 
 from customer_segmentation.domain.errors import DataFileError, TrainingRefusedError
-from customer_segmentation.domain.history import Cause
+from customer_segmentation.domain.history import Activation, Cause
+from customer_segmentation.domain.jobs import Origin, Trigger
 from customer_segmentation.engines.engine import Engine
 from customer_segmentation.model.artifact import to_json
-from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.gates import find_failures
+from customer_segmentation.services.activation import activate
+from customer_segmentation.services.audit import note
 from customer_segmentation.services.clock import now
 from customer_segmentation.services.data_file import DataFile, read_data_file, write_rejects
 from customer_segmentation.services.settings import Settings
+from customer_segmentation.services.unit_of_work import UnitsOfWork, load_model
 from customer_segmentation.store import customers, history, models
-from customer_segmentation.store.database import Database
 
 logger = logging.getLogger(__name__)
 
+_NOBODY = "the service"
 
-def load_first_data(database: Database, engine: Engine, settings: Settings) -> None:
+
+def load_first_data(units: UnitsOfWork, engine: Engine, settings: Settings) -> None:
     """Load a file's customers, train the first model on them and make it serve.
 
     All of it is one transaction: a start cut off half way leaves the database empty. Where a model
@@ -37,15 +41,19 @@ def load_first_data(database: Database, engine: Engine, settings: Settings) -> N
     held_back = find_failures(model, None, settings.gates)
     for reason in held_back:
         logger.warning("The first model serves, as there is no other, but: %s", reason)
-    segments = Assigner(model).assign(data.values)
-    with database.write() as connection:
-        if models.active_version(connection, keep=True) is not None:
+    origin = Origin(Trigger.FIRST_START, _NOBODY, f"first data from {path.name}")
+    with units.database.write() as connection:
+        if models.lock(connection) is not None:
             return
-        version = models.add(connection, to_json(model), now(), held_back)
+        version = models.add(connection, to_json(model), now(), origin, held_back)
+        serving = load_model(connection, version)
+        segments = serving.assigner.assign(data.values)
         customers.add_many(connection, data.ids, data.values, segments, version)
         entered = (None, segments)
         history.add_many(connection, data.ids, now(), Cause.ADDED, entered, version)
-        models.activate(connection, version, Cause.ADDED, rescored=True)
+        note(connection, "file", path.name, f"{len(data.ids)} customers added", _NOBODY)
+        activation = Activation(version, None, Cause.ADDED, now(), origin.by, origin.reason)
+        activate(connection, activation, serving, model.distribution)
     logger.info("Loaded %s customers from %s", f"{len(data.ids):,}", path)
 
 

@@ -1,21 +1,47 @@
 """Every setting, with its default and what it does; the README's table is made from this class."""
 
+import os
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
+from cronsim import CronSim, CronSimError
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from customer_segmentation.domain.features import FEATURE_BY_NAME
 from customer_segmentation.model.artifact import Parameters, Thresholds
 from customer_segmentation.model.gates import Gates
+from customer_segmentation.services.audit import Audit
+from customer_segmentation.services.clock import now
 
 SHIPPED_DATA = Path(__file__).parents[1] / "data" / "cleaned main dataset.csv"
 """The data set that a first start loads where no other is named."""
 
 
+OTHER_VARIABLES = frozenset(
+    {
+        "CUSTOMER_SEGMENTATION_CONFIG",
+        "CUSTOMER_SEGMENTATION_URL",
+        "CUSTOMER_SEGMENTATION_KEY",
+    }
+)
+"""Variables that are no settings of the service: where its settings file is, and for the dashboard
+where the service is and by which key to call it."""
+
+_FILE_VARIABLE = "CUSTOMER_SEGMENTATION_CONFIG"
+_FILE = "customer-segmentation.toml"
+
+
 class Settings(BaseSettings):
-    """Settings, each read from the environment variable of its name in capitals."""
+    """Settings, each read from the environment variable of its name in capitals, or from a file."""
 
     model_config = SettingsConfigDict(
         env_prefix="CUSTOMER_SEGMENTATION_",
@@ -28,6 +54,17 @@ class Settings(BaseSettings):
         default="sqlite:///customer-segmentation.db",
         validation_alias="DATABASE_URL",
         description="Where customers are kept: `sqlite:///FILE` or `postgresql://USER@HOST/NAME`.",
+    )
+    pool_size: int = Field(
+        default=10,
+        ge=1,
+        le=1000,
+        description="Connections to PostgreSQL that each server process may have.",
+    )
+    statement_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        description="PostgreSQL ends a request's statement that takes longer; 0 is never.",
     )
     data: Path = Field(
         default=SHIPPED_DATA,
@@ -89,9 +126,124 @@ class Settings(BaseSettings):
         le=1,
         description="and only if the customers in both are at least this share of those in either.",
     )
-    max_body_bytes: int = Field(
-        default=65_536, ge=1024, description="Largest request body accepted, in bytes."
+    hysteresis: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="How much nearer, as a share of the distance, another segment must be before a "
+        "customer leaves its own; 0 is always the nearest. Takes effect with the next training.",
     )
+    require_approval: bool = Field(
+        default=False,
+        description="Whether a new model serves only once someone other than who asked for the "
+        "training activates it.",
+    )
+    keep_versions: int = Field(
+        default=20,
+        ge=1,
+        description="How many of the newest model versions are kept; the active one and its "
+        "predecessor always are.",
+    )
+    retrain_schedule: str = Field(
+        default="",
+        description="When to retrain, as a cron expression in UTC such as `0 3 * * 1`; "
+        "unless set, never.",
+    )
+    retrain_after_changes: int = Field(
+        default=0,
+        ge=0,
+        description="Retrain when so many customers were added, changed or deleted since the "
+        "model was activated; 0 is never.",
+    )
+    retrain_on_drift: float = Field(
+        default=0.0,
+        ge=0,
+        description="Retrain, once for each model, when its population stability index reaches "
+        "this, such as `0.25`; 0 is never.",
+    )
+    auth: Literal["none", "keys"] = Field(
+        default="none",
+        description="Who is let in: `none` asks nobody for a key and listens on this machine only, "
+        "`keys` asks for an API key (`customer-segmentation keys create`).",
+    )
+    allow_anonymous: bool = Field(
+        default=False,
+        description="Whether `none` may listen on a network all the same, for all who reach it.",
+    )
+    requests_per_minute: int = Field(
+        default=0,
+        ge=0,
+        description="How many requests a key may send to a server process; 0 is without limit.",
+    )
+    min_group_size: int = Field(
+        default=0,
+        ge=0,
+        description="Counts of fewer people are hidden from keys that are not an admin's, in every "
+        "aggregate; 0 hides none.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Origins whose web pages may call the API, separated by commas, such as "
+        "`https://crm.example`; unless set, none.",
+    )
+    webhook_attempts: int = Field(
+        default=10, ge=1, le=100, description="How often a webhook's message is sent,"
+    )
+    webhook_retry_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        description="after which first wait; each wait is three times the one before, and six "
+        "hours at most.",
+    )
+    webhook_private_addresses: bool = Field(
+        default=False,
+        description="Whether webhooks may call private addresses, and `http`.",
+    )
+    audit_values: bool = Field(
+        default=False,
+        description="Whether the audit log keeps the values that are written to customers, "
+        "until a customer is erased,",
+    )
+    audit_reads: bool = Field(
+        default=False, description="and whether it keeps who read which customer's data."
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="How log lines look: `text` for people, `json` for machines."
+    )
+    log_requests: bool = Field(
+        default=False,
+        description="Whether every request gets a line in the log; faults always do.",
+    )
+    traces: bool = Field(
+        default=False,
+        description="Whether requests are traced by OpenTelemetry (extra `[otel]`) and the spans "
+        "sent to `OTEL_EXPORTER_OTLP_ENDPOINT`.",
+    )
+    body_seconds: float = Field(
+        default=30.0, gt=0, description="How long a request's body may take to arrive."
+    )
+    max_body_bytes: int = Field(
+        default=65_536, ge=1024, description="Largest request body accepted, in bytes,"
+    )
+    max_batch_bytes: int = Field(
+        default=67_108_864,
+        ge=1024,
+        description="and for batches of customers and of predictions.",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let an argument win over the environment, and the environment over the file."""
+        del dotenv_settings, file_secret_settings
+        file = TomlConfigSettingsSource(settings_cls, settings_file(os.environ))
+        return init_settings, env_settings, file
 
     @property
     def parameters(self) -> Parameters:
@@ -102,14 +254,30 @@ class Settings(BaseSettings):
             restarts=self.restarts,
             excluded=self.exclude_attributes,
             thresholds=Thresholds(self.max_match_distance, self.min_match_overlap),
+            hysteresis=self.hysteresis,
         )
+
+    @property
+    def audit(self) -> Audit:
+        """What the audit log keeps."""
+        return Audit(keeps_values=self.audit_values, keeps_reads=self.audit_reads)
 
     @property
     def gates(self) -> Gates:
         """What a new model must show before it serves by itself."""
         return Gates(self.min_share, self.min_stability, self.max_silhouette_loss)
 
-    @field_validator("exclude_attributes", mode="before")
+    @field_validator("retrain_schedule")
+    @classmethod
+    def _is_cron(cls, expression: str) -> str:
+        if expression:
+            try:
+                CronSim(expression, now())
+            except CronSimError as error:
+                raise ValueError(f"{expression!r} is no cron expression: {error}") from error
+        return expression
+
+    @field_validator("exclude_attributes", "cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -126,3 +294,38 @@ class Settings(BaseSettings):
         if len(names) == len(FEATURE_BY_NAME):
             raise ValueError("at least one attribute must be left for the model")
         return names
+
+
+def settings_file(environment: Mapping[str, str]) -> Path:
+    """Return the file that settings are read from, where it is there."""
+    return Path(environment.get(_FILE_VARIABLE, _FILE))
+
+
+def variable_of(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return "DATABASE_URL" if name == "database_url" else f"CUSTOMER_SEGMENTATION_{name.upper()}"
+
+
+def find_unknown(environment: Mapping[str, str]) -> list[str]:
+    """Return the environment variables, and the names in the file, that no setting has."""
+    known = {variable_of(name) for name in Settings.model_fields} | OTHER_VARIABLES
+    unknown = [
+        name
+        for name in sorted(environment)
+        if name.startswith("CUSTOMER_SEGMENTATION_") and name not in known
+    ]
+    file = settings_file(environment)
+    if file.exists():
+        names = tomllib.loads(file.read_text(encoding="utf-8"))
+        unknown += [f"{n} in {file}" for n in names if n not in Settings.model_fields]
+    return unknown
+
+
+def read_origin(name: str, environment: Mapping[str, str]) -> str:
+    """Tell where a setting's value comes from."""
+    if environment.get(variable_of(name)):
+        return variable_of(name)
+    file = settings_file(environment)
+    if file.exists() and name in tomllib.loads(file.read_text(encoding="utf-8")):
+        return str(file)
+    return "default"

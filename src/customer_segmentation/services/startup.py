@@ -1,10 +1,11 @@
 """The use case of making a database ready to serve: its tables, its first data, its first model."""
 
 import subprocess
+from ipaddress import ip_address
 
-from customer_segmentation.domain.errors import DataFileError
+from customer_segmentation.domain.errors import DataFileError, ExposureError
+from customer_segmentation.services.jobs import start_worker
 from customer_segmentation.services.settings import Settings
-from customer_segmentation.services.training import start_worker
 from customer_segmentation.services.unit_of_work import UnitsOfWork, units_over
 from customer_segmentation.store import models
 from customer_segmentation.store.schema import migrate
@@ -16,9 +17,32 @@ def open_units(settings: Settings) -> UnitsOfWork:
     Raises:
         StoreUnavailableError: the database does not answer or cannot be written.
     """
-    units = units_over(settings.database_url)
+    units = units_over(settings.database_url, audit=settings.audit)
     migrate(units.database)
     return units
+
+
+def check_exposure(settings: Settings) -> None:
+    """See that a service without keys is not open to a network by accident.
+
+    Raises:
+        ExposureError: it would be.
+    """
+    if settings.auth == "none" and not settings.allow_anonymous and not _is_loopback(settings.host):
+        raise ExposureError(
+            f"Anyone who reaches {settings.host} could read and change customers. Set "
+            "CUSTOMER_SEGMENTATION_AUTH=keys, or say that this is meant with "
+            "CUSTOMER_SEGMENTATION_ALLOW_ANONYMOUS=true"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def begin_start(settings: Settings) -> subprocess.Popen[str] | None:

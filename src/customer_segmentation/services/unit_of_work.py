@@ -1,19 +1,37 @@
 """A unit of work: one transaction, together with the model that is active in it."""
 
+import random
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
+import numpy as np
 from sqlalchemy import Connection
 
-from customer_segmentation.domain.customer import Attributes
-from customer_segmentation.domain.errors import NotReadyError, VersionNotFoundError
+from customer_segmentation.domain.customer import Attributes, Customer
+from customer_segmentation.domain.errors import (
+    NotReadyError,
+    TransactionConflictError,
+    VersionNotFoundError,
+)
+from customer_segmentation.domain.features import FEATURE_NAMES
 from customer_segmentation.domain.segments import Segment
 from customer_segmentation.model.artifact import Model, from_json
 from customer_segmentation.model.assign import Assigner
-from customer_segmentation.store import models
-from customer_segmentation.store.database import Database
+from customer_segmentation.services.audit import Audit
+from customer_segmentation.store import models, segments
+from customer_segmentation.store.database import POOL_SIZE, Database
+from customer_segmentation.store.models import Active
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+_TRIES = 5
+_DEFAULT_AUDIT = Audit()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -22,7 +40,7 @@ class ServingModel:
 
     Attributes:
         version: its version in the database.
-        model: the trained model.
+        model: the trained model, with the segments' words as people have edited them.
         assigner: the model folded for assignment.
         segments: its segments by number.
     """
@@ -36,6 +54,22 @@ class ServingModel:
         """Return the number of the segment that complete attributes fall into."""
         return self.assigner.assign_one(attributes)
 
+    def reassign(self, attributes: Attributes, current: int) -> int:
+        """Return the number of the segment that a customer in one already belongs to now."""
+        if self.model.parameters.hysteresis == 0.0:
+            return self.assigner.assign_one(attributes)
+        values = np.array([[attributes[name] for name in FEATURE_NAMES]], dtype=np.float64)
+        return int(self.assigner.assign_calmly(values, np.array([current]))[0])
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentedCustomer:
+    """A customer, the segment it is in, and the model version that gave it."""
+
+    customer: Customer
+    segment: Segment
+    model_version: int
+
 
 @dataclass(frozen=True, slots=True)
 class UnitOfWork:
@@ -44,21 +78,31 @@ class UnitOfWork:
     Attributes:
         connection: what queries run on.
         serving: the model that is active in this transaction.
+        audit: notes what is done.
     """
 
     connection: Connection
     serving: ServingModel
+    audit: Audit
+
+    def segmented(
+        self, customer_id: int, attributes: Attributes, segment: int
+    ) -> SegmentedCustomer:
+        """Return a customer in a segment of this number."""
+        customer = Customer(customer_id, attributes, segment)
+        return SegmentedCustomer(customer, self.serving.segments[segment], self.serving.version)
 
 
 class UnitsOfWork:
     """Opens units of work over a database; keeps the active model in memory."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, audit: Audit = _DEFAULT_AUDIT) -> None:
         """Open nothing yet."""
         self.database = database
+        self.audit = audit
         self._serving: ServingModel | None = None
         self._refreshing = threading.Lock()
-        self._models: dict[int, ServingModel] = {}
+        self._models: dict[Active, ServingModel] = {}
 
     @property
     def serving(self) -> ServingModel:
@@ -81,9 +125,9 @@ class UnitsOfWork:
         """Notice a model that was activated, here or by another process."""
         # One at a time, so that what was read before an activation is never kept after it.
         with self._refreshing, self.database.read() as connection:
-            version = models.active_version(connection)
-            if version is not None:
-                self._serving = self._model(connection, version)
+            active = models.active(connection)
+            if active is not None:
+                self._serving = self._model(connection, active)
 
     @contextmanager
     def read(self) -> Iterator[UnitOfWork]:
@@ -94,7 +138,7 @@ class UnitsOfWork:
             StoreUnavailableError: the database does not answer.
         """
         with self.database.read() as connection:
-            yield UnitOfWork(connection, self._active(connection))
+            yield UnitOfWork(connection, self._active(connection), self.audit)
 
     @contextmanager
     def write(self) -> Iterator[UnitOfWork]:
@@ -105,32 +149,56 @@ class UnitsOfWork:
             StoreUnavailableError: the database does not answer or cannot be written.
         """
         with self.database.write() as connection:
-            yield UnitOfWork(connection, self._active(connection, keep=True))
+            yield UnitOfWork(connection, self._active(connection, keep=True), self.audit)
 
     def _active(self, connection: Connection, *, keep: bool = False) -> ServingModel:
-        version = models.active_version(connection, keep=keep)
-        if version is None:
+        active = models.active(connection, keep=keep)
+        if active is None:
             raise NotReadyError("The service has no trained model yet; try again soon")
-        return self._model(connection, version)
+        return self._model(connection, active)
 
-    def _model(self, connection: Connection, version: int) -> ServingModel:
+    def _model(self, connection: Connection, active: Active) -> ServingModel:
         known = self._models
-        model = known.get(version)
+        model = known.get(active)
         if model is None:
-            model = load_model(connection, version)
+            model = load_model(connection, active.version)
             # Around an activation, transactions of before and after it take turns.
-            newest = sorted(known)[-1:]
-            self._models = {number: known[number] for number in newest} | {version: model}
+            last = list(known)[-1:]
+            self._models = {other: known[other] for other in last} | {active: model}
         return model
 
 
-def units_over(database_url: str) -> UnitsOfWork:
-    """Return units of work over the database at a URL.
+def tried_again(use_case: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Let a use case begin anew when another transaction stood in its way."""
+
+    @wraps(use_case)
+    def again(*arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
+        for attempt in range(_TRIES - 1):
+            try:
+                return use_case(*arguments, **named)
+            except TransactionConflictError:
+                # Not at the same moment as the other one, which begins anew too.
+                time.sleep(random.uniform(0.0, 0.01 * 2**attempt))  # noqa: S311
+        return use_case(*arguments, **named)
+
+    return again
+
+
+def units_over(
+    database_url: str,
+    *,
+    pool_size: int = POOL_SIZE,
+    statement_seconds: float = 0.0,
+    audit: Audit = _DEFAULT_AUDIT,
+) -> UnitsOfWork:
+    """Return units of work over the database at a URL; arguments as for `Database`.
 
     Raises:
         StoreUnavailableError: the URL names no database that is supported.
     """
-    return UnitsOfWork(Database(database_url))
+    return UnitsOfWork(
+        Database(database_url, pool_size=pool_size, statement_seconds=statement_seconds), audit
+    )
 
 
 def load_model(connection: Connection, version: int) -> ServingModel:
@@ -143,7 +211,7 @@ def load_model(connection: Connection, version: int) -> ServingModel:
     stored = models.find(connection, version)
     if stored is None:
         raise VersionNotFoundError(version)
-    model = from_json(stored.artifact)
+    model = from_json(stored.artifact).with_words(segments.read_words(connection))
     return ServingModel(
         version=version,
         model=model,

@@ -1,0 +1,77 @@
+"""The use case of adding, changing and deleting many customers in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from customer_segmentation.domain.customer import Attributes
+from customer_segmentation.domain.errors import (
+    CustomerErasedError,
+    CustomerExistsError,
+    CustomerNotFoundError,
+)
+from customer_segmentation.services import changes
+from customer_segmentation.services.unit_of_work import (
+    SegmentedCustomer,
+    UnitOfWork,
+    UnitsOfWork,
+    tried_again,
+)
+from customer_segmentation.store import customers
+
+
+class Action(StrEnum):
+    """What to do with a customer."""
+
+    ADD = "add"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One thing to do.
+
+    Attributes:
+        action: what.
+        customer_id: with which customer.
+        attributes: all of them to add, some to update, none to delete.
+    """
+
+    action: Action
+    customer_id: int
+    attributes: Attributes
+
+
+Outcome = (
+    SegmentedCustomer | CustomerErasedError | CustomerExistsError | CustomerNotFoundError | None
+)
+"""The customer as it is now, None for a deleted one, or why nothing was done."""
+
+
+@tried_again
+def apply_batch(units: UnitsOfWork, operations: Sequence[Operation]) -> list[Outcome]:
+    """Do each operation, in order; those that can be done are done together, or none is.
+
+    Returns:
+        what came of each.
+    """
+    with units.write() as work:
+        customers.lock_many(work.connection, {o.customer_id for o in operations})
+        return [_apply(work, operation) for operation in operations]
+
+
+def _apply(work: UnitOfWork, operation: Operation) -> Outcome:
+    try:
+        match operation.action:
+            case Action.ADD:
+                # A taken id ends a PostgreSQL transaction, unless only a part of it is undone.
+                with work.connection.begin_nested():
+                    return changes.add(work, operation.customer_id, operation.attributes)
+            case Action.UPDATE:
+                return changes.change(work, operation.customer_id, operation.attributes)
+            case Action.DELETE:
+                changes.remove(work, operation.customer_id)
+                return None
+    except (CustomerErasedError, CustomerExistsError, CustomerNotFoundError) as error:
+        return error

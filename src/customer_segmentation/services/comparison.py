@@ -1,0 +1,58 @@
+"""The use case of comparing two versions over the customers as they are now."""
+
+import json
+from typing import Any
+
+import numpy as np
+
+from customer_segmentation.domain.errors import VersionNotFoundError, VersionsNotComparableError
+from customer_segmentation.model.impact import Impact, count_pairs, measure_impact
+from customer_segmentation.services.jobs import start_worker
+from customer_segmentation.services.settings import Settings
+from customer_segmentation.services.unit_of_work import UnitsOfWork, load_model
+from customer_segmentation.store import customers, models
+
+
+def compare_versions(
+    units: UnitsOfWork, settings: Settings, before: int, after: int
+) -> dict[str, Any]:
+    """Return what `compare` tells, worked out in a process of its own.
+
+    Raises:
+        VersionNotFoundError: there is no such version.
+        VersionsNotComparableError: the comparison could not be worked out.
+    """
+    with units.database.read() as connection:
+        for version in (before, after):
+            if models.find(connection, version) is None:
+                raise VersionNotFoundError(version)
+    arguments = (str(before), str(after))
+    process = start_worker(settings, "compare", *arguments, background=True, answers=True)
+    with process:
+        assert process.stdout is not None  # noqa: S101
+        answer = process.stdout.read()
+    if process.returncode != 0:
+        raise VersionsNotComparableError(
+            f"Versions {before} and {after} could not be compared; the log tells why"
+        )
+    return dict(json.loads(answer))
+
+
+def compare(units: UnitsOfWork, before: int, after: int) -> Impact:
+    """Tell what activating one version in place of another changes for the customers.
+
+    Raises:
+        VersionNotFoundError: there is no such version.
+        ArtifactError: a version's artifact is damaged.
+    """
+    with units.database.read() as connection:
+        left, entered = load_model(connection, before), load_model(connection, after)
+        pairs = np.zeros((len(left.model.segments), len(entered.model.segments)), dtype=np.int64)
+        for values in customers.read_attributes(connection):
+            pairs += count_pairs(
+                left.model,
+                entered.model,
+                left.assigner.assign(values),
+                entered.assigner.assign(values),
+            )
+    return measure_impact(left.model, entered.model, pairs)

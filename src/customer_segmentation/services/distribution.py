@@ -1,0 +1,133 @@
+"""The use cases of keeping the customers' distribution up to date, and of what it tells: drift."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import Connection
+
+from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.model.artifact import distribution_content, read_distribution
+from customer_segmentation.model.distribution import (
+    Distribution,
+    count_customers,
+    empty_distribution,
+)
+from customer_segmentation.model.drift import Drift, measure_drift
+from customer_segmentation.services.unit_of_work import ServingModel, UnitsOfWork
+from customer_segmentation.store import distributions
+from customer_segmentation.store.distributions import Changes, StoredDistribution
+
+_CHUNK = 20_000
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Current:
+    """The customers as the active model sees them now.
+
+    Attributes:
+        serving: the active model.
+        distribution: of the customers over its bins. While they are re-scored after an activation
+            it holds those whose turn has come.
+        changed: how many were added, changed or deleted since the activation.
+    """
+
+    serving: ServingModel
+    distribution: Distribution
+    changed: int
+
+
+def read_current(units: UnitsOfWork) -> Current:
+    """Return the distribution of the customers, the last change included.
+
+    Raises:
+        NotReadyError: there is no model yet.
+    """
+    with units.read() as work:
+        stored = distributions.find(work.connection, work.serving.version)
+        changes = distributions.read_changes(work.connection)
+    counted, changed = _counted(work.serving, stored)
+    delta, more = _count(work.serving, changes)
+    return Current(work.serving, counted + delta, changed + more)
+
+
+def get_drift(units: UnitsOfWork) -> tuple[int, Drift]:
+    """Return the active version, and how far the customers have drifted from its training data."""
+    current = read_current(units)
+    return current.serving.version, measure_drift(current.serving.model, current.distribution)
+
+
+def count_waiting_changes(units: UnitsOfWork) -> None:
+    """Count in the distribution what writers appended since."""
+    while True:
+        with units.database.read() as connection:
+            if distributions.count_changes(connection) == 0:
+                return
+        with units.write() as work:
+            stored = distributions.find(work.connection, work.serving.version, for_update=True)
+            changes = distributions.take_changes(work.connection, _CHUNK)
+            delta, more = _count(work.serving, changes)
+            counted, changed = _counted(work.serving, stored)
+            _save(work.connection, work.serving.version, counted + delta, changed + more)
+
+
+def start_counting(
+    connection: Connection, serving: ServingModel, distribution: Distribution | None = None
+) -> None:
+    """Begin to count for a model that is activated in this transaction.
+
+    Args:
+        connection: of the transaction.
+        serving: the model.
+        distribution: of the customers that carry the model's version already.
+    """
+    distributions.clear(connection)
+    nobody = empty_distribution(serving.model.bins, len(serving.model.segments))
+    _save(connection, serving.version, distribution or nobody, changed=0)
+
+
+def count_rescored(
+    connection: Connection, serving: ServingModel, values: FloatArray, segments: IntArray
+) -> None:
+    """Count customers, (n, d), who were given their segments, (n,), by the active model."""
+    stored = distributions.find(connection, serving.version, for_update=True)
+    counted, changed = _counted(serving, stored)
+    _save(connection, serving.version, counted + count(serving, values, segments), changed)
+
+
+def count(
+    serving: ServingModel,
+    values: FloatArray,
+    segments: IntArray,
+    signs: IntArray | None = None,
+) -> Distribution:
+    """Return the distribution of customers, (n, d), in segments of these numbers, (n,)."""
+    nearest = np.sqrt(serving.assigner.squared_distances(values).min(axis=1, initial=np.inf))
+    return count_customers(
+        serving.model.bins,
+        len(serving.model.segments),
+        values,
+        np.searchsorted(serving.model.numbers, segments),
+        nearest > serving.model.outlier_distance,
+        signs,
+    )
+
+
+def _count(serving: ServingModel, changes: Changes) -> tuple[Distribution, int]:
+    """Return what changes amount to, and how many customers they changed.
+
+    A row that another version had put into its segment was never counted for this one.
+    """
+    ours = changes.versions == serving.version
+    delta = count(serving, changes.values[ours], changes.segments[ours], changes.signs[ours])
+    return delta, changes.changed
+
+
+def _counted(serving: ServingModel, stored: StoredDistribution | None) -> tuple[Distribution, int]:
+    if stored is None:
+        return empty_distribution(serving.model.bins, len(serving.model.segments)), 0
+    return read_distribution(stored.content), stored.changed
+
+
+def _save(connection: Connection, version: int, distribution: Distribution, changed: int) -> None:
+    content = distribution_content(distribution)
+    distributions.save(connection, version, StoredDistribution(content, changed))

@@ -1,0 +1,128 @@
+"""The use cases on segments: what they are like, what people call them, who moved between them."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from customer_segmentation.domain.errors import SegmentNotFoundError
+from customer_segmentation.domain.segments import Segment, SegmentEdit, Strategy
+from customer_segmentation.model.profile import (
+    GroupShares,
+    SegmentProfile,
+    group_shares,
+    profile_segments,
+)
+from customer_segmentation.services.audit import note
+from customer_segmentation.services.clock import now
+from customer_segmentation.services.distribution import read_current
+from customer_segmentation.services.unit_of_work import UnitsOfWork, load_model
+from customer_segmentation.store import history, models, segments
+
+
+@dataclass(frozen=True, slots=True)
+class ProfiledSegment:
+    """A segment, and what its customers are like now."""
+
+    segment: Segment
+    profile: SegmentProfile
+
+
+@dataclass(frozen=True, slots=True)
+class Disparity:
+    """How genders and age bands are spread over the segments.
+
+    Attributes:
+        model_version: the version that serves.
+        excluded: the attributes that it does not use.
+        genders: each gender's shares.
+        age_bands: each age band's shares.
+    """
+
+    model_version: int
+    excluded: tuple[str, ...]
+    genders: tuple[GroupShares, ...]
+    age_bands: tuple[GroupShares, ...]
+
+
+def list_segments(units: UnitsOfWork) -> tuple[int, list[ProfiledSegment]]:
+    """Return the active version, and its segments with what their customers are like now.
+
+    Raises:
+        NotReadyError: there is no model yet.
+    """
+    current = read_current(units)
+    profiles = profile_segments(current.serving.model, current.distribution)
+    profiled = [
+        ProfiledSegment(segment, profile)
+        for segment, profile in zip(current.serving.model.segments, profiles, strict=True)
+    ]
+    return current.serving.version, profiled
+
+
+def get_disparity(units: UnitsOfWork) -> Disparity:
+    """Return how genders and age bands are spread over the segments now.
+
+    Raises:
+        NotReadyError: there is no model yet.
+    """
+    current = read_current(units)
+    genders, age_bands = group_shares(current.serving.model, current.distribution)
+    return Disparity(
+        current.serving.version, current.serving.model.parameters.excluded, genders, age_bands
+    )
+
+
+def edit_segment(
+    units: UnitsOfWork,
+    number: int,
+    by: str,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    strategies: tuple[Strategy, ...] | None = None,
+) -> Segment:
+    """Change a segment's name, description or strategies; each server answers so within a second.
+
+    Raises:
+        SegmentNotFoundError: the model that serves has no such segment.
+    """
+    with units.database.write() as connection:
+        # Locked, as two edits at once would each keep the other's old words.
+        version = models.lock(connection)
+        serving = None if version is None else load_model(connection, version)
+        if serving is None or number not in serving.segments:
+            raise SegmentNotFoundError(number)
+        given = {"name": name, "description": description, "strategies": strategies}
+        changed = {key: value for key, value in given.items() if value is not None}
+        if not changed:
+            return serving.segments[number]
+        segment = replace(serving.segments[number], **changed)  # type: ignore[arg-type]
+        segments.add_edit(connection, SegmentEdit(segment, now(), by))
+        models.raise_edition(connection)
+        note(connection, "segment", number, "edited", by)
+    units.refresh()
+    return segment
+
+
+def list_edits(units: UnitsOfWork, number: int) -> list[SegmentEdit]:
+    """Return what people made of a segment's words, the oldest edit first.
+
+    Raises:
+        SegmentNotFoundError: there is no such segment, and there was none that was edited.
+    """
+    with units.read() as work:
+        edits = segments.read_edits(work.connection, number)
+        if not edits and number not in work.serving.segments:
+            raise SegmentNotFoundError(number)
+    return edits
+
+
+def count_transitions(
+    units: UnitsOfWork, before: datetime, after: datetime
+) -> dict[tuple[int | None, int | None], int]:
+    """Count customers by the segments they were in at two moments; None where they were not there.
+
+    Given the later moment first, they are taken the other way round.
+    """
+    first, second = sorted((before, after))
+    with units.database.read() as connection:
+        return history.count_transitions(connection, first, second)
