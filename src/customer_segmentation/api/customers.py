@@ -1,43 +1,215 @@
 """Customers as resources, under `/v1/customers`."""
 
-from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
-from pydantic import BaseModel, Field
+import msgspec
+from fastapi import APIRouter, Header, Path, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
 
-from customer_segmentation.api.function_docs import problem_responses
-from customer_segmentation.api.problems import INVALID, NOT_FOUND, STORE_UNAVAILABLE
-from customer_segmentation.domain.features import CUSTOMER_ID, LARGEST_INTEGER
-from customer_segmentation.domain.history import Cause, SegmentChange
-from customer_segmentation.services.customers import get_history
-from customer_segmentation.services.unit_of_work import UnitsOfWork
+from customer_segmentation.api.customer_answers import (
+    ErasureAnswer,
+    History,
+    HistoryEntry,
+    customer_content,
+)
+from customer_segmentation.api.explanations import AssignmentAnswer, assignment_answer
+from customer_segmentation.api.function_docs import json_body, problem_responses
+from customer_segmentation.api.listing import Listing, cursor_of, selection_of
+from customer_segmentation.api.problems import (
+    ERASED,
+    EXISTS,
+    INVALID,
+    KEY_REUSED,
+    MEDIA,
+    NOT_FOUND,
+    NOT_READY,
+    STALE,
+    STORE_UNAVAILABLE,
+)
+from customer_segmentation.api.requests import read_object
+from customer_segmentation.api.schemas import ATTRIBUTES, NEW_CUSTOMER, Schema, reference
+from customer_segmentation.api.security import Actor
+from customer_segmentation.domain.customer import (
+    accept_attributes,
+    accept_changes,
+    accept_new_customer,
+)
+from customer_segmentation.domain.features import (
+    CUSTOMER_ID,
+    LARGEST_INTEGER,
+)
+from customer_segmentation.services.customers import (
+    add_customer,
+    add_customer_once,
+    delete_customer,
+    get_customer,
+    get_history,
+    list_customers,
+    replace_customer,
+    update_customer,
+)
+from customer_segmentation.services.erasure import erase_customer
+from customer_segmentation.services.explanation import explain_customer
+from customer_segmentation.services.unit_of_work import SegmentedCustomer, UnitsOfWork
 
 CustomerId = Annotated[
     int, Path(ge=1, le=LARGEST_INTEGER, description=CUSTOMER_ID.meaning, examples=[56])
 ]
+IfMatch = Annotated[
+    str | None,
+    Header(
+        description="Do it only if the customer's `ETag` is one of these, such as one read before."
+    ),
+]
+
+_ETAG = {"ETag": {"description": "Changes with the customer.", "schema": {"type": "string"}}}
+_LOCATION = {"Location": {"description": "The customer.", "schema": {"type": "string"}}}
+_PAGE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A page of customers",
+        "content": {"application/json": {"schema": reference("CustomerPage")}},
+    }
+}
+_DELETED: dict[int | str, dict[str, Any]] = {204: {"description": "Deleted"}}
+_READ_ERRORS = (NOT_FOUND, INVALID, NOT_READY, STORE_UNAVAILABLE)
+_WRITE_ERRORS = (MEDIA, INVALID, NOT_READY, STORE_UNAVAILABLE)
 
 
-class HistoryEntry(BaseModel):
-    """A change of a customer's segment."""
-
-    changed_at: datetime = Field(description="When, in UTC.")
-    cause: Cause = Field(description="What made the customer change its segment.")
-    from_segment: int | None = Field(description="The segment left; null for a new customer.")
-    to_segment: int | None = Field(description="The segment entered; null when deleted.")
-    model_version: int = Field(description="The model version that decided.")
-
-
-class History(BaseModel):
-    """How a customer came from segment to segment, the oldest change first."""
-
-    customer_id: int
-    changes: list[HistoryEntry]
+def _customer_response(
+    status: int, description: str, headers: Schema = _ETAG
+) -> dict[int | str, dict[str, Any]]:
+    content = {"application/json": {"schema": reference("Customer")}}
+    return {status: {"description": description, "content": content, "headers": headers}}
 
 
 def customers_router(units: UnitsOfWork) -> APIRouter:
     """Return the routes under `/v1/customers`."""
     router = APIRouter(prefix="/v1/customers", tags=["Customers"])
+
+    async def fields_of(request: Request) -> dict[str, object]:
+        return await read_object(request)
+
+    @router.get(
+        "",
+        summary="List customers",
+        operation_id="list_customers",
+        responses=_PAGE | problem_responses(INVALID, NOT_READY, STORE_UNAVAILABLE),
+    )
+    def read_page(listing: Annotated[Listing, Query()]) -> Response:
+        """Select by segment and attribute ranges, sort, and go on with `next_cursor`."""
+        found, page = list_customers(units, selection_of(listing))
+        return Response(
+            msgspec.json.encode(
+                {
+                    "customers": [customer_content(customer) for customer in found],
+                    "next_cursor": None if page is None else cursor_of(page),
+                }
+            ),
+            media_type="application/json",
+        )
+
+    @router.post(
+        "",
+        status_code=201,
+        summary="Add a customer",
+        operation_id="add_customer",
+        responses=_customer_response(201, "Added", _ETAG | _LOCATION)
+        | problem_responses(EXISTS, ERASED, KEY_REUSED, *_WRITE_ERRORS),
+        openapi_extra=json_body("NewCustomer", NEW_CUSTOMER),
+    )
+    async def create(
+        request: Request,
+        idempotency_key: Annotated[
+            str | None,
+            Header(
+                min_length=1,
+                max_length=255,
+                description="Sent again with the same key and body within a day, a request adds "
+                "nothing and gets the same answer.",
+            ),
+        ] = None,
+    ) -> Response:
+        """Store a new customer, segmented at once; every field is required."""
+        customer_id, attributes = accept_new_customer(await fields_of(request))
+        if idempotency_key is None:
+            added = await run_in_threadpool(add_customer, units, customer_id, attributes)
+        else:
+            added = await run_in_threadpool(
+                add_customer_once, units, customer_id, attributes, idempotency_key
+            )
+        return _answer(added, 201, Location=f"/v1/customers/{customer_id}")
+
+    @router.get(
+        "/{customer_id}",
+        summary="A customer",
+        operation_id="get_customer",
+        responses=_customer_response(200, "The customer") | problem_responses(*_READ_ERRORS),
+    )
+    def read(customer_id: CustomerId) -> Response:
+        """Return a customer's attributes and segment; the `ETag` guards a later change."""
+        return _answer(get_customer(units, customer_id))
+
+    @router.put(
+        "/{customer_id}",
+        summary="Store a customer under this id",
+        operation_id="replace_customer",
+        responses=_customer_response(200, "Replaced")
+        | _customer_response(201, "Added", _ETAG | _LOCATION)
+        | problem_responses(NOT_FOUND, ERASED, STALE, *_WRITE_ERRORS),
+        openapi_extra=json_body("CustomerAttributes", ATTRIBUTES),
+    )
+    async def put(request: Request, customer_id: CustomerId, if_match: IfMatch = None) -> Response:
+        """Replace all attributes, or add the customer where there is none of this id."""
+        attributes = accept_attributes(await fields_of(request))
+        stored, is_new = await run_in_threadpool(
+            replace_customer, units, customer_id, attributes, _tags(if_match)
+        )
+        if is_new:
+            return _answer(stored, 201, Location=f"/v1/customers/{customer_id}")
+        return _answer(stored)
+
+    @router.patch(
+        "/{customer_id}",
+        summary="Change a customer",
+        operation_id="update_customer",
+        responses=_customer_response(200, "Changed")
+        | problem_responses(NOT_FOUND, STALE, *_WRITE_ERRORS),
+        openapi_extra=json_body("AttributeChanges", {"total_deposit_amount": 9876}),
+    )
+    async def patch(
+        request: Request, customer_id: CustomerId, if_match: IfMatch = None
+    ) -> Response:
+        """Change the attributes given, keep the others, and segment the customer anew."""
+        changed = accept_changes(await fields_of(request))
+        return _answer(
+            await run_in_threadpool(update_customer, units, customer_id, changed, _tags(if_match))
+        )
+
+    @router.delete(
+        "/{customer_id}",
+        response_model=ErasureAnswer,
+        summary="Delete or erase a customer",
+        operation_id="delete_customer",
+        responses=_DELETED | problem_responses(STALE, *_READ_ERRORS),
+    )
+    def delete(
+        customer_id: CustomerId,
+        actor: Actor,
+        if_match: IfMatch = None,
+        erase: Annotated[
+            bool, Query(description="Whether the history goes too, and nothing may bring it back.")
+        ] = False,
+    ) -> ErasureAnswer | Response:
+        """Delete the customer, and so from every later training; its history stays.
+
+        With `erase` the history and the events go too, the id stays on a suppression list, and the
+        answer is a receipt. A customer deleted before can still be erased.
+        """
+        if erase:
+            return ErasureAnswer.model_validate(erase_customer(units, customer_id, actor))
+        delete_customer(units, customer_id, _tags(if_match))
+        return Response(status_code=204)
 
     @router.get(
         "/{customer_id}/history",
@@ -51,16 +223,35 @@ def customers_router(units: UnitsOfWork) -> APIRouter:
         A customer who was deleted still has a history.
         """
         changes = get_history(units, customer_id)
-        return History(customer_id=customer_id, changes=[_entry(change) for change in changes])
+        return History(
+            customer_id=customer_id, changes=[HistoryEntry.model_validate(c) for c in changes]
+        )
+
+    @router.get(
+        "/{customer_id}/explanation",
+        summary="Why a customer is in its segment",
+        operation_id="explain_customer",
+        responses=problem_responses(*_READ_ERRORS),
+    )
+    def explanation(customer_id: CustomerId) -> AssignmentAnswer:
+        """Tell how near each segment is, which attributes decided, and what would change it."""
+        return assignment_answer(explain_customer(units, customer_id), explained=True)
 
     return router
 
 
-def _entry(change: SegmentChange) -> HistoryEntry:
-    return HistoryEntry(
-        changed_at=change.changed_at,
-        cause=change.cause,
-        from_segment=change.from_segment,
-        to_segment=change.to_segment,
-        model_version=change.model_version,
+def _answer(found: SegmentedCustomer, status: int = 200, **headers: str) -> Response:
+    return Response(
+        msgspec.json.encode(customer_content(found)),
+        status_code=status,
+        headers={"ETag": f'"{found.customer.tag}"', **headers},
+        media_type="application/json",
     )
+
+
+def _tags(if_match: str | None) -> frozenset[str] | None:
+    """Return the tags of an `If-Match` header (RFC 9110, 13.1.1); a weak one never matches."""
+    if if_match is None:
+        return None
+    tags = (tag.strip() for tag in if_match.split(","))
+    return frozenset(tag.strip('"') for tag in tags if not tag.startswith("W/"))

@@ -54,7 +54,8 @@ def _id_parameter(example: int) -> Schema:
     }
 
 
-def _json_body(name: str, example: object) -> Schema:
+def json_body(name: str, example: object) -> Schema:
+    """Return what OpenAPI says of a JSON body of one of the named schemas."""
     media = {"schema": reference(name), "example": example}
     return {"requestBody": {"required": True, "content": {"application/json": media}}}
 
@@ -104,7 +105,7 @@ def _attributes(*values: Number) -> dict[str, Number]:
     return dict(zip(FEATURE_NAMES, values, strict=True))
 
 
-_BODY_ERRORS = (problems.TOO_LARGE, problems.MEDIA, problems.INVALID)
+_BODY_ERRORS = (problems.MEDIA, problems.INVALID)
 _STORE_ERRORS = (problems.NOT_READY, problems.STORE_UNAVAILABLE)
 
 _CUSTOMER_56 = _attributes(29, 0, 8074, 2488, 725, 0, 0, 1, 1, 0, 31789, 13472.29, 3, 1)
@@ -130,7 +131,7 @@ FUNCTIONS: dict[str, FunctionDocs] = {
     "update_customer_details_to_database": FunctionDocs(
         method="POST",
         older_path="/UpdateCustomerDetails",
-        request=_json_body("CustomerChanges", CHANGES),
+        request=json_body("CustomerChanges", CHANGES),
         responses=_responses(
             reference("StoredCustomer"),
             {
@@ -157,7 +158,7 @@ FUNCTIONS: dict[str, FunctionDocs] = {
     "add_customer_to_database": FunctionDocs(
         method="POST",
         older_path="/AddCustomer",
-        request=_json_body("NewCustomer", NEW_CUSTOMER),
+        request=json_body("NewCustomer", NEW_CUSTOMER),
         responses=_responses(
             reference("StoredCustomer"),
             {
@@ -167,6 +168,7 @@ FUNCTIONS: dict[str, FunctionDocs] = {
                 ),
             },
             problems.EXISTS,
+            problems.ERASED,
             *_BODY_ERRORS,
             *_STORE_ERRORS,
         ),
@@ -174,7 +176,7 @@ FUNCTIONS: dict[str, FunctionDocs] = {
     "predict_customer_segment_in_real_time": FunctionDocs(
         method="POST",
         older_path="/RealTimeSegmentation",
-        request=_json_body("CustomerAttributes", ATTRIBUTES),
+        request=json_body("CustomerAttributes", ATTRIBUTES),
         responses=_responses(
             {"type": "string"},
             "Cluster 1: Value-Driven Frequent Users , "
@@ -190,9 +192,10 @@ FUNCTIONS: dict[str, FunctionDocs] = {
         responses=_responses(
             {"type": "string"},
             "Model successfully updated",
-            problems.TRAINING_RUNNING,
+            problems.JOB_RUNNING,
             problems.TRAINING_REFUSED,
             problems.HELD_BACK,
+            problems.TRAINING_CANCELLED,
             problems.TRAINING_FAILED,
             *_STORE_ERRORS,
         ),

@@ -8,12 +8,14 @@ from starlette.responses import Response
 from customer_segmentation.api.function_docs import FUNCTIONS
 from customer_segmentation.api.lean import Endpoint, LeanRoutes
 from customer_segmentation.api.requests import read_object, read_query_number
+from customer_segmentation.api.security import actor_of
 from customer_segmentation.domain.customer import (
     accept_attributes,
     accept_new_customer,
     accept_update,
 )
 from customer_segmentation.domain.features import CUSTOMER_ID
+from customer_segmentation.domain.jobs import Origin, Trigger
 from customer_segmentation.services.customers import (
     add_customer,
     delete_customer,
@@ -32,7 +34,7 @@ def add_functions(app: FastAPI, units: UnitsOfWork, settings: Settings) -> None:
     """Add the six functions to an app, each at its path and at its older one."""
 
     async def fields_of(request: Request) -> dict[str, object]:
-        return await read_object(request, settings.max_body_bytes)
+        return await read_object(request)
 
     async def get_customer_info_from_database(request: Request) -> Response:
         """Return a customer's record, its segment and the business strategy for it."""
@@ -79,13 +81,14 @@ def add_functions(app: FastAPI, units: UnitsOfWork, settings: Settings) -> None:
         segment = predict_segment(units, accept_attributes(await fields_of(request)))
         return _json(f"{segment.label} , Business strategy: {segment.strategy}")
 
-    async def retrain_model_with_latest_data(_request: Request) -> Response:
+    async def retrain_model_with_latest_data(request: Request) -> Response:
         """Train on the customers as they are now; answer once the new model serves.
 
         Meanwhile every other call is answered by the model before. The segments keep their
         numbers, names and strategies.
         """
-        await run_in_threadpool(retrain, units, settings)
+        origin = Origin(Trigger.REQUEST, actor_of(request))
+        await run_in_threadpool(retrain, units, settings, origin)
         return _json("Model successfully updated")
 
     lean: dict[tuple[str, str], Endpoint] = {}

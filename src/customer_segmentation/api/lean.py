@@ -36,6 +36,7 @@ class LeanRoutes:
         if scope["type"] == "http":
             endpoint = self._endpoints.get((scope["method"], scope["path"]))
             if endpoint is not None:
+                scope["lean_route"] = scope["path"]
                 try:
                     response = await endpoint(Request(scope, receive))
                 except (SegmentationError, RequestProblemError) as error:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from http import HTTPStatus
+from math import ceil
 from typing import Any, cast
 
 import msgspec
@@ -9,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Route
 
 from customer_segmentation.domain import errors
 from customer_segmentation.domain.features import describe_type
@@ -42,39 +44,74 @@ class ProblemType:
         return self.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
+NOT_SIGNED_IN = ProblemType(401, "not-signed-in", "A good API key is needed")
+NOT_ALLOWED = ProblemType(403, "not-allowed", "The API key's role does not go so far")
+TOO_MANY = ProblemType(429, "too-many-requests", "Too many requests with this API key")
 INVALID = ProblemType(422, "invalid-input", "A value is missing or not allowed")
 NOT_FOUND = ProblemType(404, "customer-not-found", "There is no such customer")
 EXISTS = ProblemType(409, "customer-exists", "The customer id is taken")
-TRAINING_RUNNING = ProblemType(409, "training-running", "A training is already running")
+NO_VERSION = ProblemType(404, "version-not-found", "There is no such model version")
+NO_JOB = ProblemType(404, "job-not-found", "There is no such job")
+NO_SEGMENT = ProblemType(404, "segment-not-found", "There is no such segment")
+NO_WEBHOOK = ProblemType(404, "webhook-not-found", "There is no such webhook or dead letter")
+NOT_DELIVERED = ProblemType(409, "not-delivered", "The receiver did not take the message")
+ERASED = ProblemType(409, "customer-erased", "The customer was erased")
+STALE = ProblemType(412, "stale-customer", "The customer has changed meanwhile")
+KEY_REUSED = ProblemType(409, "idempotency-key-reused", "The key was used for something else")
+JOB_RUNNING = ProblemType(409, "job-running", "A job of this kind is already running")
+JOB_ENDED = ProblemType(409, "job-ended", "The job cannot be cancelled any more")
+APPROVAL = ProblemType(409, "approval-required", "A second person must approve")
+NOT_COMPARABLE = ProblemType(409, "not-comparable", "The versions cannot be compared")
+TRAINING_CANCELLED = ProblemType(409, "training-cancelled", "The training was cancelled")
 TRAINING_REFUSED = ProblemType(409, "training-refused", "The customers cannot be trained on")
 HELD_BACK = ProblemType(409, "model-held-back", "The new model is held back as a candidate")
 TRAINING_FAILED = ProblemType(500, "training-failed", "The training ended without a model")
 NOT_READY = ProblemType(503, "not-ready", "The service is not ready")
 STORE_UNAVAILABLE = ProblemType(503, "database-unavailable", "The database does not answer")
 TOO_LARGE = ProblemType(413, "body-too-large", "The request body is too large")
+TOO_SLOW = ProblemType(408, "body-too-slow", "The request body took too long to arrive")
 MEDIA = ProblemType(415, "unsupported-media-type", "The request body is not JSON")
 INTERNAL = ProblemType(500, "internal-error", "The service met an unexpected fault")
 
 _BY_ERROR: dict[type[errors.SegmentationError], ProblemType] = {
+    errors.NotSignedInError: NOT_SIGNED_IN,
+    errors.NotAllowedError: NOT_ALLOWED,
+    errors.TooManyRequestsError: TOO_MANY,
     errors.InvalidInputError: INVALID,
     errors.CustomerNotFoundError: NOT_FOUND,
     errors.CustomerExistsError: EXISTS,
-    errors.TrainingRunningError: TRAINING_RUNNING,
+    errors.VersionNotFoundError: NO_VERSION,
+    errors.JobNotFoundError: NO_JOB,
+    errors.SegmentNotFoundError: NO_SEGMENT,
+    errors.WebhookNotFoundError: NO_WEBHOOK,
+    errors.DeadLetterNotFoundError: NO_WEBHOOK,
+    errors.DeliveryFailedError: NOT_DELIVERED,
+    errors.CustomerErasedError: ERASED,
+    errors.StaleCustomerError: STALE,
+    errors.IdempotencyError: KEY_REUSED,
+    errors.JobRunningError: JOB_RUNNING,
+    errors.JobEndedError: JOB_ENDED,
+    errors.ApprovalRequiredError: APPROVAL,
+    errors.VersionsNotComparableError: NOT_COMPARABLE,
+    errors.TrainingCancelledError: TRAINING_CANCELLED,
     errors.TrainingRefusedError: TRAINING_REFUSED,
     errors.ModelHeldBackError: HELD_BACK,
     errors.TrainingFailedError: TRAINING_FAILED,
-    errors.VersionNotFoundError: NOT_READY,
     errors.NotReadyError: NOT_READY,
     errors.ArtifactError: NOT_READY,
     errors.StoreUnavailableError: STORE_UNAVAILABLE,
+    errors.TransactionConflictError: STORE_UNAVAILABLE,
 }
 
 
-class RequestProblemError(Exception):
-    """A request that is refused before it reaches a use case."""
+class RequestProblemError(HTTPException):
+    """A request that is refused before it reaches a use case.
+
+    It is an HTTP exception as FastAPI, where it reads a body itself, lets no other pass.
+    """
 
     def __init__(self, problem: ProblemType, detail: str) -> None:
-        super().__init__(detail)
+        super().__init__(problem.status, detail)
         self.problem = problem
 
 
@@ -96,13 +133,23 @@ def problem_body(
 def problem_response(error: errors.SegmentationError | RequestProblemError) -> Response:
     """Answer an expected error."""
     if isinstance(error, RequestProblemError):
-        return _answer(error.problem, str(error))
+        return _answer(error.problem, problem_body(error.problem, error.detail))
+    answer = _answer(_BY_ERROR[type(error)], body_of(error))
+    if isinstance(error, errors.TooManyRequestsError):
+        answer.headers["Retry-After"] = str(ceil(error.retry_seconds))
+    if isinstance(error, errors.NotSignedInError):
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
+
+
+def body_of(error: errors.SegmentationError) -> dict[str, Any]:
+    """Return the members of an expected error's problem document."""
     fields: tuple[errors.FieldError, ...] = ()
     if isinstance(error, errors.InvalidInputError):
         fields = error.errors
     elif isinstance(error, errors.ModelHeldBackError):
         fields = tuple(errors.FieldError("model", reason) for reason in error.reasons)
-    return _answer(_BY_ERROR[type(error)], str(error), fields)
+    return problem_body(_BY_ERROR[type(error)], str(error), fields)
 
 
 def install(app: FastAPI) -> None:
@@ -124,8 +171,8 @@ async def _on_invalid_request(_request: Request, error: Exception) -> Response:
         errors.InvalidInputError(
             [
                 errors.FieldError(
-                    str(fault["loc"][-1]),
-                    f"{fault['loc'][-1]}: {fault['msg']}, not {describe_type(fault['input'])}",
+                    field := _field(fault["loc"]),
+                    f"{field}: {fault['msg']}, not {describe_type(fault['input'])}",
                 )
                 for fault in found
             ]
@@ -133,25 +180,47 @@ async def _on_invalid_request(_request: Request, error: Exception) -> Response:
     )
 
 
+def _field(location: tuple[str | int, ...]) -> str:
+    """Return where a fault is, such as "exclude.0"; the body as a whole is "body"."""
+    return ".".join(str(part) for part in location[1:]) or str(location[0])
+
+
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     error = cast("HTTPException", error)
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        # FastAPI's only use of this status: a body that is not even text.
+        fault = errors.FieldError("body", "The body must be JSON in UTF-8")
+        return problem_response(errors.InvalidInputError([fault]))
     phrase = HTTPStatus(error.status_code).phrase
     problem = ProblemType(error.status_code, phrase.lower().replace(" ", "-"), phrase)
-    answer = _answer(problem, f"{request.method} {request.url.path}: {error.detail}")
+    detail = f"{request.method} {request.url.path}: {error.detail}"
+    answer = _answer(problem, problem_body(problem, detail))
     answer.headers.update(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        answer.headers["Allow"] = ", ".join(_allowed_methods(request))
     return answer
 
 
+def _allowed_methods(request: Request) -> list[str]:
+    """Return the methods of a path, which several routes may share."""
+    routes = [
+        route
+        for route in request.app.routes
+        if isinstance(route, Route) and route.path_regex.match(request.url.path)
+    ]
+    shared = [route for route in routes if route.path == routes[0].path] if routes else []
+    return sorted({method for route in shared for method in route.methods or ()})
+
+
 async def _on_fault(_request: Request, _error: Exception) -> Response:
-    return _answer(INTERNAL, "The fault is logged; the request changed nothing that it can tell")
+    detail = "The fault is logged; the request changed nothing that it can tell"
+    return _answer(INTERNAL, problem_body(INTERNAL, detail))
 
 
-def _answer(
-    problem: ProblemType, detail: str, fields: tuple[errors.FieldError, ...] = ()
-) -> Response:
+def _answer(problem: ProblemType, body: dict[str, Any]) -> Response:
     headers = {"Retry-After": str(RETRY_SECONDS)} if problem.retry else None
     return Response(
-        msgspec.json.encode(problem_body(problem, detail, fields)),
+        msgspec.json.encode(body),
         status_code=problem.status,
         headers=headers,
         media_type=MEDIA_TYPE,

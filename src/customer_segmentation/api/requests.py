@@ -3,25 +3,39 @@
 import msgspec
 from starlette.requests import Request
 
-from customer_segmentation.api.problems import MEDIA, TOO_LARGE, RequestProblemError
+from customer_segmentation.api.problems import MEDIA, RequestProblemError
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
 from customer_segmentation.domain.features import Feature, Number
 
 _decoder = msgspec.json.Decoder()
 
 
-async def read_object(request: Request, max_bytes: int) -> dict[str, object]:
+async def read_object(request: Request) -> dict[str, object]:
     """Return the fields of a JSON body.
 
     Raises:
-        RequestProblemError: the body is too large or said not to be JSON.
+        RequestProblemError: the body is said not to be JSON, too large or too slow.
         InvalidInputError: the body is not one JSON object.
     """
-    content_type = request.headers.get("content-type", "application/json")
-    if content_type.partition(";")[0].strip().lower() != "application/json":
+    if media_type(request) != "application/json":
         raise RequestProblemError(MEDIA, "Send the body as Content-Type: application/json")
+    return decode_object(await request.body())
+
+
+def media_type(request: Request) -> str:
+    """Return what a request says its body is; JSON where it says nothing."""
+    content_type = request.headers.get("content-type", "application/json")
+    return content_type.partition(";")[0].strip().lower()
+
+
+def decode_object(body: bytes) -> dict[str, object]:
+    """Return the fields of a JSON object.
+
+    Raises:
+        InvalidInputError: the text is none.
+    """
     try:
-        fields = _decoder.decode(await _read_body(request, max_bytes))
+        fields = _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _invalid_body(f"The body must be a JSON object: {error}") from error
     if not isinstance(fields, dict):
@@ -43,15 +57,6 @@ def read_query_number(request: Request, feature: Feature) -> Number:
         raise ValueError(f"{feature.name} is {count}: it must be {feature.allowed}")
     except ValueError as refusal:
         raise InvalidInputError([FieldError(feature.name, str(refusal))]) from None
-
-
-async def _read_body(request: Request, max_bytes: int) -> bytes:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_bytes:
-            raise RequestProblemError(TOO_LARGE, f"The body may hold at most {max_bytes} bytes")
-    return body
 
 
 def _invalid_body(message: str) -> InvalidInputError:

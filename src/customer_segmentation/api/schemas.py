@@ -11,12 +11,15 @@ from customer_segmentation.domain.features import (
     Feature,
     Number,
 )
-from customer_segmentation.domain.segments import PROFILES, Segment
+from customer_segmentation.domain.segments import PROFILES, Segment, Strategy
 
 Schema = dict[str, Any]
 
 NEW_CUSTOMER = {f.name: f.example for f in (CUSTOMER_ID, *FEATURES)}
 """The documented customer to add."""
+
+BATCH_ROWS = 1_000
+"""How many operations a batch may hold."""
 
 CHANGES = {"customer_id": 7287, "total_deposit_amount": 9876, "transaction_count": 3}
 """The documented update."""
@@ -94,7 +97,7 @@ def object_schema(
     return schema
 
 
-_SEGMENT = Segment(0, PROFILES[0].name, PROFILES[0].strategy)
+_SEGMENT = Segment(0, PROFILES[0].name, (Strategy(PROFILES[0].strategy),))
 _ATTRIBUTE_SCHEMAS = {feature.name: feature_schema(feature) for feature in FEATURES}
 _ID_SCHEMA = {CUSTOMER_ID.name: feature_schema(CUSTOMER_ID)}
 _RECORD_SCHEMA = (
@@ -135,6 +138,83 @@ SCHEMAS: dict[str, Schema] = {
     "CustomerRecord": object_schema(
         "CustomerRecord", "A stored customer and the number of its segment.", _RECORD_SCHEMA
     ),
+    "Customer": object_schema(
+        "Customer",
+        "A stored customer, the segment it is in, and what to do about it.",
+        _ID_SCHEMA
+        | _ATTRIBUTE_SCHEMAS
+        | {
+            "segment": {"type": "integer", "minimum": 0, "description": "The segment's number."},
+            "segment_name": {"type": "string", "description": "The segment's name."},
+            "next_best_action": {
+                "type": "object",
+                "description": "The first strategy on a channel that reached the customer before.",
+                "properties": {"text": {"type": "string"}, "channel": {"type": "string"}},
+                "required": ["text", "channel"],
+                "additionalProperties": False,
+            },
+            "model_version": {"type": "integer", "description": "Which gave the segment."},
+        },
+    ),
+    "Batch": object_schema(
+        "Batch",
+        "Operations to do in one transaction.",
+        {
+            "operations": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": BATCH_ROWS,
+                "items": {
+                    "description": "An action, and a customer: whole to add, the id and some "
+                    "attributes to update, the id to delete. A row that is not so fails alone.",
+                },
+            }
+        },
+    ),
+    "BatchOutcome": object_schema(
+        "BatchOutcome",
+        "What came of each row.",
+        {
+            **{
+                name: {"type": "integer", "description": f"How many rows were {name}."}
+                for name in ("added", "updated", "deleted", "failed")
+            },
+            "outcomes": {
+                "type": "array",
+                "items": object_schema(
+                    "RowOutcome",
+                    "What came of one row.",
+                    {
+                        "row": {"type": "integer", "description": "Its place, from 0."},
+                        "status": {"enum": ["added", "updated", "deleted", "failed"]},
+                        "customer_id": {"type": "integer"},
+                        "customer": {"$ref": "#/components/schemas/Customer"},
+                        "problem": {"$ref": "#/components/schemas/Problem"},
+                    },
+                    required=("row", "status"),
+                ),
+            },
+        },
+    ),
+    "CustomerPage": object_schema(
+        "CustomerPage",
+        "Some customers, and how to go on.",
+        {
+            "customers": {"type": "array", "items": {"$ref": "#/components/schemas/Customer"}},
+            "next_cursor": {
+                "type": ["string", "null"],
+                "description": "`cursor` of the next page; null after the last.",
+            },
+        },
+    ),
+    "AttributeChanges": object_schema(
+        "AttributeChanges",
+        "At least one attribute; those not given stay as they are.",
+        _ATTRIBUTE_SCHEMAS,
+        required=(),
+        example={"total_deposit_amount": 9876, "transaction_count": 3},
+    )
+    | {"minProperties": 1},
     "CustomerInfo": object_schema(
         "CustomerInfo",
         "A customer, the segment it is in, and what to do about it.",

@@ -1,0 +1,187 @@
+"""Hiding small counts in the aggregates that leave the service; who is an admin sees them all."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from customer_segmentation.api.model_answers import (
+    DriftAnswer,
+    ImpactAnswer,
+    VersionAnswer,
+    VersionSummary,
+)
+from customer_segmentation.api.segment_answers import (
+    DisparityAnswer,
+    GroupAnswer,
+    SegmentAnswer,
+    Segments,
+    Transitions,
+)
+from customer_segmentation.domain.disclosure import hide_small
+
+Key = TypeVar("Key")
+Column = TypeVar("Column")
+AnyVersion = TypeVar("AnyVersion", VersionSummary, VersionAnswer)
+
+
+def conceal_counts(counts: Mapping[Key, int | None], least: int) -> dict[Key, int | None]:
+    """Return counts whose total is known, None for those that are hidden."""
+    hidden = hide_small(np.array([count or 0 for count in counts.values()], dtype=np.int64), least)
+    return {
+        key: None if hides else count
+        for (key, count), hides in zip(counts.items(), hidden.tolist(), strict=True)
+    }
+
+
+def conceal_table(
+    counts: Mapping[Key, Mapping[Column, int]], least: int
+) -> dict[Key, dict[Column, int | None]]:
+    """Return a table whose rows' and columns' totals are known, None for what is hidden."""
+    columns = sorted({column for row in counts.values() for column in row}, key=str)
+    table = np.array([[row.get(c, 0) for c in columns] for row in counts.values()], dtype=np.int64)
+    hidden = hide_small(table, least)
+    return {
+        key: {c: None if hidden[i, columns.index(c)] else row[c] for c in columns if c in row}
+        for i, (key, row) in enumerate(counts.items())
+    }
+
+
+def conceal_segments(answer: Segments, least: int) -> Segments:
+    """Hide small segments, and small groups within the others."""
+    sizes = {segment.number: segment.size or 0 for segment in answer.segments}
+    told = conceal_counts(sizes, least)
+    segments = [_conceal_segment(s, told[s.number], least) for s in answer.segments]
+    return answer.model_copy(update={"segments": segments})
+
+
+def conceal_transitions(answer: Transitions, least: int) -> Transitions:
+    """Hide small movements."""
+    counts: dict[int | None, dict[int | None, int]] = {}
+    for t in answer.transitions:
+        counts.setdefault(t.from_segment, {})[t.to_segment] = t.customers or 0
+    told = conceal_table(counts, least)
+    transitions = [
+        t.model_copy(update={"customers": told[t.from_segment][t.to_segment]})
+        for t in answer.transitions
+    ]
+    hides = any(t.customers is None for t in transitions)
+    moved = None if hides else answer.moved
+    return answer.model_copy(update={"transitions": transitions, "moved": moved})
+
+
+def conceal_disparity(answer: DisparityAnswer, least: int) -> DisparityAnswer:
+    """Hide small groups, and small parts of groups in a segment."""
+    return answer.model_copy(
+        update={
+            "genders": _conceal_groups(answer.genders, least),
+            "age_bands": _conceal_groups(answer.age_bands, least),
+        }
+    )
+
+
+def conceal_version(answer: AnyVersion, least: int) -> AnyVersion:
+    """Hide small segments of the training data, and its extremes, which are single people's."""
+    if least == 0:
+        return answer
+    sizes = conceal_counts(answer.quality.sizes, least)
+    update: dict[str, object] = {"quality": answer.quality.model_copy(update={"sizes": sizes})}
+    if answer.held_back and None in sizes.values():
+        # A reason may tell a small segment's share.
+        update["held_back"] = ["The reasons are for admins, as a segment is small"]
+    if isinstance(answer, VersionAnswer):
+        attributes = {
+            name: told.model_copy(update={"minimum": None, "maximum": None})
+            for name, told in answer.fingerprint.attributes.items()
+        }
+        update["fingerprint"] = answer.fingerprint.model_copy(update={"attributes": attributes})
+        update["centroids"] = {n: c for n, c in answer.centroids.items() if sizes[n] is not None}
+    return answer.model_copy(update=update)
+
+
+def conceal_impact(answer: ImpactAnswer, least: int) -> ImpactAnswer:
+    """Hide small movements between two versions, and small segments of either."""
+    if least == 0:
+        return answer
+    matrix = {before: _counts(row) for before, row in answer.matrix.items()}
+    told = conceal_table(matrix, least)
+    hides = any(count is None for row in told.values() for count in row.values())
+    update: dict[str, object] = {"matrix": told}
+    if hides:
+        update |= {"moved": None, "moved_share": None}
+        update["segments"] = [
+            fate.model_copy(update={"size_before": None, "size_after": None})
+            for fate in answer.segments
+        ]
+    for name in ("before", "after"):
+        quality = getattr(answer, f"quality_{name}")
+        sizes = conceal_counts(quality.sizes, least)
+        update[f"quality_{name}"] = quality.model_copy(update={"sizes": sizes})
+        centroids = getattr(answer, f"centroids_{name}")
+        update[f"centroids_{name}"] = {
+            n: c for n, c in centroids.items() if sizes.get(n) is not None
+        }
+    return answer.model_copy(update=update)
+
+
+def conceal_drift(answer: DriftAnswer, least: int, trained: int, customers: int) -> DriftAnswer:
+    """Hide the shares of small segments.
+
+    Args:
+        answer: to hide them in.
+        least: the smallest count that may be told.
+        trained: how many customers the shares of the training are of.
+        customers: how many those of now are of.
+    """
+    return answer.model_copy(
+        update={
+            "trained_shares": _conceal_shares(answer.trained_shares, trained, least),
+            "current_shares": _conceal_shares(answer.current_shares, customers, least),
+        }
+    )
+
+
+def _conceal_segment(segment: SegmentAnswer, size: int | None, least: int) -> SegmentAnswer:
+    if size is None:
+        unknown = {"size": None, "share": None, "outliers": None}
+        return segment.model_copy(update={**unknown, "profile": [], "summary": ""})
+    far = segment.outliers or 0
+    outliers = conceal_counts({"in": size - far, "out": far}, least)
+    profile = [
+        attribute.model_copy(update={"shares": _conceal_shares(attribute.shares, size, least)})
+        for attribute in segment.profile
+    ]
+    return segment.model_copy(update={"outliers": outliers["out"], "profile": profile})
+
+
+def _conceal_groups(groups: Sequence[GroupAnswer], least: int) -> list[GroupAnswer]:
+    counts = {}
+    for group in groups:
+        size = group.size or 0
+        counts[group.group] = {n: round((s or 0.0) * size) for n, s in group.shares.items()}
+    told = conceal_table(counts, least)
+    sizes = conceal_counts({group.group: group.size or 0 for group in groups}, least)
+    concealed = []
+    for group in groups:
+        known = {n for n, count in told[group.group].items() if count is not None}
+        concealed.append(
+            group.model_copy(
+                update={
+                    "size": sizes[group.group],
+                    "shares": {n: s if n in known else None for n, s in group.shares.items()},
+                    "ratios": {n: r if n in known else None for n, r in group.ratios.items()},
+                }
+            )
+        )
+    return concealed
+
+
+def _conceal_shares(
+    shares: Mapping[int, float | None], of: int, least: int
+) -> dict[int, float | None]:
+    told = conceal_counts({key: round((share or 0.0) * of) for key, share in shares.items()}, least)
+    return {key: None if told[key] is None else share for key, share in shares.items()}
+
+
+def _counts(row: Mapping[int, int | None]) -> dict[int, int]:
+    return {key: count or 0 for key, count in row.items()}

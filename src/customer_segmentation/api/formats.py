@@ -1,0 +1,195 @@
+"""Many people in a request and their segments in its answer: JSON, NDJSON, Arrow IPC streams."""
+
+import io
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+
+from customer_segmentation.domain.arrays import FloatArray
+from customer_segmentation.domain.customer import accept_attributes
+from customer_segmentation.domain.errors import FieldError, InvalidInputError
+from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES, LARGEST_INTEGER, Feature
+from customer_segmentation.services.prediction import Predictions
+
+MOST_ROWS = 100_000
+"""How many people one request may ask about."""
+
+_FAULTS_TOLD = 100
+
+
+def _plain_type(feature: Feature) -> object:
+    """Return the type of values that are plainly fine; the rule itself looks at all others."""
+    least = -LARGEST_INTEGER if feature.minimum is None else feature.minimum
+    most = LARGEST_INTEGER if feature.maximum is None else feature.maximum
+    number = int if feature.is_integer else float
+    return Annotated[number, msgspec.Meta(ge=least, le=most)]
+
+
+_Person = msgspec.defstruct(
+    "_Person",
+    [(feature.name, _plain_type(feature)) for feature in FEATURES],
+    forbid_unknown_fields=True,
+    gc=False,
+)
+_people = msgspec.json.Decoder(list[_Person])  # type: ignore[valid-type]
+_person = msgspec.json.Decoder(_Person)
+_anything = msgspec.json.Decoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A way to write many people and many segments.
+
+    Attributes:
+        read: returns the attributes, (n, d), in users' units, that a body holds; raises
+            `InvalidInputError`, which names rows and fields.
+        write: returns the body that tells predictions.
+    """
+
+    read: Callable[[bytes], FloatArray]
+    write: Callable[[Predictions], bytes]
+
+
+def read_json(body: bytes) -> FloatArray:
+    """Read a JSON array of objects."""
+    try:
+        return _table(_people.decode(body))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _read_carefully(_decode(_anything.decode, body))
+
+
+def write_json(predictions: Predictions) -> bytes:
+    """Write one JSON object that holds all."""
+    return msgspec.json.encode(
+        {"model_version": predictions.model_version, "predictions": list(_rows(predictions))}
+    )
+
+
+def read_ndjson(body: bytes) -> FloatArray:
+    """Read a JSON object a line; blank lines count for nothing."""
+    try:
+        return _table(_person.decode_lines(body))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _read_carefully(_decode(_anything.decode_lines, body))
+
+
+def write_ndjson(predictions: Predictions) -> bytes:
+    """Write a JSON object a line."""
+    return msgspec.json.Encoder().encode_lines(list(_rows(predictions)))
+
+
+def read_arrow(body: bytes) -> FloatArray:
+    """Read an Arrow IPC stream with a numeric column for each attribute, and no others."""
+    import pyarrow as pa
+
+    try:
+        table = pa.ipc.open_stream(body).read_all()
+    except pa.ArrowInvalid as damage:
+        raise _refusal("body", f"the body is no Arrow IPC stream: {damage}") from damage
+    if sorted(table.column_names) != sorted(FEATURE_NAMES):
+        raise _refusal("body", f"the columns must be {', '.join(FEATURE_NAMES)}, in any order")
+    columns = []
+    for feature in FEATURES:
+        column = table.column(feature.name)
+        if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+            raise _refusal(feature.name, f"{feature.name} must be a column of numbers")
+        if column.null_count:
+            raise _refusal(feature.name, f"{feature.name} must be {feature.allowed}, not null")
+        values = column.cast(pa.float64(), safe=False).to_numpy().astype(np.float64)
+        _check_column(feature, values)
+        columns.append(values)
+    return _checked(np.column_stack(columns))
+
+
+def write_arrow(predictions: Predictions) -> bytes:
+    """Write an Arrow IPC stream: segment, confidence and is_outlier of each row."""
+    import pyarrow as pa
+
+    found = predictions.assessment
+    table = pa.table(
+        {
+            "segment": found.segments.astype(np.int32),
+            "confidence": found.confidence,
+            "is_outlier": found.outliers,
+        }
+    ).replace_schema_metadata({"model_version": str(predictions.model_version)})
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+JSON = "application/json"
+NDJSON = "application/x-ndjson"
+ARROW = "application/vnd.apache.arrow.stream"
+
+FORMATS = {
+    JSON: Format(read_json, write_json),
+    NDJSON: Format(read_ndjson, write_ndjson),
+    ARROW: Format(read_arrow, write_arrow),
+}
+"""By media type."""
+
+
+def _rows(predictions: Predictions) -> Iterable[dict[str, Any]]:
+    found = predictions.assessment
+    columns = (found.segments.tolist(), found.confidence.tolist(), found.outliers.tolist())
+    return (
+        {"segment": segment, "confidence": confidence, "is_outlier": outlier}
+        for segment, confidence, outlier in zip(*columns, strict=True)
+    )
+
+
+def _table(people: Sequence[msgspec.Struct]) -> FloatArray:
+    values = chain.from_iterable(map(msgspec.structs.astuple, people))
+    return _checked(np.fromiter(values, dtype=np.float64).reshape(-1, len(FEATURES)))
+
+
+def _checked(table: FloatArray) -> FloatArray:
+    if not 1 <= len(table) <= MOST_ROWS:
+        raise _refusal("body", f"ask about 1 to {MOST_ROWS:,} people, not {len(table):,}")
+    return table
+
+
+def _decode(decode: Callable[[bytes], object], body: bytes) -> list[object]:
+    try:
+        rows = decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _refusal("body", f"the body must be JSON: {error}") from error
+    if not isinstance(rows, list):
+        raise _refusal("body", "the body must be an array of objects")
+    return rows
+
+
+def _read_carefully(rows: list[object]) -> FloatArray:
+    """Read rows of which at least one is not plainly fine; name the first faults."""
+    accepted = []
+    faults: list[FieldError] = []
+    for row, fields in enumerate(rows):
+        try:
+            if not isinstance(fields, dict):
+                raise _refusal("row", "each row must be an object")
+            accepted.append([*accept_attributes(fields).values()])
+        except InvalidInputError as refusal:
+            faults += [FieldError(f"{row}.{e.field}", e.message) for e in refusal.errors]
+            if len(faults) >= _FAULTS_TOLD:
+                break
+    if faults:
+        raise InvalidInputError(faults[:_FAULTS_TOLD])
+    return _checked(np.array(accepted, dtype=np.float64).reshape(-1, len(FEATURES)))
+
+
+def _check_column(feature: Feature, values: FloatArray) -> None:
+    for row in np.flatnonzero(~feature.plainly_accepts(values)).tolist():
+        try:
+            feature.accept(float(values[row]))
+        except ValueError as refusal:
+            raise _refusal(f"{row}.{feature.name}", str(refusal)) from None
+
+
+def _refusal(field: str, message: str) -> InvalidInputError:
+    return InvalidInputError([FieldError(field, message)])

@@ -1,0 +1,91 @@
+"""`/metrics` for Prometheus: requests, segments, the active model, drift, jobs."""
+
+import os
+from collections.abc import Iterator
+
+from fastapi import APIRouter
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+from starlette.responses import Response
+
+from customer_segmentation.api.disclosure import conceal_counts
+from customer_segmentation.api.function_docs import problem_responses
+from customer_segmentation.api.problems import NOT_READY, STORE_UNAVAILABLE
+from customer_segmentation.api.security import LeastGroup
+from customer_segmentation.services.overview import get_overview
+from customer_segmentation.services.unit_of_work import UnitsOfWork
+
+MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
+"""The environment variable that names the folder where several server processes count together."""
+
+_PREFIX = "customer_segmentation"
+
+
+class _Service(Collector):
+    """What the database tells, read when it is asked for."""
+
+    def __init__(self, units: UnitsOfWork, least: int) -> None:
+        self._units = units
+        self._least = least
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        found = get_overview(self._units)
+        sizes = GaugeMetricFamily(
+            f"{_PREFIX}_customers", "Customers by segment.", labels=["segment"]
+        )
+        for number, size in conceal_counts(found.sizes, self._least).items():
+            if size is not None:
+                sizes.add_metric([str(number)], size)
+        yield sizes
+        jobs = GaugeMetricFamily(
+            f"{_PREFIX}_jobs", "The newest hundred jobs.", labels=["kind", "state"]
+        )
+        for (kind, state), count in found.jobs.items():
+            jobs.add_metric([kind, state], count)
+        yield jobs
+        near = sum(found.sizes.values()) - found.outliers
+        outliers = conceal_counts({"far": found.outliers, "near": near}, self._least)["far"]
+        for name, meaning, value in (
+            ("outliers", "Customers far from every centroid.", outliers),
+            ("model_version", "The model version that serves.", found.model_version),
+            ("model_age_seconds", "Seconds since it was trained.", found.model_age.total_seconds()),
+            ("drift_psi", "The largest population stability index.", found.drift_psi),
+            ("changed_customers", "Changes since the model was activated.", found.changed),
+        ):
+            if value is not None:
+                yield GaugeMetricFamily(f"{_PREFIX}_{name}", meaning, value=value)
+
+
+def metrics_router(units: UnitsOfWork, requests: CollectorRegistry) -> APIRouter:
+    """Return the route of the metrics."""
+    router = APIRouter(tags=["Health"])
+
+    @router.get(
+        "/metrics",
+        summary="Metrics for Prometheus",
+        operation_id="get_metrics",
+        response_class=Response,
+        responses={
+            200: {
+                "description": "The metrics",
+                "content": {"text/plain": {"schema": {"type": "string"}}},
+            },
+            **problem_responses(NOT_READY, STORE_UNAVAILABLE),
+        },
+    )
+    def metrics(least: LeastGroup) -> Response:
+        """Tell requests and latencies, segment sizes, model version and age, drift and jobs."""
+        counted = requests
+        if MULTIPROCESS in os.environ:
+            counted = CollectorRegistry()
+            MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
+        service = CollectorRegistry()
+        service.register(_Service(units, least))
+        return Response(
+            generate_latest(counted) + generate_latest(service), media_type=CONTENT_TYPE_LATEST
+        )
+
+    return router

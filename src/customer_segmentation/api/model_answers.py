@@ -1,0 +1,260 @@
+"""Requests for trainings, and model versions, comparisons and drift in answers."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from customer_segmentation.api.jobs import Asked
+from customer_segmentation.api.values import NUMBER, AttributeName
+from customer_segmentation.api.words import SegmentWords
+from customer_segmentation.domain.features import FEATURE_BY_NAME
+from customer_segmentation.domain.history import Cause
+from customer_segmentation.domain.jobs import Trigger
+from customer_segmentation.services.training import Overrides
+from customer_segmentation.services.versions import Version
+
+Centroids = Annotated[
+    dict[int, dict[str, float]],
+    Field(description="By segment number, each attribute at the centroid, in users' units."),
+]
+
+
+class TrainingRequest(Asked):
+    """How a training differs from the settings; what is left out is as they say."""
+
+    k: Annotated[int, Field(ge=2, le=12), NUMBER] | None = Field(
+        default=None, description="The number of segments."
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**32), NUMBER] | None = Field(
+        default=None, description="Of every random choice."
+    )
+    restarts: Annotated[int, Field(ge=1, le=100), NUMBER] | None = Field(
+        default=None, description="Random starts to try."
+    )
+    exclude: list[AttributeName] | None = Field(
+        default=None,
+        max_length=len(FEATURE_BY_NAME) - 1,
+        description="Attributes that the model must not use, by request name.",
+        examples=[["gender", "age"]],
+    )
+    weights: dict[AttributeName, Annotated[float, Field(ge=0, le=100), NUMBER]] | None = Field(
+        default=None,
+        description="How much attributes count in place of the feature table's weights.",
+        examples=[{"loyalty_score": 1.5}],
+    )
+
+    @property
+    def overrides(self) -> Overrides:
+        """What differs from the settings."""
+        excluded = None if self.exclude is None else tuple(self.exclude)
+        return Overrides(self.k, self.seed, self.restarts, excluded, self.weights)
+
+
+class QualityAnswer(BaseModel):
+    """How good and how stable a model is."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    inertia: float = Field(description="Sum of squared distances to the nearest centroid.")
+    silhouette: float = Field(description="From -1 to 1, the higher the better.")
+    stability: float = Field(description="Mean adjusted Rand index over reseeded bootstraps.")
+    sizes: dict[int, int | None] = Field(
+        description="Customers by segment number, at training; null where it is hidden."
+    )
+
+
+class VersionSummary(BaseModel):
+    """A model version in brief."""
+
+    version: int
+    created_at: datetime
+    trigger: Trigger = Field(description="What asked for the training.")
+    created_by: str
+    reason: str
+    is_active: bool
+    held_back: list[str] = Field(description="Why it did not become active by itself.")
+    customers: int = Field(description="How many it was trained on.")
+    quality: QualityAnswer
+
+
+class ParametersAnswer(BaseModel):
+    """How a model was trained."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    k: int
+    seed: int
+    restarts: int
+    weights: dict[str, float] = Field(description="By attribute, 0 for one that is not used.")
+    excluded: tuple[str, ...]
+    hysteresis: float
+
+
+class MatchAnswer(BaseModel):
+    """How a segment continues one of the model before."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    number: int | None = Field(description="The segment continued; null for a new one.")
+    distance: float = Field(
+        description="Between the centroids, as a share of the way to the next segment."
+    )
+    overlap: float = Field(description="Customers in both as a share of those in either.")
+
+
+class AttributeSummary(BaseModel):
+    """One attribute of the training data, in users' units."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    mean: float
+    deviation: float
+    minimum: float | None = Field(description="null where extremes are hidden.")
+    maximum: float | None
+
+
+class FingerprintAnswer(BaseModel):
+    """Which data a model was trained on."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    customers: int
+    sha256: str = Field(description="Of ids and attributes, in the order of the ids.")
+    attributes: dict[str, AttributeSummary]
+
+
+class ActivationAnswer(BaseModel):
+    """A time when a version began to serve."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    previous: int | None
+    cause: Cause
+    activated_at: datetime
+    activated_by: str
+    reason: str
+
+
+class VersionAnswer(VersionSummary):
+    """A model version whole."""
+
+    parameters: ParametersAnswer
+    segments: list[SegmentWords]
+    centroids: Centroids
+    matching: list[MatchAnswer]
+    fingerprint: FingerprintAnswer
+    outlier_distance: float = Field(description="Whoever is farther from every centroid is one.")
+    libraries: dict[str, str]
+    activations: list[ActivationAnswer]
+
+
+class Versions(BaseModel):
+    """Every version that is kept, the newest first."""
+
+    models: list[VersionSummary]
+
+
+class FateAnswer(BaseModel):
+    """What becomes of a segment."""
+
+    number: int
+    name: str
+    fate: Literal["kept", "new", "split", "merged", "retired"]
+    size_before: int | None
+    size_after: int | None
+    into: list[int] = Field(description="Where the customers of one that is gone go to.")
+
+
+class ImpactAnswer(BaseModel):
+    """What changes for the customers between two versions."""
+
+    before: int
+    after: int
+    customers: int
+    moved: int | None = Field(description="Customers who would be in another segment.")
+    moved_share: float | None
+    agreement: float = Field(description="Adjusted Rand index of the two segmentations.")
+    matrix: dict[int, dict[int, int | None]] = Field(
+        description="Customers by segment before and by segment after; null where hidden."
+    )
+    segments: list[FateAnswer]
+    strategies_touched: list[str] = Field(
+        description="Main strategies of the segments that customers would leave or enter."
+    )
+    centroids_before: Centroids
+    centroids_after: Centroids
+    quality_before: QualityAnswer
+    quality_after: QualityAnswer
+
+
+class AttributeDriftAnswer(BaseModel):
+    """How far an attribute has drifted."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    attribute: str
+    psi: float = Field(description="Population stability index; 0 where nothing changed.")
+    level: Literal["stable", "moderate", "large"]
+    statistic: float = Field(description="Of the two-sample chi-square test.")
+    freedom: int = Field(description="Its degrees of freedom.")
+    p_value: float
+
+
+class DriftAnswer(BaseModel):
+    """How far the customers have drifted from the active model's training data."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    model_version: int
+    psi: float = Field(description="The largest of all indexes.")
+    level: Literal["stable", "moderate", "large"] = Field(
+        description="Below 0.1 stable, below 0.25 moderate, else large."
+    )
+    segments_psi: float
+    trained_shares: dict[int, float | None]
+    current_shares: dict[int, float | None]
+    attributes: list[AttributeDriftAnswer]
+
+
+def version_summary(version: Version) -> VersionSummary:
+    """Return a version in brief."""
+    return VersionSummary(**_summary(version))
+
+
+def _summary(version: Version) -> dict[str, Any]:
+    return {
+        "version": version.number,
+        "created_at": version.created_at,
+        "trigger": version.origin.trigger,
+        "created_by": version.origin.by,
+        "reason": version.origin.reason,
+        "is_active": version.is_active,
+        "held_back": list(version.held_back),
+        "customers": version.model.fingerprint.customers,
+        "quality": QualityAnswer.model_validate(version.model.quality),
+    }
+
+
+def version_answer(version: Version) -> VersionAnswer:
+    """Return a version whole."""
+    model = version.model
+    parameters = model.parameters
+    return VersionAnswer(
+        **_summary(version),
+        parameters=ParametersAnswer(
+            k=parameters.k,
+            seed=parameters.seed,
+            restarts=parameters.restarts,
+            weights=version.weights,
+            excluded=parameters.excluded,
+            hysteresis=parameters.hysteresis,
+        ),
+        segments=[SegmentWords.model_validate(segment) for segment in model.segments],
+        centroids=version.centroids,
+        matching=[MatchAnswer.model_validate(match) for match in model.matching],
+        fingerprint=FingerprintAnswer.model_validate(model.fingerprint),
+        outlier_distance=model.outlier_distance,
+        libraries=model.libraries,
+        activations=[ActivationAnswer.model_validate(past) for past in version.activations],
+    )

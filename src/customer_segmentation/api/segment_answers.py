@@ -1,0 +1,113 @@
+"""Segments, transitions and disparity in answers."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from customer_segmentation.api.jobs import By
+from customer_segmentation.api.words import SegmentWords, StrategyWords
+
+
+class AttributeProfileAnswer(BaseModel):
+    """One attribute of a segment's customers, in users' units."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    attribute: str
+    mean: float
+    lower_quartile: float
+    median: float
+    upper_quartile: float
+    difference: float = Field(description="The mean less everybody's mean.")
+    deviations: float = Field(description="The difference in standard deviations.")
+    shares: dict[int, float | None] = Field(
+        description="The share of each code, for a coded attribute; null where it is hidden."
+    )
+
+
+class SegmentAnswer(SegmentWords):
+    """A segment, and what its customers are like now."""
+
+    size: int | None = Field(description="null where it is hidden, as it is small.")
+    share: float | None = Field(description="Of all customers.")
+    outliers: int | None = Field(description="Customers far from every centroid.")
+    summary: str = Field(description="One sentence that tells it apart.")
+    profile: list[AttributeProfileAnswer]
+
+
+class Segments(BaseModel):
+    """The segments of the active model."""
+
+    model_version: int
+    customers: int
+    segments: list[SegmentAnswer]
+
+
+class SegmentEditRequest(BaseModel):
+    """What to change of a segment's words; what is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str | None = Field(default=None, min_length=1, max_length=200)
+    description: str | None = Field(default=None, max_length=2000)
+    strategies: list[StrategyWords] | None = Field(
+        default=None, min_length=1, max_length=50, description="All of them, the main one first."
+    )
+    by: By = ""
+
+
+class SegmentEditAnswer(SegmentWords):
+    """A segment's words after an edit."""
+
+    edited_at: datetime
+    edited_by: str
+
+
+class SegmentEdits(BaseModel):
+    """What people made of a segment's words, the oldest edit first."""
+
+    number: int
+    edits: list[SegmentEditAnswer]
+
+
+class Transition(BaseModel):
+    """Customers who were in one segment at the first moment and in one at the second."""
+
+    from_segment: int | None = Field(description="null: not there at the first moment.")
+    to_segment: int | None = Field(description="null: not there any more at the second.")
+    customers: int | None = Field(description="null where it is hidden, as it is small.")
+
+
+class Transitions(BaseModel):
+    """Who moved from where to where between two moments."""
+
+    since: datetime
+    until: datetime
+    moved: int | None = Field(description="Customers there at both moments, in different segments.")
+    transitions: list[Transition]
+
+
+class GroupAnswer(BaseModel):
+    """How a group of people is spread over the segments."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    group: str
+    size: int | None = Field(description="null where it is hidden, as it is small.")
+    shares: dict[int, float | None] = Field(
+        description="By segment number, the share of the group; null where it is hidden."
+    )
+    ratios: dict[int, float | None] = Field(
+        description="By segment number, that share as a multiple of everybody's; 1 is parity."
+    )
+
+
+class DisparityAnswer(BaseModel):
+    """How genders and age bands are spread over the segments."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    model_version: int
+    excluded: tuple[str, ...] = Field(description="Attributes that the model does not use.")
+    genders: list[GroupAnswer]
+    age_bands: list[GroupAnswer]

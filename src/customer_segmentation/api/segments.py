@@ -1,0 +1,175 @@
+"""Segments as resources, under `/v1/segments`: profiles, words, predictions, transitions."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from pydantic import AwareDatetime
+
+from customer_segmentation.api.disclosure import (
+    conceal_disparity,
+    conceal_segments,
+    conceal_transitions,
+)
+from customer_segmentation.api.function_docs import problem_responses
+from customer_segmentation.api.problems import (
+    INVALID,
+    NO_SEGMENT,
+    NOT_READY,
+    STORE_UNAVAILABLE,
+)
+from customer_segmentation.api.security import Actor, LeastGroup
+from customer_segmentation.api.segment_answers import (
+    AttributeProfileAnswer,
+    DisparityAnswer,
+    SegmentAnswer,
+    SegmentEditAnswer,
+    SegmentEditRequest,
+    SegmentEdits,
+    Segments,
+    Transition,
+    Transitions,
+)
+from customer_segmentation.api.words import SegmentWords
+from customer_segmentation.domain.segments import SegmentEdit, Strategy
+from customer_segmentation.services.segments import (
+    ProfiledSegment,
+    count_transitions,
+    edit_segment,
+    get_disparity,
+    list_edits,
+    list_segments,
+)
+from customer_segmentation.services.unit_of_work import UnitsOfWork
+
+SegmentNumber = Annotated[
+    int, Path(ge=0, le=2**31 - 1, description="The segment's number.", examples=[0])
+]
+
+
+def segments_router(units: UnitsOfWork) -> APIRouter:
+    """Return the routes under `/v1/segments`."""
+    router = APIRouter(prefix="/v1", tags=["Segments"])
+
+    @router.get(
+        "/segments",
+        summary="The segments and what their customers are like",
+        operation_id="list_segments",
+        responses=problem_responses(NOT_READY, STORE_UNAVAILABLE),
+    )
+    def read_segments(least: LeastGroup) -> Segments:
+        """Return each segment's size, share, profile and strategies, as of now."""
+        version, profiled = list_segments(units)
+        answer = Segments(
+            model_version=version,
+            customers=sum(found.profile.size for found in profiled),
+            segments=[_segment_answer(found) for found in profiled],
+        )
+        return conceal_segments(answer, least)
+
+    @router.patch(
+        "/segments/{number:int}",
+        summary="Edit a segment's name, description or strategies",
+        operation_id="edit_segment",
+        responses=problem_responses(NO_SEGMENT, INVALID, STORE_UNAVAILABLE),
+    )
+    def edit(number: SegmentNumber, asked: SegmentEditRequest, actor: Actor) -> SegmentWords:
+        """Change a segment's words; they stay over every retrain, and each edit is on record."""
+        strategies = asked.strategies and tuple(
+            Strategy(words.text, words.channel) for words in asked.strategies
+        )
+        segment = edit_segment(
+            units,
+            number,
+            actor or asked.by,
+            name=asked.name,
+            description=asked.description,
+            strategies=strategies or None,
+        )
+        return SegmentWords.model_validate(segment)
+
+    @router.get(
+        "/segments/{number:int}/edits",
+        summary="What people made of a segment's words",
+        operation_id="list_segment_edits",
+        responses=problem_responses(NO_SEGMENT, INVALID, NOT_READY, STORE_UNAVAILABLE),
+    )
+    def edits(number: SegmentNumber) -> SegmentEdits:
+        """List each edit of a segment's words: what they were after it, when, and by whom."""
+        found = [_edit_answer(edit) for edit in list_edits(units, number)]
+        return SegmentEdits(number=number, edits=found)
+
+    @router.get(
+        "/segments/transitions",
+        summary="Who moved from where to where",
+        operation_id="get_transitions",
+        responses=problem_responses(INVALID, STORE_UNAVAILABLE),
+    )
+    def transitions(
+        least: LeastGroup,
+        since: Annotated[
+            AwareDatetime, Query(description="The first moment.", examples=["2026-11-01T00:00:00Z"])
+        ],
+        until: Annotated[
+            AwareDatetime,
+            Query(description="The second moment.", examples=["2026-12-01T00:00:00Z"]),
+        ],
+    ) -> Transitions:
+        """Count customers by the segments they were in at two moments; versions have an impact."""
+        since, until = sorted((since, until))
+        counts = count_transitions(units, since, until)
+        answer = Transitions(
+            since=since,
+            until=until,
+            moved=sum(
+                count
+                for (left, entered), count in counts.items()
+                if left is not None and entered is not None and left != entered
+            ),
+            transitions=[
+                Transition(from_segment=left, to_segment=entered, customers=count)
+                for (left, entered), count in sorted(counts.items(), key=_by_numbers)
+            ],
+        )
+        return conceal_transitions(answer, least)
+
+    @router.get(
+        "/segments/disparity",
+        summary="How genders and age bands are spread over the segments",
+        operation_id="get_disparity",
+        responses=problem_responses(NOT_READY, STORE_UNAVAILABLE),
+    )
+    def disparity(least: LeastGroup) -> DisparityAnswer:
+        """Return each gender's and age band's shares of the segments, as of now."""
+        return conceal_disparity(DisparityAnswer.model_validate(get_disparity(units)), least)
+
+    return router
+
+
+def _by_numbers(
+    transition: tuple[tuple[int | None, int | None], int],
+) -> tuple[int, int]:
+    (left, entered), _ = transition
+    return (-1 if left is None else left, -1 if entered is None else entered)
+
+
+def _segment_answer(found: ProfiledSegment) -> SegmentAnswer:
+    profile = found.profile
+    return SegmentAnswer(
+        **_words(found.segment),
+        size=profile.size,
+        share=profile.share,
+        outliers=profile.outliers,
+        summary=profile.summary,
+        profile=[AttributeProfileAnswer.model_validate(a) for a in profile.attributes],
+    )
+
+
+def _edit_answer(edit: SegmentEdit) -> SegmentEditAnswer:
+    return SegmentEditAnswer(
+        **_words(edit.segment), edited_at=edit.edited_at, edited_by=edit.edited_by
+    )
+
+
+def _words(segment: object) -> Mapping[str, Any]:
+    return SegmentWords.model_validate(segment).model_dump()

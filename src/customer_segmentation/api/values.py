@@ -1,0 +1,29 @@
+"""Values in request bodies, as strict as those of the feature table: no boolean is a number."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from customer_segmentation.domain.features import FEATURE_BY_NAME, describe_type
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"must be a number, not {describe_type(value)}")
+    return value
+
+
+def _attribute(name: str) -> str:
+    if name not in FEATURE_BY_NAME:
+        raise ValueError(f"unknown attribute; known are {', '.join(FEATURE_BY_NAME)}")
+    return name
+
+
+NUMBER = BeforeValidator(_number)
+"""Refuses what Pydantic would take for a number: booleans, and numbers in strings."""
+
+AttributeName = Annotated[
+    str,
+    AfterValidator(_attribute),
+    Field(json_schema_extra={"enum": list(FEATURE_BY_NAME)}),
+]

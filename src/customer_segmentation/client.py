@@ -1,0 +1,450 @@
+"""A client of the service, for users' own code and for the dashboard.
+
+>>> with Client("http://localhost:8000") as bank:
+...     bank.get_customer(56)["segment_name"]
+'High-Value Power Users'
+
+`Client` waits for each answer; `AsyncClient` has the same methods to be awaited. Both try again by
+themselves where that is safe: after a lost connection or a 429 or 503, as `Retry-After` says, for
+calls that change nothing the second time. An answer that is not a success is raised as a
+`ServiceError`, which holds the problem details.
+"""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+import httpx
+
+Json = dict[str, Any]
+Attributes = Mapping[str, int | float]
+Answer = TypeVar("Answer", Json, Awaitable[Json])
+
+TRIES = 5
+_LONGEST_WAIT_SECONDS = 30.0
+_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+_PASSING = (429, 503)
+_SAFE_METHODS = ("GET", "HEAD", "PUT", "DELETE")
+
+
+class ServiceError(Exception):
+    """The service refused a call.
+
+    Attributes:
+        status: the HTTP status code.
+        problem: the problem details: `type`, `title`, `detail`, and `errors` by field, if any.
+    """
+
+    def __init__(self, status: int, problem: Json) -> None:
+        """Tell what the service said."""
+        super().__init__(str(problem.get("detail") or problem.get("title") or f"HTTP {status}"))
+        self.status = status
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One request.
+
+    Attributes:
+        method: its HTTP method.
+        path: after the service's address.
+        query: its parameters; None is left out.
+        body: its JSON body, None for none.
+        headers: more headers.
+        repeatable: whether sending it twice does no more than once.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, Any] = field(default_factory=dict)
+    body: object = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    repeatable: bool = False
+
+    @property
+    def options(self) -> Json:
+        """What httpx is given."""
+        given = {name: value for name, value in self.query.items() if value is not None}
+        options: Json = {"params": given, "headers": dict(self.headers)}
+        if self.body is not None:
+            options["json"] = self.body
+        return options
+
+    def wait(self, attempt: int, answer: httpx.Response | None) -> float | None:
+        """Return how long to wait before trying again; None where the answer stands.
+
+        Args:
+            attempt: how many were made before, from 0.
+            answer: what came, None for a lost connection.
+        """
+        again = self.repeatable or self.method in _SAFE_METHODS
+        if attempt + 1 >= TRIES or not again:
+            return None
+        if answer is None:
+            return 0.1 * 2.0**attempt
+        if answer.status_code not in _PASSING:
+            return None
+        asked = answer.headers.get("Retry-After", "")
+        seconds = float(asked) if asked.isdigit() else 2.0**attempt
+        return min(seconds, _LONGEST_WAIT_SECONDS)
+
+
+def _read(answer: httpx.Response | None, fault: httpx.TransportError | None) -> Json:
+    """Return an answer's JSON, `{}` for an empty one.
+
+    Raises:
+        ServiceError: the answer is not a success.
+        httpx.TransportError: there is none.
+    """
+    if answer is None:
+        raise fault or httpx.TransportError("no answer")
+    if answer.is_success:
+        return dict(answer.json()) if answer.content else {}
+    try:
+        problem = answer.json()
+    except ValueError:
+        problem = {"title": answer.reason_phrase, "detail": answer.text[:500]}
+    raise ServiceError(answer.status_code, problem)
+
+
+def _authorization(key: str | None) -> dict[str, str]:
+    return {} if key is None else {"Authorization": f"Bearer {key}"}
+
+
+def _if_match(tag: str | None) -> dict[str, str]:
+    return {} if tag is None else {"If-Match": tag}
+
+
+class _Service(Generic[Answer]):
+    """What can be asked of the service; each method returns the answer's JSON.
+
+    A customer's attributes go by their request names, as `/docs` lists them.
+    """
+
+    def _send(self, call: _Call) -> Answer:
+        raise NotImplementedError
+
+    def get_customer(self, customer_id: int) -> Answer:
+        """Return a customer, its segment and its next best action."""
+        return self._send(_Call("GET", f"/v1/customers/{customer_id}"))
+
+    def list_customers(self, cursor: str | None = None, **selection: object) -> Answer:
+        """Return a page of customers: `customers`, and `next_cursor` for the next page.
+
+        Args:
+            cursor: of the page before.
+            selection: such as `segment=2`, `age_min=30`, `sort="-monthly_income"`, `limit=500`.
+        """
+        return self._send(_Call("GET", "/v1/customers", {**selection, "cursor": cursor}))
+
+    def add_customer(self, customer_id: int, attributes: Attributes) -> Answer:
+        """Add a customer; tried again, it is added once all the same."""
+        key = {"Idempotency-Key": uuid.uuid4().hex}
+        body = {"customer_id": customer_id, **attributes}
+        return self._send(_Call("POST", "/v1/customers", {}, body, key, repeatable=True))
+
+    def replace_customer(
+        self, customer_id: int, attributes: Attributes, tag: str | None = None
+    ) -> Answer:
+        """Store a customer under an id; given its entity tag, only while it has not changed."""
+        path = f"/v1/customers/{customer_id}"
+        return self._send(_Call("PUT", path, {}, dict(attributes), _if_match(tag)))
+
+    def update_customer(
+        self, customer_id: int, changes: Attributes, tag: str | None = None
+    ) -> Answer:
+        """Change some attributes; given the entity tag, only while nobody else has."""
+        path = f"/v1/customers/{customer_id}"
+        # Without a tag a second try sets the same values again; with one it would be refused.
+        again = tag is None
+        return self._send(_Call("PATCH", path, {}, dict(changes), _if_match(tag), again))
+
+    def delete_customer(self, customer_id: int, tag: str | None = None) -> Answer:
+        """Delete a customer; given its entity tag, only while it has not changed."""
+        path = f"/v1/customers/{customer_id}"
+        return self._send(_Call("DELETE", path, headers=_if_match(tag)))
+
+    def erase_customer(self, customer_id: int) -> Answer:
+        """Delete a customer for good, history and all; return the receipt."""
+        return self._send(_Call("DELETE", f"/v1/customers/{customer_id}", {"erase": True}))
+
+    def get_erasure(self, customer_id: int) -> Answer:
+        """Return the receipt of an erased customer."""
+        return self._send(_Call("GET", f"/v1/erasures/{customer_id}"))
+
+    def lift_erasure(self, customer_id: int) -> Answer:
+        """Let an erased customer be added again."""
+        return self._send(_Call("DELETE", f"/v1/erasures/{customer_id}"))
+
+    def apply_batch(self, operations: Sequence[Json]) -> Answer:
+        """Add, update and delete up to 1,000 customers; each row's outcome is told."""
+        return self._send(_Call("POST", "/v1/customers:batch", {}, {"operations": operations}))
+
+    def get_history(self, customer_id: int) -> Answer:
+        """Return a customer's changes of segment, the oldest first."""
+        return self._send(_Call("GET", f"/v1/customers/{customer_id}/history"))
+
+    def explain_customer(self, customer_id: int) -> Answer:
+        """Tell why a customer is in its segment."""
+        return self._send(_Call("GET", f"/v1/customers/{customer_id}/explanation"))
+
+    def predict(self, attributes: Attributes, *, explain: bool = False) -> Answer:
+        """Tell the segment of someone who need not be a customer, and why where asked."""
+        query = {"explain": explain}
+        path = "/v1/segments:predict"
+        return self._send(_Call("POST", path, query, dict(attributes), repeatable=True))
+
+    def predict_many(self, people: Sequence[Attributes]) -> Answer:
+        """Tell the segments of up to 100,000 people, in their order."""
+        body = [dict(attributes) for attributes in people]
+        return self._send(_Call("POST", "/v1/segments:predict", {}, body, repeatable=True))
+
+    def list_segments(self) -> Answer:
+        """Return the segments and what their customers are like now."""
+        return self._send(_Call("GET", "/v1/segments"))
+
+    def edit_segment(self, number: int, **words: object) -> Answer:
+        """Change a segment's `name`, `description` or `strategies`; `by` says who does."""
+        return self._send(_Call("PATCH", f"/v1/segments/{number}", {}, words))
+
+    def get_transitions(self, since: datetime, until: datetime) -> Answer:
+        """Count who moved from where to where between two moments."""
+        query = {"since": since.isoformat(), "until": until.isoformat()}
+        return self._send(_Call("GET", "/v1/segments/transitions", query))
+
+    def get_disparity(self) -> Answer:
+        """Return how genders and age bands are spread over the segments."""
+        return self._send(_Call("GET", "/v1/segments/disparity"))
+
+    def begin_training(self, **request: object) -> Answer:
+        """Start a training: `k`, `seed`, `restarts`, `exclude`, `weights`, `by`, `reason`."""
+        return self._send(_Call("POST", "/v1/models", {}, request))
+
+    def begin_study(self, **request: object) -> Answer:
+        """Start a study over numbers of segments, `ks`."""
+        return self._send(_Call("POST", "/v1/studies", {}, request))
+
+    def get_study(self, job_id: str) -> Answer:
+        """Return how far a study is, and what it found."""
+        return self._send(_Call("GET", f"/v1/studies/{job_id}"))
+
+    def list_jobs(self) -> Answer:
+        """Return the newest hundred jobs."""
+        return self._send(_Call("GET", "/v1/jobs"))
+
+    def get_job(self, job_id: str) -> Answer:
+        """Return how far a job is, and how it ended."""
+        return self._send(_Call("GET", f"/v1/jobs/{job_id}"))
+
+    def cancel_job(self, job_id: str, by: str = "") -> Answer:
+        """Cancel a running job."""
+        return self._send(_Call("POST", f"/v1/jobs/{job_id}:cancel", {}, {"by": by}))
+
+    def list_models(self) -> Answer:
+        """Return every model version that is kept, in brief."""
+        return self._send(_Call("GET", "/v1/models"))
+
+    def get_model(self, version: int) -> Answer:
+        """Return a model version whole."""
+        return self._send(_Call("GET", f"/v1/models/{version}"))
+
+    def activate_model(self, version: int, by: str = "", reason: str = "") -> Answer:
+        """Let a version serve: promote, approve, or roll back."""
+        path, body = f"/v1/models/{version}:activate", {"by": by, "reason": reason}
+        return self._send(_Call("POST", path, {}, body, repeatable=True))
+
+    def get_impact(self, version: int, against: int | None = None) -> Answer:
+        """Tell what a version would change for the customers, against the active one or another."""
+        return self._send(_Call("GET", f"/v1/models/{version}/impact", {"against": against}))
+
+    def get_record(self, version: int) -> Answer:
+        """Return a version's record for the model-risk file."""
+        return self._send(_Call("GET", f"/v1/models/{version}/record"))
+
+    def get_drift(self) -> Answer:
+        """Return how far the customers have drifted from the active model's training data."""
+        return self._send(_Call("GET", "/v1/drift"))
+
+    def list_events(self, after: str | None = None, limit: int = 1000) -> Answer:
+        """Return changes of segment after a place in the feed, and where to go on (`next`)."""
+        return self._send(_Call("GET", "/v1/events", {"after": after, "limit": limit}))
+
+    def create_webhook(self, url: str) -> Answer:
+        """Have changes of segment posted to a URL; the answer holds the secret that signs them."""
+        return self._send(_Call("POST", "/v1/webhooks", {}, {"url": url}))
+
+    def list_webhooks(self) -> Answer:
+        """Return the webhooks and how their deliveries go."""
+        return self._send(_Call("GET", "/v1/webhooks"))
+
+    def remove_webhook(self, webhook_id: str) -> Answer:
+        """Have nothing more posted to a webhook."""
+        return self._send(_Call("DELETE", f"/v1/webhooks/{webhook_id}"))
+
+    def list_dead_letters(self, webhook_id: str) -> Answer:
+        """Return what could not be delivered to a webhook."""
+        return self._send(_Call("GET", f"/v1/webhooks/{webhook_id}/dead-letters"))
+
+    def redeliver(self, webhook_id: str, number: int) -> Answer:
+        """Send a dead letter once more."""
+        path = f"/v1/webhooks/{webhook_id}/dead-letters/{number}:redeliver"
+        return self._send(_Call("POST", path))
+
+    def list_audit_entries(self, before: int | None = None, **selection: object) -> Answer:
+        """Return who did what, the newest first, and where to go on (`next_before`).
+
+        Args:
+            before: `next_before` of the page before.
+            selection: such as `kind="customer"`, `subject="56"`, `limit=500`.
+        """
+        return self._send(_Call("GET", "/v1/audit", {**selection, "before": before}))
+
+
+class Client(_Service[Json]):
+    """A client that waits for each answer."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Connect with the first call.
+
+        Args:
+            url: the service's address, such as `http://localhost:8000`.
+            key: an API key, where the service asks for one.
+            transport: sends requests in place of the network.
+            sleep: waits between tries.
+        """
+        self._sleep = sleep
+        self._http = httpx.Client(
+            base_url=url, headers=_authorization(key), timeout=_TIMEOUT, transport=transport
+        )
+
+    def __enter__(self) -> Self:
+        """Return the client."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close its connections."""
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._http.close()
+
+    def iterate_customers(self, **selection: object) -> Iterator[Json]:
+        """Yield every customer of a selection, page by page."""
+        cursor = None
+        while True:
+            page = self.list_customers(cursor, **selection)
+            yield from page["customers"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+
+    def follow_job(self, job_id: str, seconds: float = 0.5) -> Iterator[Json]:
+        """Yield a job as it is, again and again, until it has ended."""
+        while True:
+            job = self.get_job(job_id)
+            yield job
+            if job["state"] != "running":
+                return
+            self._sleep(seconds)
+
+    def _send(self, call: _Call) -> Json:
+        attempt = 0
+        while True:
+            answer, fault = None, None
+            try:
+                answer = self._http.request(call.method, call.path, **call.options)
+            except httpx.TransportError as lost:
+                fault = lost
+            wait = call.wait(attempt, answer)
+            if wait is None:
+                return _read(answer, fault)
+            self._sleep(wait)
+            attempt += 1
+
+
+class AsyncClient(_Service[Awaitable[Json]]):
+    """A client whose calls are awaited."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Connect with the first call; arguments as for `Client`."""
+        self._sleep = sleep
+        self._http = httpx.AsyncClient(
+            base_url=url, headers=_authorization(key), timeout=_TIMEOUT, transport=transport
+        )
+
+    async def __aenter__(self) -> Self:
+        """Return the client."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close its connections."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._http.aclose()
+
+    async def iterate_customers(self, **selection: object) -> AsyncIterator[Json]:
+        """Yield every customer of a selection, page by page."""
+        cursor = None
+        while True:
+            page = await self.list_customers(cursor, **selection)
+            for customer in page["customers"]:
+                yield customer
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+
+    async def follow_job(self, job_id: str, seconds: float = 0.5) -> AsyncIterator[Json]:
+        """Yield a job as it is, again and again, until it has ended."""
+        while True:
+            job = await self.get_job(job_id)
+            yield job
+            if job["state"] != "running":
+                return
+            await self._sleep(seconds)
+
+    async def _send(self, call: _Call) -> Json:
+        attempt = 0
+        while True:
+            answer, fault = None, None
+            try:
+                answer = await self._http.request(call.method, call.path, **call.options)
+            except httpx.TransportError as lost:
+                fault = lost
+            wait = call.wait(attempt, answer)
+            if wait is None:
+                return _read(answer, fault)
+            await self._sleep(wait)
+            attempt += 1
