@@ -1,32 +1,36 @@
 """The command `customer-segmentation`."""
 
 import os
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 import uvicorn
-from pydantic import ValidationError
-from rich.console import Console
-from rich.table import Table
 from uvicorn.supervisors import Multiprocess
 
 from customer_segmentation import __version__
-from customer_segmentation.domain.errors import SegmentationError
+from customer_segmentation.cli.audit import audit
+from customer_segmentation.cli.console import errors, errors_told, read_settings
+from customer_segmentation.cli.dashboard import dashboard
+from customer_segmentation.cli.keys import keys
+from customer_segmentation.cli.models import drift, jobs, models, train
+from customer_segmentation.cli.operation import backup, config, doctor, restore
 from customer_segmentation.services.logs import configure_logs
-from customer_segmentation.services.settings import Settings
-from customer_segmentation.services.startup import begin_start, finish_start, open_units
-from customer_segmentation.services.unit_of_work import UnitsOfWork
-from customer_segmentation.services.versions import activate_version, list_versions
+from customer_segmentation.services.startup import begin_start, check_exposure, finish_start
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False)
-models = typer.Typer(no_args_is_help=True, help="List model versions, and choose which one serves.")
 app.add_typer(models, name="models")
-console = Console(stderr=True, highlight=False, soft_wrap=True)
-
-_BAD_SETTINGS = 2
+app.add_typer(jobs, name="jobs")
+app.add_typer(keys, name="keys")
+app.add_typer(config, name="config")
+app.add_typer(audit, name="audit")
+app.command()(dashboard)
+app.command()(backup)
+app.command()(restore)
+app.command()(doctor)
+app.command()(train)
+app.command()(drift)
 
 
 def _show_version(wanted: bool) -> None:
@@ -63,8 +67,8 @@ def serve(
         if value is not None:
             # Server processes read their settings from the environment too.
             os.environ[f"CUSTOMER_SEGMENTATION_{name}"] = str(value)
-    settings = _read_settings()
-    configure_logs()
+    settings = read_settings()
+    configure_logs(settings.log_format)
     server = uvicorn.Config(
         "customer_segmentation.api.app:create_app",
         factory=True,
@@ -74,76 +78,24 @@ def serve(
         access_log=False,
         server_header=False,
         log_config=None,
+        # Longer than clients and proxies keep a connection, so that they close it and none of
+        # their requests meets one that is being closed.
+        timeout_keep_alive=75,
         timeout_graceful_shutdown=30,
     )
-    try:
+    with errors_told():
+        check_exposure(settings)
         loading = begin_start(settings)
         if loading is not None:
-            console.print(f"Loading {settings.data} and training the first model", markup=False)
+            errors.print(f"Loading {settings.data} and training the first model", markup=False)
             server.load()  # Importing the application takes as long as part of the training.
             finish_start(settings, loading)
         elif data is not None:
-            console.print(f"The database has its first data already: {data} is not loaded.")
-    except SegmentationError as error:
-        console.print(f"customer-segmentation: {error}", style="red", markup=False)
-        raise typer.Exit(1) from error
-    console.print(f"API: http://{settings.host}:{settings.port}/docs (Ctrl+C stops)", markup=False)
+            errors.print(f"The database has its first data already: {data} is not loaded.")
+    errors.print(f"API: http://{settings.host}:{settings.port}/docs (Ctrl+C stops)", markup=False)
     if settings.workers > 1:
+        # Read when prometheus-client is imported, by each server process.
+        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="metrics-"))
         Multiprocess(server, sockets=[server.bind_socket()]).run()
     else:
         uvicorn.Server(server).run()
-
-
-@models.command("list")
-def list_models() -> None:
-    """List the model versions, the newest first."""
-    table = Table("version", "trained", "customers", "silhouette", "stability", "state")
-    with _units() as units:
-        for version in list_versions(units):
-            state = "active" if version.is_active else ""
-            if version.held_back and not version.is_active:
-                state = f"held back: {' '.join(version.held_back)}"
-            table.add_row(
-                str(version.number),
-                f"{version.created_at:%Y-%m-%d %H:%M:%S} UTC",
-                f"{version.customers:,}",
-                f"{version.quality.silhouette:.2f}",
-                f"{version.quality.stability:.2f}",
-                state,
-            )
-    Console().print(table)
-
-
-@models.command("activate")
-def activate_model(
-    version: Annotated[int, typer.Argument(help="The version that is to serve.")],
-) -> None:
-    """Make a version serve, a candidate or an older one; running servers notice it by themselves.
-
-    Every customer is segmented by it at once; the history tells it as "retrained" for a newer
-    version and as "rolled back" for an older one.
-    """
-    with _units() as units:
-        activate_version(units, version)
-    typer.echo(f"Model version {version} serves")
-
-
-@contextmanager
-def _units() -> Iterator[UnitsOfWork]:
-    """Open the database of the settings; tell an expected error and exit."""
-    try:
-        with closing(open_units(_read_settings())) as units:
-            yield units
-    except SegmentationError as error:
-        console.print(f"customer-segmentation: {error}", style="red", markup=False)
-        raise typer.Exit(1) from error
-
-
-def _read_settings() -> Settings:
-    try:
-        return Settings()
-    except ValidationError as invalid:
-        for error in invalid.errors():
-            name = ".".join(str(part) for part in error["loc"])
-            console.print(f"customer-segmentation: setting {name}: {error['msg']}", markup=False)
-        raise typer.Exit(_BAD_SETTINGS) from invalid

@@ -1,0 +1,48 @@
+"""The command that serves the dashboard."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from customer_segmentation.cli.console import errors_told
+from customer_segmentation.domain.errors import ExtraMissingError
+
+_PAGES = Path(__file__).parents[1] / "dashboard" / "__main__.py"
+
+
+def dashboard(
+    url: Annotated[
+        str, typer.Option(help="The service's address.", envvar="CUSTOMER_SEGMENTATION_URL")
+    ] = "http://localhost:8000",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8501,
+) -> None:
+    """Serve the dashboard of a running service.
+
+    Where the service asks for keys, put one of role admin into CUSTOMER_SEGMENTATION_KEY: what the
+    dashboard may do, its visitors may.
+
+    Example: customer-segmentation dashboard --url http://localhost:8000
+    """
+    with errors_told():
+        if importlib.util.find_spec("streamlit") is None:
+            raise ExtraMissingError("dashboard", "the dashboard")
+    options = {
+        "server.address": host,
+        "server.port": str(port),
+        "server.headless": "true",
+        "browser.gatherUsageStats": "false",
+        "client.toolbarMode": "minimal",
+        "client.showErrorDetails": "none",
+        "client.showErrorLinks": "false",
+        "theme.primaryColor": "#0072B2",
+    }
+    command = [sys.executable, "-m", "streamlit", "run", str(_PAGES)]
+    command += [f"--{name}={value}" for name, value in options.items()]
+    environment = os.environ | {"CUSTOMER_SEGMENTATION_URL": url}
+    raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)  # noqa: S603
