@@ -1,0 +1,1 @@
+"""The dashboard: Streamlit pages over the HTTP API, which show what the service says."""

@@ -1,0 +1,5 @@
+"""What Streamlit runs."""
+
+from customer_segmentation.dashboard.app import main
+
+main()
