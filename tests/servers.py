@@ -21,6 +21,7 @@ class Server:
 
     def __init__(self, database_url: str, directory: Path, **settings: str) -> None:
         """Remember how to start it."""
+        self.database_url = database_url
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._directory = directory

@@ -1,37 +1,23 @@
 """The README's examples and tables are true, and `/docs` works in a browser without internet."""
 
+import json
 import os
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator
+import sys
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from customer_segmentation.api.app import create_app
-from customer_segmentation.services.settings import Settings
+from customer_segmentation.services.settings import OTHER_VARIABLES, Settings, variable_of
 from tests.servers import Server
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-CHROMIUM = Path("/usr/bin/chromium")
-CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
-    if not CHROMIUM.exists():
-        if os.environ.get("REQUIRE_BROWSER"):
-            pytest.fail(f"{CHROMIUM} must be installed")
-        pytest.skip(f"no browser at {CHROMIUM}")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
-        yield running
-        running.close()
 
 
 def test_every_curl_in_the_readme_answers_what_it_shows(server: Server) -> None:
@@ -45,11 +31,45 @@ def test_every_curl_in_the_readme_answers_what_it_shows(server: Server) -> None:
         assert answer.stdout.strip() == shown.strip()
 
 
+def test_the_python_of_the_readme_prints_what_it_says(shared_server: Server) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (shown,) = re.findall(r"# (.+)$", code, re.MULTILINE)
+    code = code.replace("http://localhost:8000", shared_server.url)
+
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert answer.stdout.strip() == shown
+
+
+def test_every_command_of_the_guide_is_done(server: Server) -> None:
+    guide = (ROOT / "docs" / "segments.md").read_text()
+    commands = re.findall(r"```console\n\$ (curl .*?)\n```", guide)
+    assert len(commands) >= 6
+    for command in commands:
+        address = command.replace("localhost:8000", f"127.0.0.1:{server.port}")
+        answer = subprocess.run(
+            [*shlex.split(address), "--fail-with-body"], capture_output=True, text=True, check=False
+        )
+        assert answer.returncode == 0, (command, answer.stdout)
+        assert json.loads(answer.stdout), command
+
+
 def test_the_readme_lists_every_setting_with_its_default() -> None:
     for name, field in Settings.model_fields.items():
         variable = field.validation_alias or f"CUSTOMER_SEGMENTATION_{name.upper()}"
         (row,) = (line for line in README.splitlines() if line.startswith(f"| `{variable}` |"))
         assert (field.description or "").replace("\n", " ") in row, row
+
+
+@pytest.mark.parametrize("file", ["compose.yaml", "Dockerfile", "README.md", "docs/segments.md"])
+def test_files_name_only_settings_that_there_are(file: str) -> None:
+    named = set(re.findall(r"CUSTOMER_SEGMENTATION_[A-Z_]+", (ROOT / file).read_text()))
+
+    known = {variable_of(name) for name in Settings.model_fields}
+    assert named <= known | OTHER_VARIABLES
+    assert named
 
 
 def test_the_readme_names_only_files_that_exist() -> None:

@@ -1,5 +1,6 @@
 """The feature table's rule for values, and the number format."""
 
+import doctest
 import json
 import math
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from customer_segmentation.domain import features as feature_table
 from customer_segmentation.domain.features import (
     CUSTOMER_ID,
     FEATURES,
@@ -105,3 +107,9 @@ def test_names_are_unique_and_every_example_is_allowed() -> None:
     assert len({f.name for f in ALL}) == len({f.record_name for f in ALL}) == 15
     assert all(accepts(f, f.example) for f in ALL)
     assert all(accepts(f, code) for f in ALL for code in f.codes)
+
+
+def test_the_examples_of_the_feature_table_hold() -> None:
+    found = doctest.testmod(feature_table)
+
+    assert (found.failed, found.attempted) == (0, 2)

@@ -11,14 +11,16 @@ from sklearn.metrics import adjusted_rand_score
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.errors import VersionNotFoundError
+from customer_segmentation.domain.jobs import Origin, Trigger
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters, to_json
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.gates import Gates, find_failures
 from customer_segmentation.services.clock import now
 from customer_segmentation.services.customers import get_customer, get_history
+from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.unit_of_work import UnitsOfWork
-from customer_segmentation.services.versions import activate_version, list_versions
+from customer_segmentation.services.versions import activate_and_rescore, list_versions
 from customer_segmentation.store import models
 from customer_segmentation.store.customers import read_outdated
 from tests.servers import Server
@@ -127,20 +129,20 @@ def test_an_older_version_can_be_made_to_serve_again(
     weights = {"loyalty_score": 3.0}
     other = LocalEngine().train(*shipped_customers, Parameters(weights=weights), shipped_model)
     with units.database.write() as connection:
-        number = models.add(connection, to_json(other), now())
+        number = models.add(connection, to_json(other), now(), Origin(Trigger.REQUEST, ""))
     ids, values = shipped_customers
     moved = int(ids[np.flatnonzero(Assigner(other).assign(values) != segments(units, ids))[0]])
     before = get_customer(units, moved).customer.segment
 
-    activate_version(units, number)
+    activate_and_rescore(units, Settings(), number)
     away = get_customer(units, moved).customer.segment
-    activate_version(units, 1)
+    activate_and_rescore(units, Settings(), 1)
 
     assert away != before == get_customer(units, moved).customer.segment
     assert [c.cause for c in get_history(units, moved)] == ["added", "retrained", "rolled back"]
     assert [(v.number, v.is_active) for v in list_versions(units)] == [(2, False), (1, True)]
     with pytest.raises(VersionNotFoundError):
-        activate_version(units, 3)
+        activate_and_rescore(units, Settings(), 3)
 
 
 def segments(units: UnitsOfWork, ids: IntArray) -> IntArray:

@@ -13,13 +13,15 @@ from alembic.migration import MigrationContext
 from customer_segmentation.domain.errors import (
     CustomerExistsError,
     CustomerNotFoundError,
+    JobRunningError,
     StoreUnavailableError,
-    TrainingRunningError,
 )
 from customer_segmentation.domain.features import FEATURE_NAMES
-from customer_segmentation.domain.history import Cause
+from customer_segmentation.domain.history import Activation, Cause
+from customer_segmentation.domain.jobs import JobKind, JobState, Origin, Trigger
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters, to_json
+from customer_segmentation.services.activation import activate as make_active
 from customer_segmentation.services.clock import now
 from customer_segmentation.services.customers import (
     add_customer,
@@ -28,21 +30,30 @@ from customer_segmentation.services.customers import (
     get_history,
     update_customer,
 )
+from customer_segmentation.services.jobs import close_dead_jobs, start_job
 from customer_segmentation.services.rescoring import rescore
-from customer_segmentation.services.training import close_dead_job, start_job
-from customer_segmentation.services.unit_of_work import UnitsOfWork
+from customer_segmentation.services.unit_of_work import UnitsOfWork, load_model
 from customer_segmentation.store import customers, jobs, models
 from customer_segmentation.store.database import Database
-from customer_segmentation.store.jobs import JobState
 from customer_segmentation.store.schema import LATEST, migrate
 from customer_segmentation.store.tables import metadata
+
+ORIGIN = Origin(Trigger.REQUEST, "")
 
 
 def activate(units: UnitsOfWork, model: Model) -> int:
     with units.database.write() as connection:
-        version = models.add(connection, to_json(model), now())
-        models.activate(connection, version, Cause.RETRAINED)
+        previous = models.lock(connection)
+        version = models.add(connection, to_json(model), now(), ORIGIN)
+        activation = Activation(version, previous, Cause.RETRAINED, now(), "", "")
+        make_active(connection, activation, load_model(connection, version))
     return version
+
+
+def store_candidate(units: UnitsOfWork, model: Model) -> int:
+    """Store a version without letting it serve."""
+    with units.database.write() as connection:
+        return models.add(connection, to_json(model), now(), ORIGIN)
 
 
 @pytest.fixture(scope="module")
@@ -265,28 +276,29 @@ def test_a_transaction_from_before_an_activation_does_not_bring_the_old_model_ba
 
 
 def test_one_job_holds_the_lease_until_it_ends(units: UnitsOfWork) -> None:
-    first = start_job(units.database)
-    with pytest.raises(TrainingRunningError):
-        start_job(units.database)
+    first = start_job(units.database, JobKind.TRAINING, ORIGIN)
+    with pytest.raises(JobRunningError):
+        start_job(units.database, JobKind.TRAINING, ORIGIN)
+    start_job(units.database, JobKind.STUDY, ORIGIN)
 
     with units.database.write() as connection:
-        jobs.change(connection, first, state=JobState.SUCCEEDED)
+        jobs.change(connection, first.id, state=JobState.SUCCEEDED)
 
-    assert start_job(units.database) != first
+    assert start_job(units.database, JobKind.TRAINING, ORIGIN).id != first.id
 
 
 def test_a_job_whose_process_is_dead_loses_the_lease(units: UnitsOfWork) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         dead = process.pid
-    job_id = start_job(units.database)
+    job_id = start_job(units.database, JobKind.TRAINING, ORIGIN).id
     with units.database.write() as connection:
         jobs.change(connection, job_id, pid=dead)
 
-    close_dead_job(units.database)
+    close_dead_jobs(units.database)
 
     with units.database.read() as connection:
         assert jobs.get(connection, job_id).state is JobState.INTERRUPTED
-        assert jobs.running(connection) is None
+        assert jobs.running(connection) == []
 
 
 def test_training_reads_each_customer_exactly(units: UnitsOfWork) -> None:

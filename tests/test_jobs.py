@@ -1,0 +1,355 @@
+"""Jobs: started, followed, cancelled, and found again after a crash."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.errors import TrainingCancelledError
+from customer_segmentation.domain.jobs import JobKind, JobState, Origin, Phase, Trigger
+from customer_segmentation.engines.local import LocalEngine
+from customer_segmentation.model.artifact import Model
+from customer_segmentation.model.assign import Assigner
+from customer_segmentation.services.jobs import cancel_job, get_job, start_job
+from customer_segmentation.services.rescoring import rescore
+from customer_segmentation.services.settings import Settings
+from customer_segmentation.services.tasks import run_training
+from customer_segmentation.services.unit_of_work import UnitsOfWork
+from customer_segmentation.services.versions import activate_version
+from customer_segmentation.store import customers, models
+from tests.servers import Server, running
+from tests.test_distribution import other_model, other_version
+from tests.test_functions import SOMEONE, problem
+
+__all__ = ["other_model", "other_version"]
+
+Fields = dict[str, Any]
+
+
+def follow(client: httpx.Client, location: str, until: Callable[[Fields], bool]) -> list[Fields]:
+    """Ask for a job again and again; return each answer that differs from the one before."""
+    seen: list[Fields] = []
+    deadline = time.monotonic() + 60
+    while not seen or not until(seen[-1]):
+        answer = client.get(location).json()
+        if not seen or answer != seen[-1]:
+            seen.append(answer)
+        assert time.monotonic() < deadline, seen[-1]
+    return seen
+
+
+def ended(job: Fields) -> bool:
+    return bool(job["state"] != "running")
+
+
+def test_a_training_is_followed_through_its_phases_to_the_new_version(server: Server) -> None:
+    client = server.client
+
+    started = client.post(
+        "/v1/models", json={"seed": 5, "restarts": 20, "by": "Ada", "reason": "quarterly"}
+    )
+
+    assert started.status_code == 202
+    location = started.headers["location"]
+    assert location == f"/v1/jobs/{started.json()['id']}"
+    problem(client.post("/v1/models"), 409)
+    seen = follow(client, location, ended)
+    order = list(Phase)
+    phases = [order.index(Phase(job["phase"])) for job in seen]
+    assert phases == sorted(phases)
+    assert {"fitting", "checking", "done"} <= {job["phase"] for job in seen}
+    assert any(job["phase"] == "fitting" and job["total"] == 20 for job in seen)
+    last = seen[-1]
+    assert (last["state"], last["model_version"], last["error"]) == ("succeeded", 2, None)
+    version = client.get("/v1/models/2").json()
+    assert version["is_active"]
+    assert (version["trigger"], version["created_by"], version["reason"]) == (
+        "request",
+        "Ada",
+        "quarterly",
+    )
+    assert (version["parameters"]["seed"], version["parameters"]["restarts"]) == (5, 20)
+    (activation,) = version["activations"]
+    assert (activation["previous"], activation["activated_by"]) == (1, "Ada")
+    assert client.get("/v1/jobs").json()["jobs"][0] == last
+
+
+def test_every_server_goes_by_a_new_model_within_a_second(
+    database_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    with (
+        running(database_url, tmp_path) as server,
+        running(database_url, tmp_path / "other") as other,
+    ):
+        server.client.post("/retrain_model_with_latest_data").raise_for_status()
+        activated = time.monotonic()
+        while other.client.post("/v1/segments:predict", json=SOMEONE).json()["model_version"] != 2:
+            assert time.monotonic() < activated + 1.0
+        for version in (1, 2, 1):
+            path = f"/v1/models/{version}:activate"
+            other.client.post(path).raise_for_status()
+            assert server.client.get("/v1/customers/56").json()["model_version"] == version
+
+
+def test_no_reader_sees_two_models_mixed(
+    server: Server,
+    units: UnitsOfWork,
+    other_version: int,
+    other_model: Model,
+    shipped_customers: tuple[IntArray, FloatArray],
+) -> None:
+    _, values = shipped_customers
+    activate_version(units, Settings(), other_version)
+    with pytest.raises(InterruptedError):
+        rescore(units, interrupt)
+
+    found = [c for _, page in pages(server.client) for c in page]
+
+    assert {customer["model_version"] for customer in found} == {other_version}
+    expected = Assigner(other_model).assign(values).tolist()
+    assert [customer["segment"] for customer in found] == expected
+
+
+def pages(client: httpx.Client) -> Iterator[tuple[str, list[Fields]]]:
+    """Yield each page of all customers, with the cursor that leads on."""
+    cursor = ""
+    while True:
+        query = {"limit": "1000"} | ({"cursor": cursor} if cursor else {})
+        page = client.get("/v1/customers", params=query).json()
+        cursor = page["next_cursor"]
+        yield cursor, page["customers"]
+        if cursor is None:
+            return
+
+
+def test_a_cancelled_training_never_serves(server: Server) -> None:
+    client = server.client
+    location = client.post("/v1/models", json={"restarts": 100}).headers["location"]
+    follow(client, location, lambda job: job["phase"] == "fitting")
+
+    cancelled = client.post(f"{location}:cancel", json={"by": "Ada"}).json()
+
+    assert (cancelled["state"], cancelled["error"]) == ("cancelled", "cancelled by Ada")
+    problem(client.post(f"{location}:cancel"), 409)
+    assert client.get("/health/ready").json()["model_version"] == 1
+    again = client.post("/v1/models").headers["location"]
+    last = follow(client, again, ended)[-1]
+    assert (last["state"], last["model_version"]) == ("succeeded", 2)
+
+
+def test_a_training_that_is_killed_is_marked_and_the_next_one_runs(server: Server) -> None:
+    client = server.client
+    location = client.post("/v1/models", json={"restarts": 100}).headers["location"]
+    follow(client, location, lambda job: job["phase"] == "fitting")
+    for child in children(server.pid):
+        os.kill(child, signal.SIGKILL)
+
+    last = follow(client, location, ended)[-1]
+
+    assert last["state"] == "interrupted"
+    assert client.post("/retrain_model_with_latest_data").status_code == 200
+
+
+def test_a_training_cut_off_with_its_server_is_found_at_the_next_start(server: Server) -> None:
+    location = server.client.post("/v1/models", json={"restarts": 100}).headers["location"]
+    follow(server.client, location, lambda job: job["phase"] == "fitting")
+
+    server.kill()
+    server.start()
+
+    assert server.client.get(location).json()["state"] == "interrupted"
+    assert server.client.post("/retrain_model_with_latest_data").status_code == 200
+
+
+def test_a_stopped_server_hands_its_lease_back(server: Server) -> None:
+    location = server.client.post("/v1/models", json={"restarts": 100}).headers["location"]
+    follow(server.client, location, lambda job: job["phase"] == "fitting")
+
+    server.stop()
+    server.start()
+
+    last = follow(server.client, location, ended)[-1]
+    assert last["state"] == "interrupted"
+
+
+def test_a_stopped_server_finishes_what_it_is_at(server: Server) -> None:
+    answers: list[httpx.Response] = []
+    url = f"{server.url}/retrain_model_with_latest_data"
+    asking = threading.Thread(target=lambda: answers.append(httpx.post(url, timeout=60.0)))
+    asking.start()
+    follow_any(server)
+
+    server.stop()
+    asking.join()
+
+    assert [answer.json() for answer in answers] == ["Model successfully updated"]
+    server.start()
+    assert server.client.get("/health/ready").json()["model_version"] == 2
+
+
+def follow_any(server: Server) -> None:
+    """Wait until a job runs."""
+    while not server.client.get("/v1/jobs").json()["jobs"]:
+        time.sleep(0.02)
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process started."""
+    listed = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for path in listed for child in path.read_text().split()]
+
+
+def test_half_finished_re_scoring_is_completed_at_the_next_start(
+    server: Server, units: UnitsOfWork, other_version: int
+) -> None:
+    server.kill()
+    activate_version(units, Settings(), other_version)
+    with pytest.raises(InterruptedError):
+        rescore(units, interrupt)
+
+    server.start()
+
+    deadline = time.monotonic() + 30
+    while not is_rescored(units):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    with units.database.read() as connection:
+        ids, _, _ = customers.read_outdated(connection, other_version, 0, 10)
+    assert len(ids) == 0
+
+
+def interrupt(_done: int) -> None:
+    raise InterruptedError
+
+
+def is_rescored(units: UnitsOfWork) -> bool:
+    with units.database.read() as connection:
+        return models.is_rescored(connection)
+
+
+def test_only_the_newest_versions_the_active_one_and_its_predecessor_are_kept(
+    loaded_sqlite: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "bank.db").write_bytes(loaded_sqlite.read_bytes())
+    url = f"sqlite:///{tmp_path / 'bank.db'}"
+    settings = {
+        "CUSTOMER_SEGMENTATION_KEEP_VERSIONS": "1",
+        "CUSTOMER_SEGMENTATION_REQUIRE_APPROVAL": "true",
+    }
+    with Server(url, tmp_path, **settings) as server:
+        client = server.client
+        versions = []
+        for _ in range(4):
+            problem(client.post("/retrain_model_with_latest_data"), 409)
+            newest = client.get("/v1/models").json()["models"]
+            versions.append([version["version"] for version in newest])
+            if len(versions) == 2:
+                client.post("/v1/models/3:activate", json={"by": "Bo"}).raise_for_status()
+
+    assert versions == [[2, 1], [3, 1], [4, 3, 1], [5, 3, 1]]
+
+
+def test_a_second_person_must_approve_where_that_is_asked_for(
+    loaded_sqlite: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "bank.db").write_bytes(loaded_sqlite.read_bytes())
+    url = f"sqlite:///{tmp_path / 'bank.db'}"
+    with Server(url, tmp_path, CUSTOMER_SEGMENTATION_REQUIRE_APPROVAL="true") as server:
+        client = server.client
+        location = client.post("/v1/models", json={"by": "Ada"}).headers["location"]
+        last = follow(client, location, ended)[-1]
+
+        assert last["state"] == "held back"
+        (reason,) = client.get("/v1/models/2").json()["held_back"]
+        assert "waits for approval" in reason
+        problem(client.post("/v1/models/2:activate", json={"by": "Ada"}), 409)
+        problem(client.post("/v1/models/2:activate"), 409)
+        approved = client.post(
+            "/v1/models/2:activate", json={"by": "Bo", "reason": "looked at the impact"}
+        ).json()
+        assert approved["is_active"]
+        assert approved["activations"][0]["reason"] == "looked at the impact"
+        back = client.post("/v1/models/1:activate", json={"by": "Ada"}).json()
+        assert [past["cause"] for past in back["activations"]] == ["rolled back", "added"]
+
+
+def test_a_version_is_told_whole_and_in_users_units(shared_server: Server) -> None:
+    client = shared_server.client
+
+    version = client.get("/v1/models/1").json()
+
+    assert version["fingerprint"]["customers"] == 20_000
+    assert len(version["fingerprint"]["sha256"]) == 64
+    assert set(version["fingerprint"]["attributes"]) == set(version["parameters"]["weights"])
+    assert 18 < version["centroids"]["0"]["age"] < 90
+    assert version["quality"]["stability"] > 0.9
+    assert [segment["number"] for segment in version["segments"]] == [0, 1, 2, 3]
+    assert version["trigger"] == "first start"
+    assert "scikit-learn" in version["libraries"]
+    problem(client.get("/v1/models/99"), 404)
+    problem(client.post("/v1/models/99:activate"), 404)
+
+
+def test_bad_training_requests_name_the_field(shared_server: Server) -> None:
+    client = shared_server.client
+    for body, field in [
+        ({"k": 1}, "k"),
+        ({"k": True}, "k"),
+        ({"exclude": ["shoe_size"]}, "exclude"),
+        ({"weights": {"age": -1}}, "weights"),
+        ({"shoes": 1}, "shoes"),
+    ]:
+        answer = problem(client.post("/v1/models", json=body), 422)
+        assert any(field in str(error) for error in answer["errors"]), answer
+    problem(client.get("/v1/jobs/00000000000000000000000000000000"), 404)
+
+
+def test_a_study_compares_numbers_of_segments_and_advises_one(server: Server) -> None:
+    client = server.client
+    started = client.post("/v1/studies", json={"ks": [2, 3, 4]})
+    assert started.status_code == 202
+    problem(client.post("/v1/studies"), 409)
+
+    study = follow(client, started.headers["location"], ended)[-1]
+
+    assert study["state"] == "succeeded"
+    result = study["result"]
+    trials = result["trials"]
+    assert len(trials) == 9
+    chosen = [trial for trial in trials if trial["weighting"] == "the weights of the settings"]
+    assert [trial["k"] for trial in chosen] == [2, 3, 4]
+    assert np.all(np.diff([trial["inertia"] for trial in chosen]) < 0)
+    assert all(trial["passes"] for trial in chosen)
+    assert result["recommended"] in (2, 3, 4)
+    assert result["reason"].startswith(f"{result['recommended']} segments: ")
+    assert client.get("/health/ready").json()["model_version"] == 1
+    training = client.post("/v1/models").json()["id"]
+    problem(client.get(f"/v1/studies/{training}"), 404)
+
+
+def test_a_job_cancelled_at_the_last_moment_does_not_replace_the_model(
+    units: UnitsOfWork, shipped_model: Model
+) -> None:
+    class CancelledOnceTrained(LocalEngine):
+        def train(self, *_data: object, **_how: object) -> Model:
+            cancel_job(units, job.id, "")
+            return shipped_model
+
+    job = start_job(units.database, JobKind.TRAINING, Origin(Trigger.REQUEST, ""))
+
+    with pytest.raises(TrainingCancelledError):
+        run_training(units, CancelledOnceTrained(), Settings(), job.id)
+
+    assert get_job(units, job.id).state is JobState.CANCELLED
+    with units.database.read() as connection:
+        assert models.active_version(connection) == 1
+        assert models.find(connection, 2) is None

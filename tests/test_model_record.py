@@ -1,0 +1,77 @@
+"""The record for the model-risk file: every heading, filled from what was measured."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.servers import Server
+from tests.test_functions import problem
+from tests.test_gates import command
+
+HEADINGS = [
+    "Purpose",
+    "Data",
+    "Assumptions",
+    "Method",
+    "Limits",
+    "Segments",
+    "Stability",
+    "Drift",
+    "Fairness by gender and age band",
+    "Approvals",
+    "Change log",
+]
+
+
+def test_the_record_holds_every_part_and_what_the_version_says(shared_server: Server) -> None:
+    client = shared_server.client
+    version = client.get("/v1/models/1").json()
+
+    record = client.get("/v1/models/1/record").json()
+    text = client.get("/v1/models/1/record?format=markdown")
+
+    assert text.headers["content-type"].startswith("text/markdown")
+    assert re.findall(r"^## (.+)$", text.text, re.MULTILINE) == HEADINGS
+    assert record["stability"]["silhouette"] == version["quality"]["silhouette"]
+    assert record["data"]["sha256"] == version["fingerprint"]["sha256"] in text.text
+    assert record["drift"]["psi"] == 0
+    assert len(record["fairness"]["genders"]) == 2
+    assert sum(s["size"] for s in record["segments"]) == record["data"]["customers"] == 20_000
+    assert [entry["version"] for entry in record["change_log"]] == [1]
+    for segment in version["segments"]:
+        assert segment["name"] in text.text
+    problem(client.get("/v1/models/9/record"), 404)
+
+
+def test_the_command_writes_it_to_a_file(loaded_sqlite: Path, tmp_path: Path) -> None:
+    (tmp_path / "bank.db").write_bytes(loaded_sqlite.read_bytes())
+    url = f"sqlite:///{tmp_path / 'bank.db'}"
+    to = tmp_path / "record.md"
+
+    assert command(url, "models", "record", "1", "-o", str(to)).returncode == 0
+    as_json = command(url, "models", "record", "1", "--json")
+
+    assert to.read_text().startswith("# Model record: Customer segmentation, version 1\n")
+    assert json.loads(as_json.stdout)["model"]["version"] == 1
+    assert command(url, "models", "record", "5").returncode == 1
+
+
+@pytest.mark.timeout(120)
+def test_commands_train_list_compare_and_measure_drift(loaded_sqlite: Path, tmp_path: Path) -> None:
+    (tmp_path / "bank.db").write_bytes(loaded_sqlite.read_bytes())
+    url = f"sqlite:///{tmp_path / 'bank.db'}"
+
+    trained = command(url, "train", "--seed", "3", "--by", "Ada", "--reason", "a test")
+    compared = command(url, "models", "compare", "1", "2")
+    drift = command(url, "drift")
+    jobs = command(url, "jobs", "list")
+    listed = command(url, "models", "list")
+
+    assert trained.stdout.strip() == "Model version 2 serves", trained.stderr
+    assert json.loads(compared.stdout)["moved"] == 0
+    assert "drift is stable" in drift.stdout
+    assert "succeeded" in jobs.stdout
+    assert "active" in listed.stdout
+    assert command(url, "jobs", "cancel", "0" * 32).returncode == 1

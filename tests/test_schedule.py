@@ -1,0 +1,103 @@
+"""Retraining without being asked: by schedule, after changes, upon drift; the clock is set here."""
+
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from customer_segmentation.domain.jobs import JobKind, JobState, Origin, Trigger
+from customer_segmentation.services.clock import now
+from customer_segmentation.services.customers import update_customer
+from customer_segmentation.services.jobs import start_job
+from customer_segmentation.services.schedule import find_due
+from customer_segmentation.services.settings import Settings
+from customer_segmentation.services.unit_of_work import UnitsOfWork
+from customer_segmentation.store import jobs
+from tests.servers import Server
+
+
+def train_in_vain(units: UnitsOfWork) -> None:
+    """Start a training and let it be held back."""
+    job = start_job(units.database, JobKind.TRAINING, Origin(Trigger.CHANGES, ""))
+    with units.database.write() as connection:
+        jobs.change(connection, job.id, state=JobState.HELD_BACK)
+
+
+def test_nothing_is_due_unless_it_is_asked_for(units: UnitsOfWork) -> None:
+    assert find_due(units, Settings(), now() + timedelta(days=400)) is None
+
+
+def test_a_schedule_is_due_once_its_moment_has_come(units: UnitsOfWork) -> None:
+    daily = Settings(retrain_schedule="0 3 * * *")
+    tomorrow = (now() + timedelta(days=1)).replace(hour=3, minute=0, second=1)
+
+    assert find_due(units, daily, now() + timedelta(seconds=1)) is None
+    origin = find_due(units, daily, tomorrow)
+
+    assert origin is not None
+    assert origin.trigger is Trigger.SCHEDULE
+    assert "0 3 * * *" in origin.reason
+    train_in_vain(units)
+    assert find_due(units, daily, now() + timedelta(seconds=1)) is None
+    assert find_due(units, daily, now() + timedelta(days=1)) is not None
+
+
+def test_so_many_changes_are_due_and_after_a_vain_training_as_many_again(
+    units: UnitsOfWork,
+) -> None:
+    changes = Settings(retrain_after_changes=3)
+
+    def change(times: int) -> None:
+        for age in range(times):
+            update_customer(units, 56, {"age": 30 + age})
+
+    change(2)
+    assert find_due(units, changes, now()) is None
+    change(1)
+    origin = find_due(units, changes, now())
+    assert origin is not None
+    assert origin.trigger is Trigger.CHANGES
+    train_in_vain(units)
+    change(2)
+    assert find_due(units, changes, now()) is None
+    change(1)
+    assert find_due(units, changes, now()) is not None
+
+
+def test_drift_is_due_once_for_each_model(units: UnitsOfWork) -> None:
+    drift = Settings(retrain_on_drift=0.0001)
+    assert find_due(units, drift, now()) is None
+    for customer in range(1, 500):
+        update_customer(units, customer, {"age": 18})
+
+    origin = find_due(units, drift, now())
+
+    assert origin is not None
+    assert origin.trigger is Trigger.DRIFT
+    train_in_vain(units)
+    assert find_due(units, drift, now()) is None
+
+
+def test_a_schedule_that_is_none_is_refused() -> None:
+    with pytest.raises(ValidationError, match="no cron expression"):
+        Settings(retrain_schedule="every monday")
+
+
+def test_the_server_retrains_by_itself_and_records_why(loaded_sqlite: Path, tmp_path: Path) -> None:
+    (tmp_path / "bank.db").write_bytes(loaded_sqlite.read_bytes())
+    url = f"sqlite:///{tmp_path / 'bank.db'}"
+    with Server(url, tmp_path, CUSTOMER_SEGMENTATION_RETRAIN_AFTER_CHANGES="2") as server:
+        for age in (30, 31):
+            body = {"customer_id": 56, "age": age}
+            server.client.post("/update_customer_details_to_database", json=body)
+        deadline = time.monotonic() + 60
+        while server.client.get("/health/ready").json()["model_version"] == 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+        version = server.client.get("/v1/models/2").json()
+
+    assert version["trigger"] == "changed customers"
+    assert version["reason"].startswith("2 customers changed since version 1")

@@ -1,0 +1,139 @@
+"""The rule as SQL: run by three databases, it gives the segments that the service gives."""
+
+import itertools
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import psycopg
+import pytest
+from sqlglot import exp, parse_one
+
+from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.errors import InvalidInputError
+from customer_segmentation.domain.features import FEATURES
+from customer_segmentation.services.sql_export import write_sql
+from customer_segmentation.services.unit_of_work import UnitsOfWork
+
+COLUMNS = ["customer_id", *(feature.name for feature in FEATURES)]
+TYPES = [
+    "bigint",
+    *("bigint" if feature.is_integer else "double precision" for feature in FEATURES),
+]
+TABLE = ", ".join(f"{name} {kind}" for name, kind in zip(COLUMNS, TYPES, strict=True))
+MOST = 2**53
+
+
+@pytest.fixture(scope="module")
+def people(shipped_customers: tuple[IntArray, FloatArray]) -> FloatArray:
+    """The shipped customers, and people at the edges of what is allowed, (n, 14)."""
+    _, values = shipped_customers
+    edges = []
+    for feature in FEATURES:
+        low = -1e300 if feature.minimum is None else float(feature.minimum)
+        high = feature.maximum or (MOST if feature.is_integer else 1e300)
+        tiny = 0.0 if feature.is_integer else 5e-324
+        edges.append([low, float(high), tiny, float(feature.example)])
+    drawn = np.random.default_rng(1).integers(0, 4, (2_000, len(FEATURES)))
+    return np.vstack([values, np.array(edges)[np.arange(len(FEATURES)), drawn]])
+
+
+def rows_of(people: FloatArray) -> list[tuple[float, ...]]:
+    """Return rows as a database takes them, ids from 1."""
+    whole = [feature.is_integer for feature in FEATURES]
+    return [
+        (
+            number,
+            *(int(v) if is_whole else v for v, is_whole in zip(row, whole, strict=True)),
+        )
+        for number, row in enumerate(people.tolist(), 1)
+    ]
+
+
+def expected(units: UnitsOfWork, people: FloatArray) -> dict[int, int]:
+    """Return the service's segments by id."""
+    return dict(enumerate(units.serving.assigner.assign(people).tolist(), 1))
+
+
+def test_sqlite_gives_the_services_segments(units: UnitsOfWork, people: FloatArray) -> None:
+    with sqlite3.connect(":memory:") as database:
+        database.execute(f"CREATE TABLE customers ({TABLE})")
+        marks = ", ".join("?" * len(COLUMNS))
+        insert = f"INSERT INTO customers VALUES ({marks})"  # noqa: S608
+        database.executemany(insert, rows_of(people))
+        found = database.execute(write_sql(units, "sqlite")).fetchall()
+
+    assert {row[0]: row[1] for row in found} == expected(units, people)
+    names = {number: segment.name for number, segment in units.serving.segments.items()}
+    assert all(names[row[1]] == row[2] for row in found)
+
+
+def test_duckdb_gives_the_services_segments(units: UnitsOfWork, people: FloatArray) -> None:
+    database = duckdb.connect()
+    kinds = TABLE.replace("double precision", "double")
+    database.execute(f"CREATE TABLE customers ({kinds})")
+    rows = rows_of(people)
+    arrays = [list(column) for column in zip(*rows, strict=True)]
+    marks = ", ".join(f"unnest(?::{kind.replace(' precision', '')}[])" for kind in TYPES)
+    database.execute(f"INSERT INTO customers SELECT {marks}", arrays)
+
+    found = database.execute(write_sql(units, "duckdb")).fetchall()
+
+    assert {row[0]: row[1] for row in found} == expected(units, people)
+    database.close()
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_a_view_in_postgresql_gives_the_services_segments(
+    units: UnitsOfWork, database_url: str, people: FloatArray
+) -> None:
+    with psycopg.connect(database_url) as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE TABLE people ({TABLE})")
+        with cursor.copy("COPY people FROM STDIN") as copy:
+            for row in rows_of(people):
+                copy.write_row(row)
+        cursor.execute(write_sql(units, "postgres", "people", "segmented").encode())
+        cursor.execute("SELECT customer_id, segment FROM segmented")
+        found: dict[int, int] = dict(cursor.fetchall())
+
+    assert found == expected(units, people)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("dialect", ["snowflake", "bigquery", "spark", "tsql", "oracle", "mysql"])
+def test_other_dialects_are_written_and_read_back(units: UnitsOfWork, dialect: str) -> None:
+    query = parse_one(write_sql(units, dialect, "bank.customers"), read=dialect)
+
+    assert [cte.alias for cte in query.find_all(exp.CTE)] == ["prepared", "measured", "assigned"]
+    assert "bank.customers" in {str(table) for table in query.find_all(exp.Table)}
+
+
+def test_an_unknown_dialect_is_refused(units: UnitsOfWork) -> None:
+    with pytest.raises(InvalidInputError, match="dialect must be one of"):
+        write_sql(units, "klingon")
+
+
+def test_the_command_line_prints_it(units: UnitsOfWork, database_url: str, tmp_path: Path) -> None:
+    del units
+    command = [
+        sys.executable,
+        "-m",
+        "customer_segmentation",
+        "models",
+        "sql",
+        "--dialect",
+        "sqlite",
+    ]
+    printed = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={"DATABASE_URL": database_url, "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert printed.stdout.rstrip().endswith(";")
+    assert list(itertools.islice(printed.stdout.split(), 1)) == ["WITH"]
