@@ -2,10 +2,12 @@
 # docker run -p 8000:8000 -v customers:/data customer-segmentation-api
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /build
-COPY requirements/runtime.txt requirements/
+# "complete" adds what the dashboard and traces need.
+ARG REQUIREMENTS=runtime
+COPY requirements/${REQUIREMENTS}.txt requirements/
 RUN python -m venv /opt/app \
     && /opt/app/bin/pip install --no-cache-dir --disable-pip-version-check \
-       --only-binary :all: --require-hashes -r requirements/runtime.txt
+       --only-binary :all: --require-hashes -r "requirements/${REQUIREMENTS}.txt"
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
 RUN /opt/app/bin/pip install --no-cache-dir --disable-pip-version-check \
@@ -19,7 +21,10 @@ COPY --from=build /opt/app /opt/app
 ENV PATH=/opt/app/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
-    DATABASE_URL=sqlite:////data/customer-segmentation.db
+    DATABASE_URL=sqlite:////data/customer-segmentation.db \
+    CUSTOMER_SEGMENTATION_ALLOW_ANONYMOUS=true
+# Inside the container the service listens on every interface, and publishing its port decides who
+# reaches it. Set CUSTOMER_SEGMENTATION_AUTH=keys to ask for API keys.
 USER segmentation
 WORKDIR /data
 VOLUME /data

@@ -1,7 +1,9 @@
 """A load of keep-alive HTTP connections, each sending its next request when it has its answer."""
 
 import asyncio
+import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -14,18 +16,27 @@ class Load:
 
     Attributes:
         rate: answers a second.
-        median: of the latencies, in seconds.
-        p99: the latency that 99 of 100 requests stay under, in seconds.
+        latencies: of each request, in seconds, rising.
     """
 
     rate: float
-    median: float
-    p99: float
+    latencies: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The median latency, in seconds."""
+        return self.latencies[len(self.latencies) // 2]
+
+    @property
+    def p99(self) -> float:
+        """The latency that 99 of 100 requests stay under, in seconds."""
+        return self.latencies[int(len(self.latencies) * 0.99)]
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, request: bytes, latencies: list[float]) -> None:
-        self._request = request
+    def __init__(self, requests: Sequence[bytes], latencies: list[float], interval: float) -> None:
+        self._requests = requests
+        self._interval = interval
         self._latencies = latencies
         self._transport = asyncio.Transport()
         self._sent_at = 0.0
@@ -33,7 +44,9 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._send()
+        # Connections that keep an interval must not all send at the same moment.
+        wait = random.uniform(0.0, self._interval)  # noqa: S311
+        asyncio.get_running_loop().call_later(wait, self._send)
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -44,8 +57,12 @@ class _Connection(asyncio.Protocol):
             raise RuntimeError(f"not answered with 200: {self._received!r}")
         length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
         if len(body) >= length:
-            self._latencies.append(time.perf_counter() - self._sent_at)
-            self._send()
+            latency = time.perf_counter() - self._sent_at
+            self._latencies.append(latency)
+            if self._interval > latency:
+                asyncio.get_running_loop().call_later(self._interval - latency, self._send)
+            else:
+                self._send()
 
     def stop(self) -> None:
         self._transport.abort()
@@ -53,36 +70,57 @@ class _Connection(asyncio.Protocol):
     def _send(self) -> None:
         self._received = b""
         self._sent_at = time.perf_counter()
-        self._transport.write(self._request)
+        if not self._transport.is_closing():
+            self._transport.write(random.choice(self._requests))  # noqa: S311
 
 
-def run_load(port: int, request: bytes, *, connections: int = 32, seconds: float = 5.0) -> Load:
-    """Send one request over and over on many connections, after a second of warming up."""
-    return uvloop.run(_run(port, request, connections, seconds))
+def run_load(
+    port: int,
+    *requests: bytes,
+    connections: int = 32,
+    seconds: float = 5.0,
+    interval: float = 0.0,
+    warm_up: float = 1.0,
+) -> Load:
+    """Send requests, each drawn from those given, over and over on many connections.
+
+    Args:
+        port: of the server on this machine.
+        requests: what is sent.
+        connections: how many send at the same time.
+        seconds: how long it is measured.
+        interval: seconds from one request of a connection to its next; without, the next is sent
+            as soon as the answer is there.
+        warm_up: seconds before, that do not count.
+    """
+    return uvloop.run(_run(port, requests, connections, seconds, interval, warm_up))
 
 
-async def _run(port: int, request: bytes, connections: int, seconds: float) -> Load:
+async def _run(
+    port: int,
+    requests: Sequence[bytes],
+    connections: int,
+    seconds: float,
+    interval: float,
+    warm_up: float,
+) -> Load:
     loop = asyncio.get_running_loop()
     latencies: list[float] = []
-    clients = [
-        (await loop.create_connection(lambda: _Connection(request, latencies), "127.0.0.1", port))[
-            1
-        ]
-        for _ in range(connections)
-    ]
-    await asyncio.sleep(1.0)
+    clients = []
+    for _ in range(connections):
+        _, client = await loop.create_connection(
+            lambda: _Connection(requests, latencies, interval), "127.0.0.1", port
+        )
+        clients.append(client)
+    await asyncio.sleep(warm_up)
     latencies.clear()
     started = time.perf_counter()
     await asyncio.sleep(seconds)
     elapsed = time.perf_counter() - started
-    found = sorted(latencies)
+    found = tuple(sorted(latencies))
     for client in clients:
         client.stop()
-    return Load(
-        rate=len(found) / elapsed,
-        median=found[len(found) // 2],
-        p99=found[int(len(found) * 0.99)],
-    )
+    return Load(rate=len(found) / elapsed, latencies=found)
 
 
 def http_request(method: str, path: str, body: bytes = b"") -> bytes:

@@ -19,6 +19,7 @@ import time
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import Template
 
 PROJECT = Path(__file__).resolve().parents[1]
 CALL = "http://127.0.0.1:8000/get_customer_info_from_database?customer_id=56"
@@ -111,7 +112,7 @@ def build(base: Path, work: Path) -> Stage:
                 stage.workdir = rest
                 (stage.root / rest.lstrip("/")).mkdir(parents=True, exist_ok=True)
             case "COPY":
-                copy(stages, stage, rest)
+                copy(stages, stage, Template(rest).safe_substitute(stage.environment))
             case "RUN":
                 stage.run(["/bin/sh", "-c", rest], **network)
             case "ENV":
@@ -119,6 +120,9 @@ def build(base: Path, work: Path) -> Stage:
                     key, value = pair.split("=", 1)
                     path = stage.environment.get("PATH", "/usr/local/bin:/usr/bin:/bin")
                     stage.environment[key] = value.replace("$PATH", path)
+            case "ARG":
+                key, value = rest.split("=", 1)
+                stage.environment[key] = value
             case "USER":
                 stage.user = rest
             case "CMD":
