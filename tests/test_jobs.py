@@ -306,6 +306,8 @@ def test_bad_training_requests_name_the_field(shared_server: Server) -> None:
         ({"k": True}, "k"),
         ({"exclude": ["shoe_size"]}, "exclude"),
         ({"weights": {"age": -1}}, "weights"),
+        ({"by": "A\0da"}, "by"),
+        ({"reason": "\0"}, "reason"),
         ({"shoes": 1}, "shoes"),
     ]:
         answer = problem(client.post("/v1/models", json=body), 422)

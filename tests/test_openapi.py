@@ -12,7 +12,7 @@ from customer_segmentation.api.function_docs import FUNCTIONS
 from customer_segmentation.domain.features import CUSTOMER_ID, FEATURES
 from tests.servers import Server
 
-EXAMPLES = int(os.environ.get("EXAMPLES", "30"))
+EXAMPLES = int(os.environ.get("EXAMPLES", "20"))
 
 
 def test_it_names_the_product_and_every_function(shared_server: Server) -> None:

@@ -239,7 +239,12 @@ def test_an_erased_customer_leaves_a_receipt_and_nothing_else(server: Server) ->
 
     receipt = client.delete("/v1/customers/30000?erase=true").json()
 
-    assert receipt["removed"] == {"customer": 1, "history": 3, "idempotency keys": 1}
+    assert receipt["removed"] == {
+        "customer": 1,
+        "history": 3,
+        "idempotency keys": 1,
+        "audit values": 0,
+    }
     assert receipt["model_versions"] == [2]
     assert client.get("/v1/erasures/30000").json() == receipt
     problem(client.get("/v1/customers/30000"), 404)
@@ -274,7 +279,12 @@ def test_a_customer_deleted_before_can_still_be_erased(server: Server) -> None:
 
     receipt = client.delete("/v1/customers/787?erase=true").json()
 
-    assert receipt["removed"] == {"customer": 0, "history": 2, "idempotency keys": 0}
+    assert receipt["removed"] == {
+        "customer": 0,
+        "history": 2,
+        "idempotency keys": 0,
+        "audit values": 0,
+    }
     assert receipt["model_versions"] == []
 
 
@@ -286,4 +296,9 @@ def test_a_customer_of_the_greatest_id_can_be_erased_too(server: Server) -> None
 
     receipt = server.client.delete(f"/v1/customers/{greatest}?erase=true").json()
 
-    assert receipt["removed"] == {"customer": 1, "history": 2, "idempotency keys": 1}
+    assert receipt["removed"] == {
+        "customer": 1,
+        "history": 2,
+        "idempotency keys": 1,
+        "audit values": 0,
+    }

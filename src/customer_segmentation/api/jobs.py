@@ -16,7 +16,7 @@ from customer_segmentation.api.problems import (
     STORE_UNAVAILABLE,
 )
 from customer_segmentation.api.security import Actor, LeastGroup
-from customer_segmentation.api.values import NUMBER
+from customer_segmentation.api.values import NUMBER, Line, Text
 from customer_segmentation.domain.jobs import Job, JobKind, JobState, Origin, Phase, Trigger
 from customer_segmentation.services.jobs import cancel_job, get_job, list_jobs
 from customer_segmentation.services.settings import Settings
@@ -30,10 +30,10 @@ from customer_segmentation.services.unit_of_work import UnitsOfWork
 
 JobId = Annotated[UUID, Path(description="The job's id.")]
 By = Annotated[
-    str, Field(max_length=200, description="Who asks, for the record.", examples=["Ada"])
+    Line, Field(max_length=200, description="Who asks, for the record.", examples=["Ada"])
 ]
 Reason = Annotated[
-    str, Field(max_length=2000, description="Why, for the record.", examples=["quarterly"])
+    Text, Field(max_length=2000, description="Why, for the record.", examples=["quarterly"])
 ]
 
 

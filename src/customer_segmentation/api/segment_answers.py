@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from customer_segmentation.api.jobs import By
+from customer_segmentation.api.values import Line, Text
 from customer_segmentation.api.words import SegmentWords, StrategyWords
 
 
@@ -48,8 +49,8 @@ class SegmentEditRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str | None = Field(default=None, min_length=1, max_length=200)
-    description: str | None = Field(default=None, max_length=2000)
+    name: Line | None = Field(default=None, min_length=1, max_length=200)
+    description: Text | None = Field(default=None, max_length=2000)
     strategies: list[StrategyWords] | None = Field(
         default=None, min_length=1, max_length=50, description="All of them, the main one first."
     )

@@ -22,6 +22,12 @@ def _attribute(name: str) -> str:
 NUMBER = BeforeValidator(_number)
 """Refuses what Pydantic would take for a number: booleans, and numbers in strings."""
 
+Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""A text of one line, without control characters."""
+
+Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+"""A text of any lines, without the character that PostgreSQL stores in none."""
+
 AttributeName = Annotated[
     str,
     AfterValidator(_attribute),

@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from customer_segmentation.api.values import Text
 from customer_segmentation.domain.segments import Channel
 
 
@@ -10,7 +11,7 @@ class StrategyWords(BaseModel):
 
     model_config = ConfigDict(from_attributes=True, extra="forbid")
 
-    text: str = Field(min_length=1, max_length=500, examples=["Build loyalty to reduce churn"])
+    text: Text = Field(min_length=1, max_length=500, examples=["Build loyalty to reduce churn"])
     channel: Channel = Field(
         default=Channel.ANY, description="The channel; `any` reaches every customer."
     )
