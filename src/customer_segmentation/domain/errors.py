@@ -210,4 +210,8 @@ class ArtifactError(SegmentationError):
 
 
 class DataFileError(SegmentationError):
-    """A data file cannot be read as customers at all."""
+    """A data file cannot be read or written as customers at all."""
+
+
+class MappingError(SegmentationError):
+    """What a table's columns mean is not said, or not in a way that can be."""

@@ -95,19 +95,19 @@ class Feature:
         if type(value) is int:
             number: Number = value
             if not -LARGEST_INTEGER <= value <= LARGEST_INTEGER:
-                raise ValueError(self._refusal("an integer beyond 2^53"))
+                raise ValueError(self.refusal("an integer beyond 2^53"))
         elif type(value) is float:
             if not math.isfinite(value):
-                raise ValueError(self._refusal("a number that is not finite"))
+                raise ValueError(self.refusal("a number that is not finite"))
             number = plain_number(value)
             if self.is_integer and type(number) is float:
-                raise ValueError(self._refusal("a number with a fraction"))
+                raise ValueError(self.refusal("a number with a fraction"))
         else:
-            raise ValueError(self._refusal(describe_type(value)))
+            raise ValueError(self.refusal(describe_type(value)))
         if (self.minimum is not None and number < self.minimum) or (
             self.maximum is not None and number > self.maximum
         ):
-            raise ValueError(self._refusal(f"{describe_type(value)} outside this range"))
+            raise ValueError(self.refusal(f"{describe_type(value)} outside this range"))
         return number
 
     def accept_text(self, text: str) -> Number:
@@ -116,14 +116,22 @@ class Feature:
         Raises:
             ValueError: as for `accept`; an empty field is "nothing".
         """
+        return self.accept(self.read(text))
+
+    def read(self, text: str) -> Number:
+        """Return the number that a text is, without a look at what is allowed.
+
+        Raises:
+            ValueError: it is no number; an empty text is "nothing".
+        """
         if text.isdigit() and text.isascii() and len(text) < _MANY_DIGITS:
-            return self.accept(int(text))
+            return int(text)
         text = text.strip()
         if not text:
-            raise ValueError(self._refusal("nothing"))
+            raise ValueError(self.refusal("nothing"))
         if not _DECIMAL.fullmatch(text):
-            raise ValueError(self._refusal("a text that is not a number"))
-        return self.accept(int(text) if _is_integer(text) else float(text))
+            raise ValueError(self.refusal("a text that is not a number"))
+        return int(text) if _is_integer(text) else float(text)
 
     def plainly_accepts(self, values: FloatArray) -> BoolArray:
         """Tell for which of many values `accept` need not be asked, as it is sure to accept them.
@@ -139,7 +147,8 @@ class Feature:
         plain = (values >= least) & (values <= most) & (np.abs(values) < LARGEST_INTEGER)
         return plain & (values == np.floor(values)) if self.is_integer else plain
 
-    def _refusal(self, found: str) -> str:
+    def refusal(self, found: str) -> str:
+        """Tell what is allowed, and what was found instead."""
         return f"{self.name} must be {self.allowed}, not {found}"
 
 
@@ -346,6 +355,9 @@ FEATURES: tuple[Feature, ...] = (
         codes=_YES_NO,
     ),
 )
+
+COLUMNS: tuple[Feature, ...] = (CUSTOMER_ID, *FEATURES)
+"""What a table of customers holds."""
 
 FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
 FEATURE_BY_NAME: Mapping[str, Feature] = {feature.name: feature for feature in FEATURES}

@@ -1,0 +1,193 @@
+"""Blocks of a table into checked ids and attributes, and the rows that are refused."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.errors import DataFileError
+from customer_segmentation.domain.features import COLUMNS, CUSTOMER_ID, Feature, Kind
+from customer_segmentation.files.blocks import Block, Reject
+from customer_segmentation.files.mapping import PLAIN, ColumnMapping, Entry
+from customer_segmentation.files.reading import Source
+from customer_segmentation.files.repeats import SeenIds
+
+_REPEATED = f"{CUSTOMER_ID.name} must be unique, and an earlier row has it"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Checked:
+    """The customers of a block.
+
+    Attributes:
+        lines: (n,), where each stands in the file.
+        ids: (n,).
+        values: (n, d), attributes in the feature table's order, in users' units.
+        rejects: the rows that are not among them, by line.
+    """
+
+    lines: IntArray
+    ids: IntArray
+    values: FloatArray
+    rejects: list[Reject]
+
+
+class Checker:
+    """Checks the blocks of one table, one after the other.
+
+    Attributes:
+        wanted: the columns that are looked at.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        mapping: ColumnMapping,
+        *,
+        with_ids: bool = True,
+        seen: SeenIds | None = None,
+    ) -> None:
+        """Find the columns.
+
+        Args:
+            source: the table.
+            mapping: what its columns mean.
+            with_ids: whether rows have customers' ids; else their lines stand in for them.
+            seen: the ids that rows must not repeat; those of accepted rows are added.
+
+        Raises:
+            DataFileError: the table lacks a column that has no default, or has one twice.
+        """
+        columns = COLUMNS if with_ids else COLUMNS[1:]
+        self._entries = [
+            (feature, _resolved(mapping.entries[feature.name], source)) for feature in columns
+        ]
+        self.wanted = _check_columns(source, [entry for _, entry in self._entries])
+        self._with_ids = with_ids
+        self._seen = seen
+
+    def check(self, block: Block) -> Checked:
+        """Return a block's customers under the rule of `Feature.accept`."""
+        values = np.empty((len(block.lines), len(self._entries)))
+        faults: dict[int, tuple[str, str]] = {}
+        for place, (feature, entry) in enumerate(self._entries):
+            if entry.column is None:
+                values[:, place] = entry.default
+                continue
+            values[:, place], refused = read_column(feature, entry, block.table[entry.column])
+            for row, reason in refused.items():
+                faults.setdefault(row, (entry.column, reason))
+        kept = np.ones(len(values), dtype=np.bool_)
+        kept[list(faults)] = False
+        if self._seen is not None and self._with_ids:
+            rows = np.flatnonzero(kept)
+            repeated = rows[~self._seen.add(values[rows, 0].astype(np.int64))]
+            kept[repeated] = False
+            fault = (self._entries[0][1].column or "", _REPEATED)
+            faults.update(dict.fromkeys(repeated.tolist(), fault))
+        refusals = sorted(faults.items())
+        fields = block.fields([row for row, _ in refusals]) if refusals else []
+        rejects = [
+            Reject(int(block.lines[row]), *fault, texts)
+            for (row, fault), texts in zip(refusals, fields, strict=True)
+        ]
+        rejects = sorted([*block.rejects, *rejects], key=lambda reject: reject.line)
+        lines, values = block.lines[kept], values[kept]
+        if not self._with_ids:
+            return Checked(lines, lines, values, rejects)
+        return Checked(lines, values[:, 0].astype(np.int64), values[:, 1:], rejects)
+
+
+def _resolved(entry: Entry, source: Source) -> Entry:
+    """Return an entry without its column where the table lacks it and there is a default."""
+    if entry.column in source.columns or entry.default is None:
+        return entry
+    return Entry(None, default=entry.default)
+
+
+def _check_columns(source: Source, entries: list[Entry]) -> list[str]:
+    wanted = list(dict.fromkeys(entry.column for entry in entries if entry.column is not None))
+    missing = [name for name in wanted if name not in source.columns]
+    if missing:
+        raise DataFileError(f"{source.name} lacks these columns: {', '.join(missing)}")
+    twice = [name for name in wanted if source.columns.count(name) > 1]
+    if twice:
+        raise DataFileError(f"{source.name} has these columns more than once: {', '.join(twice)}")
+    return wanted
+
+
+def read_column(
+    feature: Feature, entry: Entry, column: pa.ChunkedArray
+) -> tuple[FloatArray, dict[int, str]]:
+    """Return a column's values, (n,), and by row the reason why a value is refused.
+
+    What `Entry.accept` says is the rule. It is asked only about values that are not plainly fine,
+    as asking it about every one takes several times as long.
+    """
+    array = column.combine_chunks()
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if pa.types.is_string_view(array.type):
+        array = array.cast(pa.string())
+    if pa.types.is_boolean(array.type) and feature.kind is Kind.BINARY and not entry.codes:
+        array = array.cast(pa.int8())
+    if entry.codes:
+        return _decode_column(feature, entry, array)
+    values = _numbers(entry, array)
+    if entry.factor != 1:
+        values = values * entry.factor.numerator / entry.factor.denominator
+    doubtful = np.flatnonzero(~feature.plainly_accepts(values))
+    refused: dict[int, str] = {}
+    for row, value in zip(doubtful.tolist(), array.take(pa.array(doubtful)), strict=True):
+        try:
+            values[row] = entry.accept(feature, value.as_py())
+        except ValueError as refusal:
+            refused[row] = str(refusal)
+    return values + 0.0, refused  # There is no negative zero.
+
+
+def _decode_column(
+    feature: Feature, entry: Entry, array: pa.Array
+) -> tuple[FloatArray, dict[int, str]]:
+    """Do as `read_column` with codes, which are few: each is looked up once."""
+    encoded = array.dictionary_encode(null_encoding="encode")
+    found = np.full(len(encoded.dictionary), np.nan)
+    reasons: dict[int, str] = {}
+    for number, value in enumerate(encoded.dictionary.to_pylist()):
+        try:
+            found[number] = entry.accept(feature, value)
+        except ValueError as refusal:
+            reasons[number] = str(refusal)
+    codes = encoded.indices.to_numpy()
+    rows = np.flatnonzero(np.isin(codes, list(reasons))).tolist()
+    return found[codes], {row: reasons[codes[row]] for row in rows}
+
+
+def _numbers(entry: Entry, array: pa.Array) -> FloatArray:
+    """Return the numbers of a column, (n,); NaN where there is none, or it is not plain."""
+    kind = array.type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        numbers = array.cast(pa.float64(), safe=False)
+    elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        numbers = _parse(entry, array)
+    else:
+        return np.full(len(array), np.nan)
+    return numbers.to_numpy(zero_copy_only=False).astype(np.float64)
+
+
+def _parse(entry: Entry, texts: pa.Array) -> pa.Array:
+    if entry.style == PLAIN:
+        try:
+            return texts.cast(pa.float64())
+        except pa.ArrowInvalid:
+            pass  # Some text is no number: the slower way below tells which.
+    texts = pc.ascii_trim_whitespace(texts)
+    is_number = pc.match_substring_regex(texts, f"^({entry.style.pattern})$")
+    texts = pc.if_else(is_number, texts, None)
+    if entry.style.thousands:
+        texts = pc.replace_substring(texts, entry.style.thousands, "")
+    if entry.style.decimal != ".":
+        texts = pc.replace_substring(texts, entry.style.decimal, ".")
+    return texts.cast(pa.float64())

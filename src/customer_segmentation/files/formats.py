@@ -1,0 +1,55 @@
+"""The formats of files, and how one is recognised."""
+
+from enum import StrEnum
+from pathlib import Path
+
+from customer_segmentation.domain.errors import DataFileError
+
+
+class Format(StrEnum):
+    """How a table is written down."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+    ARROW = "arrow"
+    NDJSON = "ndjson"
+    EXCEL = "excel"
+
+
+_BY_FIRST_BYTES = {
+    b"PAR1": Format.PARQUET,
+    b"ARROW1\0\0": Format.ARROW,
+    b"\xff\xff\xff\xff": Format.ARROW,
+    b"PK\x03\x04": Format.EXCEL,
+    b"\xd0\xcf\x11\xe0": Format.EXCEL,
+}
+_BY_SUFFIX = {
+    ".csv": Format.CSV,
+    ".parquet": Format.PARQUET,
+    ".arrow": Format.ARROW,
+    ".feather": Format.ARROW,
+    ".ndjson": Format.NDJSON,
+    ".jsonl": Format.NDJSON,
+    ".xlsx": Format.EXCEL,
+}
+
+
+def recognise(head: bytes) -> Format:
+    """Return the format of a file by its first bytes, whatever its name says."""
+    for first, form in _BY_FIRST_BYTES.items():
+        if head.startswith(first):
+            return form
+    return Format.NDJSON if head.lstrip().startswith(b"{") else Format.CSV
+
+
+def format_of(path: Path) -> Format:
+    """Return the format to write a file in, by its name.
+
+    Raises:
+        DataFileError: the name ends in none that is known.
+    """
+    form = _BY_SUFFIX.get(path.suffix.lower())
+    if form is None:
+        known = ", ".join(_BY_SUFFIX)
+        raise DataFileError(f"{path} names no format: it must end in one of {known}")
+    return form

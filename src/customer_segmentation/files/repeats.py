@@ -1,0 +1,42 @@
+"""Finding ids that come twice in a stream, in 8 bytes an id, 16 while two parts are merged."""
+
+import numpy as np
+
+from customer_segmentation.domain.arrays import BoolArray, IntArray
+
+
+class SeenIds:
+    """A set of ids that only grows.
+
+    It keeps sorted arrays, each more than twice as long as the next, so that an id is looked up
+    in few and moved seldom (a log-structured merge: O'Neil et al., 1996).
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[IntArray] = []
+
+    def add(self, ids: IntArray) -> BoolArray:
+        """Add ids and tell, (n,), which of them come for the first time."""
+        fresh = np.zeros(len(ids), dtype=np.bool_)
+        found, first = np.unique(ids, return_index=True)
+        is_new = ~self._contain(found)
+        fresh[first[is_new]] = True
+        self._append(found[is_new])
+        return fresh
+
+    def _contain(self, ids: IntArray) -> BoolArray:
+        contained = np.zeros(len(ids), dtype=np.bool_)
+        for part in self._parts:
+            # Ids that come in order lie beyond the whole part, which one comparison tells.
+            if len(ids) and ids[0] <= part[-1] and ids[-1] >= part[0]:
+                places = np.minimum(np.searchsorted(part, ids), len(part) - 1)
+                contained |= part[places] == ids
+        return contained
+
+    def _append(self, ids: IntArray) -> None:
+        if not len(ids):
+            return
+        while self._parts and len(self._parts[-1]) <= 2 * len(ids):
+            ids = np.concatenate([self._parts.pop(), ids])
+            ids.sort(kind="stable")
+        self._parts.append(ids)
