@@ -7,12 +7,13 @@ from customer_segmentation.domain.errors import DataFileError, TrainingRefusedEr
 from customer_segmentation.domain.history import Activation, Cause
 from customer_segmentation.domain.jobs import Origin, Trigger
 from customer_segmentation.engines.engine import Engine
+from customer_segmentation.files.rejects import RejectsFile
 from customer_segmentation.model.artifact import to_json
 from customer_segmentation.model.gates import find_failures
 from customer_segmentation.services.activation import activate
 from customer_segmentation.services.audit import note
 from customer_segmentation.services.clock import now
-from customer_segmentation.services.data_file import DataFile, read_data_file, write_rejects
+from customer_segmentation.services.data_file import DataFile, read_data_file
 from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.unit_of_work import UnitsOfWork, load_model
 from customer_segmentation.store import customers, history, models
@@ -64,7 +65,8 @@ def _report(data: DataFile, path: Path) -> None:
         )
     if data.rejects:
         rejects = Path(f"{path.stem}.rejects.csv")
-        write_rejects(data, rejects)
+        with RejectsFile(rejects, data.columns) as file:
+            file.add(data.rejects)
         logger.warning(
             "Did not load %s rows of %s: see %s", f"{len(data.rejects):,}", path, rejects
         )
