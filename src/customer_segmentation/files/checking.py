@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.errors import DataFileError
-from customer_segmentation.domain.features import COLUMNS, CUSTOMER_ID, Feature, Kind
+from customer_segmentation.domain.errors import DataFileError, MappingError
+from customer_segmentation.domain.features import COLUMNS, CUSTOMER_ID, FEATURES, Feature, Kind
 from customer_segmentation.files.blocks import Block, Reject
 from customer_segmentation.files.mapping import PLAIN, ColumnMapping, Entry
 from customer_segmentation.files.reading import Source
@@ -58,9 +58,13 @@ class Checker:
             seen: the ids that rows must not repeat; those of accepted rows are added.
 
         Raises:
+            MappingError: the mapping has not an entry for every attribute.
             DataFileError: the table lacks a column that has no default, or has one twice.
         """
-        columns = COLUMNS if with_ids else COLUMNS[1:]
+        columns = COLUMNS if with_ids else FEATURES
+        absent = [feature.name for feature in columns if feature.name not in mapping.entries]
+        if absent:
+            raise MappingError(f"The mapping has no entries for {', '.join(absent)}")
         self._entries = [
             (feature, _resolved(mapping.entries[feature.name], source)) for feature in columns
         ]

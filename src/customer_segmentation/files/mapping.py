@@ -1,7 +1,7 @@
 """What a foreign table's columns mean: which attribute each is, and in what units and words."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -125,12 +125,3 @@ class ColumnMapping:
     def by_request_names(cls) -> Self:
         """Return the mapping of a table whose columns bear the request names."""
         return cls({feature.name: Entry(feature.name) for feature in COLUMNS})
-
-    def without(self, names: Collection[str]) -> "ColumnMapping":
-        """Return the mapping with zeros for attributes that come from elsewhere."""
-        return ColumnMapping(
-            {
-                name: Entry(None, default=0) if name in names else entry
-                for name, entry in self.entries.items()
-            }
-        )

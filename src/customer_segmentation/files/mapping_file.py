@@ -1,0 +1,183 @@
+"""Mappings as TOML files, which people read, mend and keep."""
+
+import json
+import tomllib
+from collections.abc import Collection, Mapping
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from customer_segmentation.domain.errors import MappingError
+from customer_segmentation.domain.features import COLUMNS, CUSTOMER_ID, Feature, Number
+from customer_segmentation.files.inference import Guess
+from customer_segmentation.files.mapping import ColumnMapping, Entry, NumberStyle, code_key
+
+_KEYS = ("column", "factor", "codes", "decimal", "thousands", "default")
+_DECIMALS = (".", ",")
+_THOUSANDS = ("", ",", ".", " ", "\u00a0", "'")
+
+
+def read_mapping(path: Path, elsewhere: Collection[str] = ()) -> ColumnMapping:
+    """Read a mapping.
+
+    Args:
+        path: of a TOML file with a table for each attribute.
+        elsewhere: attributes, by request name, that come from elsewhere and need no entry.
+
+    Raises:
+        MappingError: names each entry that is missing or wrong, and what is allowed.
+    """
+    try:
+        return parse_mapping(path.read_text(encoding="utf-8"), str(path), elsewhere)
+    except OSError as error:
+        raise MappingError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise MappingError(f"{path} is not UTF-8 text (byte {error.start})") from error
+
+
+def parse_mapping(text: str, name: str, elsewhere: Collection[str] = ()) -> ColumnMapping:
+    """Read a mapping from TOML; arguments and errors as `read_mapping`."""
+    try:
+        document = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise MappingError(f"{name} is not TOML: {error}") from error
+    known = {feature.name: feature for feature in COLUMNS}
+    entries: dict[str, Entry] = {}
+    faults = [
+        f"{entry}: no such attribute; there are {', '.join(known)}"
+        for entry in document
+        if entry not in known
+    ]
+    for feature in COLUMNS:
+        if feature.name in elsewhere:
+            entries[feature.name] = Entry(None, default=0)
+        elif feature.name in document:
+            try:
+                entries[feature.name] = _entry(feature, document[feature.name])
+            except ValueError as fault:
+                faults.append(f"{feature.name}: {fault}")
+        elif feature != CUSTOMER_ID:
+            faults.append(f"{feature.name}: there is no such entry")
+    if faults:
+        raise MappingError(f"The mapping {name} cannot be used. {'; '.join(faults)}")
+    return ColumnMapping(entries)
+
+
+def _entry(feature: Feature, table: object) -> Entry:
+    if not isinstance(table, dict):
+        raise ValueError(f"must be a table with some of {', '.join(_KEYS)}")
+    unknown = [key for key in table if key not in _KEYS]
+    if unknown:
+        raise ValueError(f"there is no {unknown[0]}; there are {', '.join(_KEYS)}")
+    column = table.get("column")
+    if column is not None and not (isinstance(column, str) and column):
+        raise ValueError("column must be the name of a column")
+    default = None
+    if "default" in table:
+        if feature == CUSTOMER_ID:
+            raise ValueError("there can be no default")
+        default = _value(feature, "default", table["default"])
+    if column is None and default is None:
+        raise ValueError("give its column, or a default for every customer")
+    codes = _codes(feature, table.get("codes", {}))
+    return Entry(column, _factor(table.get("factor", 1)), codes, _style(table), default)
+
+
+def _value(feature: Feature, key: str, value: object) -> Number:
+    try:
+        return feature.accept(float(value) if isinstance(value, Decimal) else value)
+    except ValueError as refusal:
+        raise ValueError(f"{key}: {refusal}") from refusal
+
+
+def _factor(value: object) -> Fraction:
+    try:
+        if isinstance(value, str | int | Decimal) and not isinstance(value, bool):
+            factor = Fraction(value)
+            if factor:
+                return factor
+    except (ValueError, ZeroDivisionError, OverflowError):
+        pass
+    raise ValueError('factor must be a number other than 0, or a fraction such as "1/12"')
+
+
+def _codes(feature: Feature, codes: object) -> dict[str, Number]:
+    if not isinstance(codes, dict):
+        raise ValueError('codes must be a table such as { "yes" = 1, "no" = 0 }')
+    found: dict[str, Number] = {}
+    for text, value in codes.items():
+        if code_key(text) in found:
+            raise ValueError(f"codes: {text} is there twice; case and blanks do not count")
+        found[code_key(text)] = _value(feature, f"codes: {text}", value)
+    return found
+
+
+def _style(table: Mapping[str, Any]) -> NumberStyle:
+    style = NumberStyle(table.get("decimal", "."), table.get("thousands", ""))
+    if style.decimal not in _DECIMALS:
+        raise ValueError("decimal must be a point or a comma")
+    if style.thousands not in _THOUSANDS or style.thousands == style.decimal:
+        raise ValueError("thousands must be a comma, a point, a blank or ', and not the decimal")
+    return style
+
+
+def format_mapping(mapping: ColumnMapping) -> str:
+    """Write a mapping as TOML that reads back the same."""
+    return "\n".join(
+        line
+        for name, entry in mapping.entries.items()
+        for line in [f"[{name}]", *_lines(entry), ""]
+    )
+
+
+def format_guesses(guesses: Mapping[str, Guess], name: str) -> str:
+    """Write guesses as a mapping for a person to look at, with what is missing left open."""
+    lines = [
+        f"# What the columns of {_string(name)} mean, as far as it could be guessed.",
+        "# Look at every entry, mend what is wrong, fill in what is missing.",
+        "",
+    ]
+    for feature in COLUMNS:
+        guess = guesses[feature.name]
+        lines += [f"# {_description(feature)}", f"[{feature.name}]"]
+        lines += [f"# {guess.sureness}: {_comment(remark)}" for remark in guess.remarks]
+        if guess.entry is None:
+            lines += ['# column = "…"', *["# default = …"] * (feature != CUSTOMER_ID)]
+        else:
+            lines += _lines(guess.entry)
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _description(feature: Feature) -> str:
+    unit = f", in {feature.unit}" if feature.unit else ""
+    codes = ", ".join(f"{number} {text}" for number, text in feature.codes.items())
+    return f"{feature.meaning}{unit}: {codes or feature.allowed}"
+
+
+def _comment(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _lines(entry: Entry) -> list[str]:
+    lines = []
+    if entry.column is not None:
+        lines.append(f"column = {_string(entry.column)}")
+    if entry.factor != 1:
+        lines.append(f"factor = {_string(str(entry.factor))}")
+    if entry.codes:
+        codes = (f"{_string(text)} = {number!r}" for text, number in entry.codes.items())
+        lines.append(f"codes = {{ {', '.join(codes)} }}")
+    if entry.style.decimal != ".":
+        lines.append(f"decimal = {_string(entry.style.decimal)}")
+    if entry.style.thousands:
+        lines.append(f"thousands = {_string(entry.style.thousands)}")
+    if entry.default is not None:
+        lines.append(f"default = {entry.default!r}")
+    return lines
+
+
+def _string(text: str) -> str:
+    """Write a basic string of TOML: JSON's, but for DEL, which TOML wants escaped."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

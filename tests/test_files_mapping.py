@@ -1,0 +1,292 @@
+"""Foreign tables are mapped: guessed, looked at by a person, kept as TOML, applied."""
+
+import doctest
+import io
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from customer_segmentation.domain.errors import MappingError
+from customer_segmentation.domain.features import COLUMNS, FEATURE_BY_NAME, FEATURE_NAMES
+from customer_segmentation.files import inference, mapping, synonyms
+from customer_segmentation.files.checking import Checked, Checker
+from customer_segmentation.files.inference import Guess, Sureness, infer, mapping_of
+from customer_segmentation.files.mapping import ColumnMapping, Entry, NumberStyle
+from customer_segmentation.files.mapping_file import (
+    format_guesses,
+    format_mapping,
+    parse_mapping,
+    read_mapping,
+)
+from customer_segmentation.files.reading import open_table
+
+DATA = Path(__file__).parent / "data"
+BY_REQUEST_NAMES = format_mapping(ColumnMapping.by_request_names())
+
+
+def guess_file(path: Path) -> dict[str, Guess]:
+    with open_table(path) as source:
+        return infer(source.columns, source.sample())
+
+
+def guess(**columns: list[object]) -> dict[str, Guess]:
+    table = pa.table({name.replace("__", " "): values for name, values in columns.items()})
+    return infer(table.column_names, table)
+
+
+def load(path: Path, mapping: ColumnMapping) -> Checked:
+    with open_table(path) as source:
+        checker = Checker(source, mapping)
+        (checked,) = map(checker.check, source.blocks(checker.wanted))
+    return checked
+
+
+def customer(checked: Checked, row: int) -> dict[str, float]:
+    return dict(zip(FEATURE_NAMES, checked.values[row].tolist(), strict=True))
+
+
+def test_a_card_issuers_table_is_loaded_once_what_it_lacks_is_filled_in(tmp_path: Path) -> None:
+    path = DATA / "card_customers.csv"
+    guesses = guess_file(path)
+    missing = [name for name, found in guesses.items() if found.sureness is Sureness.MISSING]
+    text = format_guesses(guesses, path.name)
+
+    # What a person does: a default for each attribute that the table lacks, one more code.
+    text = text.replace("# default = …", "default = 0")
+    text = text.replace('"uneducated" = 0', '"uneducated" = 0, "Unknown" = 1')
+    (tmp_path / "mapping.toml").write_text(text)
+    checked = load(path, read_mapping(tmp_path / "mapping.toml"))
+
+    assert missing == [
+        "loyalty_score",
+        "facebook_interaction",
+        "twitter_interaction",
+        "email_interaction",
+        "instagram_interaction",
+        "total_deposit_amount",
+        "has_loan",
+    ]
+    assert customer(checked, 0) == dict.fromkeys(FEATURE_NAMES, 0) | {
+        "age": 68,
+        "gender": 1,
+        "monthly_income": 16900,
+        "account_balance": 16727.14,
+        "education_level": 1,
+        "total_withdrawal_amount": 8660,
+        "transaction_count": 23,
+    }
+    assert checked.ids[0] == 708082083
+    (reject,) = checked.rejects
+    assert (reject.line, reject.column) == (22, "Income_Annual")
+
+
+def test_a_table_in_another_encoding_and_number_style_is_loaded_as_guessed() -> None:
+    path = DATA / "marketing_customers.csv"
+
+    checked = load(path, mapping_of(guess_file(path)))
+
+    assert not checked.rejects
+    assert len(checked.ids) == 60
+    assert customer(checked, 0) == {
+        "age": 45,
+        "gender": 1,
+        "monthly_income": 2045.39,
+        "account_balance": 6182.81,
+        "loyalty_score": 208,
+        "education_level": 1,
+        "facebook_interaction": 1,
+        "twitter_interaction": 1,
+        "email_interaction": 0,
+        "instagram_interaction": 0,
+        "total_withdrawal_amount": 5951.23,
+        "total_deposit_amount": 3136.66,
+        "transaction_count": 27,
+        "has_loan": 1,
+    }
+
+
+@pytest.mark.parametrize("names", ["record_name", "name"])
+def test_the_projects_own_names_are_certain(names: str) -> None:
+    examples = {getattr(feature, names): [feature.example] for feature in COLUMNS}
+
+    guesses = infer(list(examples), pa.table(examples))
+
+    assert {found.sureness for found in guesses.values()} == {Sureness.CERTAIN}
+    assert mapping_of(guesses).entries == {
+        feature.name: Entry(getattr(feature, names)) for feature in COLUMNS
+    }
+
+
+@pytest.mark.parametrize(
+    ("column", "attribute", "factor"),
+    [
+        ("estimatedSalary", "monthly_income", Fraction(1, 12)),
+        ("Salary per month", "monthly_income", Fraction(1)),
+        ("Annual Income", "monthly_income", Fraction(1, 12)),
+        ("INCOME_CENTS", "monthly_income", Fraction(1, 100)),
+        ("Balance", "account_balance", Fraction(1)),
+        ("balance (thousands)", "account_balance", Fraction(1000)),
+        ("CUST_ID", "customer_id", Fraction(1)),
+    ],
+)
+def test_names_say_the_attribute_and_its_unit(
+    column: str, attribute: str, factor: Fraction
+) -> None:
+    found = infer([column], pa.table({column: [12]}))[attribute]
+
+    assert (found.sureness, found.entry) == (Sureness.GUESSED, Entry(column, factor))
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "codes"),
+    [
+        ("gender", ["M", "F"], {"f": 1, "m": 0}),
+        ("gender", [1, 2], {"1": 0, "2": 1}),
+        ("gender", [0, 1], {}),
+        (
+            "education",
+            ["Post Graduate", "PhD", "basic"],
+            {"basic": 0, "phd": 3, "post graduate": 3},
+        ),
+        ("loan", ["YES", "no"], {"no": 0, "yes": 1}),
+        ("loan", [True, False], {}),
+        ("loan", ["True", "False"], {"false": 0, "true": 1}),
+    ],
+)
+def test_values_say_the_codes(column: str, values: list[object], codes: dict[str, int]) -> None:
+    guesses = infer([column], pa.table({column: values}))
+
+    (found,) = mapping_of(guesses).entries.values()
+    assert found.codes == codes
+
+
+def test_a_value_without_a_code_is_pointed_out() -> None:
+    found = guess(Education=["Graduate", "Unknown", "Primary"])["education_level"]
+
+    assert "no code yet for: Unknown" in found.remarks
+
+
+def test_a_column_whose_values_speak_against_its_name_is_not_taken() -> None:
+    guesses = guess(Email=["ann@bank.example", "bo@bank.example"], loan=[5000, 12000])
+
+    assert guesses["email_interaction"].sureness is Sureness.MISSING
+    assert guesses["has_loan"].sureness is Sureness.MISSING
+
+
+def test_the_better_name_wins_and_a_column_is_taken_once() -> None:
+    guesses = guess(id=[1, 2], Customer__ID=[7, 8], Balance=[1, 2], Avg__Balance=[3, 4])
+
+    assert guesses["customer_id"].entry == Entry("Customer ID")
+    assert guesses["account_balance"].entry == Entry("Balance")
+
+
+def test_synonyms_are_of_attributes_that_there_are() -> None:
+    assert set(synonyms.COLUMN_NAMES) == {feature.name for feature in COLUMNS}
+    for name, words in synonyms.VALUES.items():
+        codes = FEATURE_BY_NAME[name].codes
+        assert set(words.values()) <= set(codes)
+        assert all(words.get(text.casefold(), number) == number for number, text in codes.items())
+
+
+entries = st.builds(
+    Entry,
+    column=st.text(min_size=1, max_size=8),
+    factor=st.fractions(max_denominator=1000).filter(bool),
+    codes=st.dictionaries(
+        st.text(st.characters(codec="utf-8"), max_size=6).map(mapping.code_key),
+        st.integers(0, 1),
+        max_size=3,
+    ),
+    style=st.sampled_from([NumberStyle(), NumberStyle(",", "."), NumberStyle(".", "'")]),
+    default=st.sampled_from([None, 0, 1]),
+)
+
+
+@given(st.fixed_dictionaries(dict.fromkeys(FEATURE_NAMES, entries)))
+def test_a_mapping_reads_back_as_it_was_written(found: Mapping[str, Entry]) -> None:
+    assert parse_mapping(format_mapping(ColumnMapping(found)), "x").entries == found
+
+
+@given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=10))
+def test_whatever_a_column_is_called_its_guess_is_toml(column: str) -> None:
+    guesses = infer(["loan", "id"], pa.table({"loan": ["yes", column], "id": [1, 2]}))
+
+    text = format_guesses(guesses, column).replace("# default = …", "default = 0")
+
+    assert len(parse_mapping(text, "x").entries) == len(COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        ("", "give its column, or a default for every customer"),
+        ('column = ""', "column must be the name of a column"),
+        ("column = 5", "column must be the name of a column"),
+        ('colum = "x"', "there is no colum; there are column, factor"),
+        ('column = "x"\nfactor = "a dozen"', "factor must be a number other than 0, or a frac"),
+        ('column = "x"\nfactor = 0', "factor must be a number other than 0"),
+        ('column = "x"\nfactor = "1/0"', "factor must be a number other than 0"),
+        ('column = "x"\nfactor = true', "factor must be a number other than 0"),
+        ('column = "x"\nfactor = nan', "factor must be a number other than 0"),
+        ("default = 131", "default: age must be an integer from 0 to 130, not"),
+        ('column = "x"\ncodes = { old = "80" }', "codes: old: age must be"),
+        ('column = "x"\ncodes = { a = 1, "A " = 2 }', "codes: A  is there twice"),
+        ('column = "x"\ncodes = 5', "codes must be a table"),
+        ('column = "x"\ndecimal = "·"', "decimal must be a point or a comma"),
+        ('column = "x"\nthousands = "."', "thousands must be"),
+    ],
+)
+def test_an_entry_that_is_wrong_is_named(wrong: str, complaint: str) -> None:
+    text = re.sub(r"\[age\]\n.*\n", f"[age]\n{wrong}\n", BY_REQUEST_NAMES)
+
+    with pytest.raises(MappingError, match=rf"bank\.toml cannot be used. age: {complaint}"):
+        parse_mapping(text, "bank.toml")
+
+
+def test_all_faults_of_a_mapping_are_told_at_once() -> None:
+    with pytest.raises(MappingError) as told:
+        parse_mapping("[height]\n[customer_id]\ndefault = 1\n", "bank.toml")
+
+    message = str(told.value)
+    assert "height: no such attribute" in message
+    assert "customer_id: there can be no default" in message
+    assert "has_loan: there is no such entry" in message
+
+
+def test_a_mapping_that_is_no_toml_or_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(MappingError, match=r"bank\.toml is not TOML"):
+        parse_mapping("age", "bank.toml")
+    with pytest.raises(MappingError, match="cannot be read: No such file"):
+        read_mapping(tmp_path / "none.toml")
+    (tmp_path / "old.toml").write_bytes(b"\xe9")
+    with pytest.raises(MappingError, match=r"not UTF-8 text \(byte 0\)"):
+        read_mapping(tmp_path / "old.toml")
+
+
+def test_attributes_from_elsewhere_need_no_entry() -> None:
+    text = re.sub(r"\[has_loan\]\n.*\n", "", BY_REQUEST_NAMES)
+
+    found = parse_mapping(text, "x", elsewhere=["has_loan"])
+
+    assert found.entries["has_loan"] == Entry(None, default=0)
+
+
+def test_a_table_without_ids_needs_a_mapping_without_ids_only_where_none_is_wanted() -> None:
+    text = re.sub(r"\[customer_id\]\n.*\n", "", BY_REQUEST_NAMES)
+    found = parse_mapping(text, "x")
+
+    with open_table(io.BytesIO(",".join(FEATURE_NAMES).encode())) as source:
+        Checker(source, found, with_ids=False)
+        with pytest.raises(MappingError, match="no entries for customer_id"):
+            Checker(source, found)
+
+
+@pytest.mark.parametrize("module", [inference, mapping])
+def test_the_examples_in_the_code_are_true(module: object) -> None:
+    assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
