@@ -16,6 +16,8 @@ from playwright.sync_api import Browser, Page, expect
 from tests.servers import Server, free_port, running
 
 PAGES = ["Overview", "Segments", "Customer", "What if", "Model"]
+# A page is run anew for each click, which may take long on a machine with other work.
+expect.set_options(timeout=30_000)
 IMAGES = os.environ.get("DASHBOARD_SCREENSHOTS")
 
 

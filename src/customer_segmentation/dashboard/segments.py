@@ -25,6 +25,7 @@ from customer_segmentation.dashboard.style import (
 from customer_segmentation.domain.features import FEATURE_BY_NAME, FEATURES
 
 _SAMPLE = 1_000
+_SAVED = "segment whose words were saved"
 
 
 def page() -> None:
@@ -109,8 +110,11 @@ def _edit_words(segment: dict[str, Any]) -> None:
                     segment["number"], name=name, description=description, strategies=strategies
                 )
                 forget()
-                st.toast("Saved; every server shows it within a second.")
+                # Running the page anew may drop what this run showed last, so the next one tells.
+                st.session_state[_SAVED] = segment["number"]
                 st.rerun()
+    if st.session_state.pop(_SAVED, None) == segment["number"]:
+        st.success("Saved; every server shows it within a second.")
 
 
 def _show_comparison(segments: list[dict[str, Any]]) -> None:
