@@ -22,12 +22,14 @@ class Checked:
     """The customers of a block.
 
     Attributes:
+        rows: (n,), the place of each in its block.
         lines: (n,), where each stands in the file.
         ids: (n,).
         values: (n, d), attributes in the feature table's order, in users' units.
         rejects: the rows that are not among them, by line.
     """
 
+    rows: IntArray
     lines: IntArray
     ids: IntArray
     values: FloatArray
@@ -98,10 +100,10 @@ class Checker:
             for (row, fault), texts in zip(refusals, fields, strict=True)
         ]
         rejects = sorted([*block.rejects, *rejects], key=lambda reject: reject.line)
-        lines, values = block.lines[kept], values[kept]
+        rows, lines, values = np.flatnonzero(kept), block.lines[kept], values[kept]
         if not self._with_ids:
-            return Checked(lines, lines, values, rejects)
-        return Checked(lines, values[:, 0].astype(np.int64), values[:, 1:], rejects)
+            return Checked(rows, lines, lines, values, rejects)
+        return Checked(rows, lines, values[:, 0].astype(np.int64), values[:, 1:], rejects)
 
 
 def _resolved(entry: Entry, source: Source) -> Entry:

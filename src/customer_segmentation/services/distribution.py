@@ -15,6 +15,7 @@ from customer_segmentation.model.distribution import (
 from customer_segmentation.model.drift import Drift, measure_drift
 from customer_segmentation.services.unit_of_work import ServingModel, UnitsOfWork
 from customer_segmentation.store import distributions
+from customer_segmentation.store.customers import StoredCustomers
 from customer_segmentation.store.distributions import Changes, StoredDistribution
 
 _CHUNK = 20_000
@@ -92,6 +93,34 @@ def count_rescored(
     stored = distributions.find(connection, serving.version, for_update=True)
     counted, changed = _counted(serving, stored)
     _save(connection, serving.version, counted + count(serving, values, segments), changed)
+
+
+def count_imported(
+    connection: Connection,
+    serving: ServingModel,
+    left: StoredCustomers | None,
+    entered: tuple[FloatArray, IntArray] | None,
+) -> None:
+    """Count many customers that a transaction adds, changes or deletes.
+
+    Args:
+        connection: of the transaction.
+        serving: the active model.
+        left: what they were; None where they are new.
+        entered: their attributes, (n, d), and segment numbers, (n,); None where they are deleted.
+    """
+    stored = distributions.find(connection, serving.version, for_update=True)
+    counted, changed = _counted(serving, stored)
+    if left is not None:
+        # What another version had put into its segment was never counted for this one.
+        ours = left.at(np.flatnonzero(left.versions == serving.version))
+        signs = np.full(len(ours.ids), -1)
+        counted += count(serving, ours.values, ours.segments, signs)
+        changed += len(left.ids)
+    if entered is not None:
+        counted += count(serving, *entered)
+        changed += len(entered[0]) if left is None else 0
+    _save(connection, serving.version, counted, changed)
 
 
 def count(

@@ -1,9 +1,24 @@
-"""Inserting many rows at once."""
+"""Statements on many rows at once."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Table,
+    any_,
+    func,
+    insert,
+    literal,
+    select,
+)
+
+from customer_segmentation.domain.arrays import IntArray
 
 
 def insert_rows(
@@ -27,3 +42,11 @@ def insert_rows(
     if not statement.positional:
         rows = [dict(zip(columns, row, strict=True)) for row in rows]
     connection.exec_driver_sql(str(statement), rows)
+
+
+def is_among(connection: Connection, column: Column[int], ids: IntArray) -> ColumnElement[bool]:
+    """Return the condition that a column holds one of many ids, (n,), given as one parameter."""
+    if connection.dialect.name == "sqlite":
+        values = func.json_each(json.dumps(ids.tolist())).table_valued("value")
+        return column.in_(select(values.c.value))
+    return column == any_(literal(ids.tolist(), ARRAY(BigInteger)))

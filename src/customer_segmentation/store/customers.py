@@ -20,10 +20,10 @@ from sqlalchemy.exc import IntegrityError
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.customer import Attributes
-from customer_segmentation.domain.errors import CustomerExistsError
+from customer_segmentation.domain.errors import CustomerExistsError, TransactionConflictError
 from customer_segmentation.domain.features import FEATURE_NAMES, Number, plain_number
 from customer_segmentation.domain.paging import Selection
-from customer_segmentation.store.bulk import insert_rows
+from customer_segmentation.store.bulk import insert_rows, is_among
 from customer_segmentation.store.tables import customers
 
 _ATTRIBUTES = [customers.c[name] for name in FEATURE_NAMES]
@@ -53,6 +53,50 @@ def find(
     query = _BY_ID.with_for_update() if for_update else _BY_ID
     row = connection.execute(query, {"id": customer_id}).one_or_none()
     return None if row is None else _read(row)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class StoredCustomers:
+    """Many customers as they are stored.
+
+    Attributes:
+        ids: (n,), rising.
+        values: (n, d), attributes in the feature table's order, in users' units.
+        segments: (n,), segment numbers.
+        versions: (n,), the model version that gave each segment.
+    """
+
+    ids: IntArray
+    values: FloatArray
+    segments: IntArray
+    versions: IntArray
+
+    def at(self, places: IntArray) -> "StoredCustomers":
+        """Return those at some places, (m,)."""
+        return StoredCustomers(
+            self.ids[places], self.values[places], self.segments[places], self.versions[places]
+        )
+
+
+def find_many(
+    connection: Connection, ids: IntArray, *, for_update: bool = False
+) -> StoredCustomers:
+    """Return those customers of many ids, (n,), who are there; arguments as for `find`."""
+    query = (
+        select(customers.c.customer_id, *_ROW)
+        .where(is_among(connection, customers.c.customer_id, ids))
+        .order_by(customers.c.customer_id)
+    )
+    rows = connection.execute(query.with_for_update() if for_update else query)
+    table = _table(rows, 1 + len(_ROW))
+    whole = table[:, [0, -2, -1]].astype(np.int64)
+    return StoredCustomers(whole[:, 0], table[:, 1:-2], whole[:, 1], whole[:, 2])
+
+
+def read_ids(connection: Connection) -> IntArray:
+    """Return all customers' ids, (n,), rising."""
+    rows = connection.execute(select(customers.c.customer_id).order_by(customers.c.customer_id))
+    return np.fromiter(rows.scalars(), dtype=np.int64)
 
 
 def lock_many(connection: Connection, ids: Collection[int]) -> None:
@@ -86,14 +130,21 @@ def add(
 def add_many(
     connection: Connection, ids: IntArray, values: FloatArray, segments: IntArray, version: int
 ) -> None:
-    """Add customers whose ids are free: ids (n,), attributes (n, d), segment numbers (n,)."""
+    """Add customers whose ids are free: ids (n,), attributes (n, d), segment numbers (n,).
+
+    Raises:
+        TransactionConflictError: another transaction took an id meanwhile.
+    """
     columns = {
         "customer_id": ids.tolist(),
         **dict(zip(FEATURE_NAMES, values.T.tolist(), strict=True)),
         "segment": segments.tolist(),
         "model_version": [version] * len(ids),
     }
-    insert_rows(connection, customers, columns)
+    try:
+        insert_rows(connection, customers, columns)
+    except IntegrityError as taken:
+        raise TransactionConflictError("Another change took an id; try again soon") from taken
 
 
 def change(
@@ -104,6 +155,30 @@ def change(
         update(customers).where(customers.c.customer_id == bindparam("id")),
         _values(customer_id, changes, assignment) | {"id": customer_id},
     )
+
+
+def change_many(
+    connection: Connection, ids: IntArray, values: FloatArray, segments: IntArray, version: int
+) -> None:
+    """Replace all attributes, (n, d), and the assignments, (n,), of customers who are there."""
+    names = [*FEATURE_NAMES, "segment", "model_version"]
+    connection.execute(
+        update(customers)
+        .where(customers.c.customer_id == bindparam("id"))
+        .values({name: bindparam(f"new_{name}") for name in names}),
+        [
+            {"id": customer_id, "new_segment": segment, "new_model_version": version}
+            | {f"new_{name}": value for name, value in zip(FEATURE_NAMES, row, strict=True)}
+            for customer_id, row, segment in zip(
+                ids.tolist(), values.tolist(), segments.tolist(), strict=True
+            )
+        ],
+    )
+
+
+def remove_many(connection: Connection, ids: IntArray) -> None:
+    """Delete customers, (n,)."""
+    connection.execute(delete(customers).where(is_among(connection, customers.c.customer_id, ids)))
 
 
 def remove(connection: Connection, customer_id: int) -> tuple[Attributes, Assignment] | None:

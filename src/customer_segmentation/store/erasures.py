@@ -2,7 +2,9 @@
 
 from sqlalchemy import Connection, delete, insert, select
 
+from customer_segmentation.domain.arrays import IntArray
 from customer_segmentation.domain.erasure import Erasure
+from customer_segmentation.store.bulk import is_among
 from customer_segmentation.store.tables import erasures, idempotency_keys, segment_changes
 
 
@@ -34,6 +36,12 @@ def find(connection: Connection, customer_id: int) -> Erasure | None:
     if row is None:
         return None
     return Erasure(**{**row, "model_versions": tuple(row["model_versions"])})
+
+
+def find_many(connection: Connection, ids: IntArray) -> list[int]:
+    """Return which of many customers, (n,), were erased."""
+    query = select(erasures.c.customer_id).where(is_among(connection, erasures.c.customer_id, ids))
+    return list(connection.execute(query).scalars())
 
 
 def lift(connection: Connection, customer_id: int) -> bool:

@@ -36,7 +36,7 @@ def add_many(
     ids: IntArray,
     moment: datetime,
     cause: Cause,
-    segments: tuple[IntArray | None, IntArray],
+    segments: tuple[IntArray | None, IntArray | None],
     version: int,
 ) -> None:
     """Append a change of each customer.
@@ -46,7 +46,8 @@ def add_many(
         ids: (n,).
         moment: when.
         cause: why.
-        segments: numbers of the segments left, (n,) or None for new customers, and entered, (n,).
+        segments: numbers of the segments left, (n,) or None for new customers, and entered, (n,) or
+            None for deleted ones.
         version: the version that gave the segments entered.
     """
     left, entered = segments
@@ -59,7 +60,7 @@ def add_many(
             "changed_at": [moment] * size,
             "cause": [str(cause)] * size,
             "from_segment": [None] * size if left is None else left.tolist(),
-            "to_segment": entered.tolist(),
+            "to_segment": [None] * size if entered is None else entered.tolist(),
             "model_version": [version] * size,
         },
     )
