@@ -13,9 +13,12 @@ from customer_segmentation import __version__
 from customer_segmentation.cli.audit import audit
 from customer_segmentation.cli.console import errors, errors_told, read_settings
 from customer_segmentation.cli.dashboard import dashboard
+from customer_segmentation.cli.exporting import export
+from customer_segmentation.cli.importing import import_files
 from customer_segmentation.cli.keys import keys
 from customer_segmentation.cli.models import drift, jobs, models, train
 from customer_segmentation.cli.operation import backup, config, doctor, restore
+from customer_segmentation.cli.scoring import score
 from customer_segmentation.services.logs import configure_logs
 from customer_segmentation.services.startup import begin_start, check_exposure, finish_start
 
@@ -25,6 +28,9 @@ app.add_typer(jobs, name="jobs")
 app.add_typer(keys, name="keys")
 app.add_typer(config, name="config")
 app.add_typer(audit, name="audit")
+app.command("import")(import_files)
+app.command()(export)
+app.command()(score)
 app.command()(dashboard)
 app.command()(backup)
 app.command()(restore)
@@ -51,9 +57,9 @@ def main(
 
 @app.command()
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on [127.0.0.1].")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on [8000].")] = None,
-    workers: Annotated[int | None, typer.Option(help="Server processes [1].")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on (127.0.0.1).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on (8000).")] = None,
+    workers: Annotated[int | None, typer.Option(help="Server processes (1).")] = None,
     data: Annotated[
         Path | None, typer.Option(help="CSV file for the first start to load.", dir_okay=False)
     ] = None,

@@ -28,7 +28,7 @@ from customer_segmentation.services.versions import activate_and_rescore, list_v
 models = typer.Typer(no_args_is_help=True, help="List model versions, and choose which one serves.")
 jobs = typer.Typer(no_args_is_help=True, help="List trainings and studies, and cancel one.")
 
-_By = Annotated[str | None, typer.Option("--by", help="Who asks [the user who runs this].")]
+_By = Annotated[str | None, typer.Option("--by", help="Who asks (the user who runs this).")]
 _Reason = Annotated[str, typer.Option("--reason", help="Why, for the record.")]
 
 
@@ -153,7 +153,7 @@ def write_rule(
 def write_record(
     version: Annotated[int, typer.Argument(help="The version.")],
     to: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File [standard output].", dir_okay=False)
+        Path | None, typer.Option("--output", "-o", help="File (standard output).", dir_okay=False)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of Markdown.")] = False,
 ) -> None:

@@ -150,6 +150,17 @@ def smallest_change(
     return best
 
 
+def pulls_apart(model: Model, assigner: Assigner, values: FloatArray) -> FloatArray:
+    """Return each attribute's pull, (n, d), as `Contribution` has it, for many people, (n, d)."""
+    position = model.preparation.prepare(values)
+    nearest = np.searchsorted(model.numbers, assigner.assign(values))
+    distances = ((position[:, None, :] - model.centroids) ** 2).sum(axis=2)
+    distances[np.arange(len(values)), nearest] = np.inf
+    here, there = model.centroids[nearest], model.centroids[distances.argmin(axis=1)]
+    pulls: FloatArray = (position - there) ** 2 - (position - here) ** 2
+    return pulls
+
+
 def _confidence(first: float, second: float) -> float:
     return max(0.0, 1.0 - first / second) if second > 0.0 else 0.0
 

@@ -10,8 +10,10 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 import numpy as np
+import pyarrow as pa
 from sqlalchemy import Connection
 
+from customer_segmentation.domain.arrays import IntArray
 from customer_segmentation.domain.customer import Attributes, Customer
 from customer_segmentation.domain.errors import (
     NotReadyError,
@@ -60,6 +62,14 @@ class ServingModel:
             return self.assigner.assign_one(attributes)
         values = np.array([[attributes[name] for name in FEATURE_NAMES]], dtype=np.float64)
         return int(self.assigner.assign_calmly(values, np.array([current]))[0])
+
+    def words(self, segments: IntArray) -> tuple[pa.Array, pa.Array]:
+        """Return the names and the main strategies, (n,) texts, of segments by number, (n,)."""
+        numbers = self.model.numbers.tolist()
+        places = pa.array(np.searchsorted(numbers, segments))
+        found = [self.segments[number] for number in numbers]
+        names = pa.array([segment.name for segment in found])
+        return names.take(places), pa.array([s.strategy for s in found]).take(places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +126,15 @@ class UnitsOfWork:
         if self._serving is None:
             raise NotReadyError("The service has no trained model yet; try again soon")
         return self._serving
+
+    def require_model(self) -> ServingModel:
+        """Return the active model as it is now.
+
+        Raises:
+            NotReadyError: there is none yet.
+        """
+        self.refresh()
+        return self.serving
 
     def close(self) -> None:
         """Close every connection."""

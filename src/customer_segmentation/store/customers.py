@@ -6,6 +6,7 @@ from itertools import chain
 
 import numpy as np
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     and_,
     bindparam,
@@ -87,7 +88,10 @@ def find_many(
         .where(is_among(connection, customers.c.customer_id, ids))
         .order_by(customers.c.customer_id)
     )
-    rows = connection.execute(query.with_for_update() if for_update else query)
+    return _stored(connection.execute(query.with_for_update() if for_update else query))
+
+
+def _stored(rows: Iterable[Sequence[Number]]) -> StoredCustomers:
     table = _table(rows, 1 + len(_ROW))
     whole = table[:, [0, -2, -1]].astype(np.int64)
     return StoredCustomers(whole[:, 0], table[:, 1:-2], whole[:, 1], whole[:, 2])
@@ -195,13 +199,9 @@ def read_page(
 ) -> list[tuple[int, Attributes, Assignment]]:
     """Return up to `limit` customers of a selection, in its order."""
     key = customers.c.customer_id
-    query = select(key, *_ROW).limit(limit)
+    query = select(key, *_ROW).where(*_within(selection)).limit(limit)
     if selection.segment is not None:
         query = query.where(customers.c.segment == selection.segment)
-    for name, value in selection.least.items():
-        query = query.where(customers.c[name] >= value)
-    for name, value in selection.most.items():
-        query = query.where(customers.c[name] <= value)
     column = key if selection.sort is None else customers.c[selection.sort]
     order = column.desc() if selection.descending else column.asc()
     query = query.order_by(order, key)
@@ -212,6 +212,34 @@ def read_page(
         beyond = column < edge if selection.descending else column > edge
         query = query.where(or_(beyond, and_(column == edge, key > selection.after.customer_id)))
     return [(row[0], *_read(row[1:])) for row in connection.execute(query)]
+
+
+def read_selection(
+    connection: Connection, selection: Selection, version: int
+) -> Iterator[StoredCustomers]:
+    """Yield all customers of a selection by rising ids, some thousand at a time.
+
+    Args:
+        connection: of a transaction.
+        selection: whose order and limit do not count.
+        version: of the model that serves; customers whose segment another one gave come whatever
+            their segment is, as it is to be given anew.
+    """
+    query = select(customers.c.customer_id, *_ROW).where(*_within(selection))
+    if selection.segment is not None:
+        outdated = customers.c.model_version != version
+        query = query.where(or_(customers.c.segment == selection.segment, outdated))
+    rows = connection.execution_options(yield_per=_PARTITION).execute(
+        query.order_by(customers.c.customer_id)
+    )
+    for partition in rows.partitions():
+        yield _stored(partition)
+
+
+def _within(selection: Selection) -> list[ColumnElement[bool]]:
+    """Return the conditions on attributes."""
+    least = [customers.c[name] >= value for name, value in selection.least.items()]
+    return least + [customers.c[name] <= value for name, value in selection.most.items()]
 
 
 def count(connection: Connection) -> int:
