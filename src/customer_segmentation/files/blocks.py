@@ -1,6 +1,6 @@
 """What reading yields: some rows of a table, and the rows that are none."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -47,6 +47,16 @@ class Block:
     fields: Callable[[Sequence[int]], list[Fields]]
     rejects: list[Reject] = field(default_factory=list)
     position: int = 0
+
+    def refuse(self, faults: Mapping[int, tuple[str, str]]) -> list[Reject]:
+        """Return all rejects, by line: those there are, and rows with their column and reason."""
+        faulty = sorted(faults.items())
+        fields = self.fields([row for row, _ in faulty]) if faulty else []
+        refused = [
+            Reject(int(self.lines[row]), *fault, texts)
+            for (row, fault), texts in zip(faulty, fields, strict=True)
+        ]
+        return sorted([*self.rejects, *refused], key=lambda reject: reject.line)
 
 
 def text_of(value: object) -> str:

@@ -1,5 +1,6 @@
 """Blocks of a table into checked ids and attributes, and the rows that are refused."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,7 +71,7 @@ class Checker:
         self._entries = [
             (feature, _resolved(mapping.entries[feature.name], source)) for feature in columns
         ]
-        self.wanted = _check_columns(source, [entry for _, entry in self._entries])
+        self.wanted = check_columns(source, [entry.column for _, entry in self._entries])
         self._with_ids = with_ids
         self._seen = seen
 
@@ -93,13 +94,7 @@ class Checker:
             kept[repeated] = False
             fault = (self._entries[0][1].column or "", _REPEATED)
             faults.update(dict.fromkeys(repeated.tolist(), fault))
-        refusals = sorted(faults.items())
-        fields = block.fields([row for row, _ in refusals]) if refusals else []
-        rejects = [
-            Reject(int(block.lines[row]), *fault, texts)
-            for (row, fault), texts in zip(refusals, fields, strict=True)
-        ]
-        rejects = sorted([*block.rejects, *rejects], key=lambda reject: reject.line)
+        rejects = block.refuse(faults)
         rows, lines, values = np.flatnonzero(kept), block.lines[kept], values[kept]
         if not self._with_ids:
             return Checked(rows, lines, lines, values, rejects)
@@ -113,8 +108,13 @@ def _resolved(entry: Entry, source: Source) -> Entry:
     return Entry(None, default=entry.default)
 
 
-def _check_columns(source: Source, entries: list[Entry]) -> list[str]:
-    wanted = list(dict.fromkeys(entry.column for entry in entries if entry.column is not None))
+def check_columns(source: Source, columns: Iterable[str | None]) -> list[str]:
+    """Return the columns, each once and without None.
+
+    Raises:
+        DataFileError: the table lacks one, or has one twice.
+    """
+    wanted = list(dict.fromkeys(name for name in columns if name is not None))
     missing = [name for name in wanted if name not in source.columns]
     if missing:
         raise DataFileError(f"{source.name} lacks these columns: {', '.join(missing)}")
@@ -132,15 +132,11 @@ def read_column(
     What `Entry.accept` says is the rule. It is asked only about values that are not plainly fine,
     as asking it about every one takes several times as long.
     """
-    array = column.combine_chunks()
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
-    if pa.types.is_string_view(array.type):
-        array = array.cast(pa.string())
+    array = plain_array(column)
     if pa.types.is_boolean(array.type) and feature.kind is Kind.BINARY and not entry.codes:
         array = array.cast(pa.int8())
     if entry.codes:
-        return _decode_column(feature, entry, array)
+        return read_each_once(array, lambda value: entry.accept(feature, value))
     values = _numbers(entry, array)
     if entry.factor != 1:
         values = values * entry.factor.numerator / entry.factor.denominator
@@ -154,16 +150,26 @@ def read_column(
     return values + 0.0, refused  # There is no negative zero.
 
 
-def _decode_column(
-    feature: Feature, entry: Entry, array: pa.Array
+def plain_array(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column as one array of its values themselves."""
+    array = column.combine_chunks()
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if pa.types.is_timestamp(array.type):
+        array = array.cast(pa.timestamp("us"), safe=False)
+    return array.cast(pa.string()) if pa.types.is_string_view(array.type) else array
+
+
+def read_each_once(
+    array: pa.Array, read: Callable[[object], float]
 ) -> tuple[FloatArray, dict[int, str]]:
-    """Do as `read_column` with codes, which are few: each is looked up once."""
+    """Do as `read_column` where values are few: each that there is, is read once."""
     encoded = array.dictionary_encode(null_encoding="encode")
     found = np.full(len(encoded.dictionary), np.nan)
     reasons: dict[int, str] = {}
     for number, value in enumerate(encoded.dictionary.to_pylist()):
         try:
-            found[number] = entry.accept(feature, value)
+            found[number] = read(value)
         except ValueError as refusal:
             reasons[number] = str(refusal)
     codes = encoded.indices.to_numpy()

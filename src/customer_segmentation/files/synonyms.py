@@ -96,3 +96,28 @@ VALUES: Mapping[str, Mapping[str, int]] = {
 
 ISO_5218: Mapping[str, int] = {"1": 0, "2": 1}
 """Gender in the numbers of ISO/IEC 5218, which begin at 1."""
+
+TRANSACTION_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "customer_id": ("account id", "account number", "account", *COLUMN_NAMES["customer_id"]),
+    "amount": ("amount", "amt", "transaction amount", "trans amt", "value", "sum"),
+    "kind": ("kind", "type", "transaction type", "trans type", "direction", "operation"),
+    "date": (
+        "date",
+        "transaction date",
+        "trans date",
+        "booking date",
+        "posted",
+        "timestamp",
+        "time",
+    ),
+}
+"""How tables of transactions call their columns."""
+
+DEPOSITS = frozenset(
+    {"deposit", "deposits", "credit", "cr", "c", "in", "incoming", "cash in", "paid in", "+"}
+)
+WITHDRAWALS = frozenset(
+    {"withdrawal", "withdrawals", "withdraw", "debit", "dr", "d", "out", "outgoing", "cash out"}
+    | {"payment", "purchase", "fee", "paid out", "-"}
+)
+"""How tables of transactions say which way money went."""
