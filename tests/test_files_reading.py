@@ -363,3 +363,24 @@ def test_plain_blocks_take_the_quick_way(monkeypatch: pytest.MonkeyPatch) -> Non
 
     assert block is not None
     assert block.fields([0, 1]) == [["1", "x"], ["2", "y"]]
+
+
+@pytest.mark.parametrize(
+    ("head", "row"), [(b"a,b\n", b"1,2\n"), (b"a,b\n", b'"1","2"\n'), (b"", b'{"a": 1}\n')]
+)
+def test_a_table_without_end_is_read_block_by_block(head: bytes, row: bytes) -> None:
+    class Endless:
+        def __init__(self) -> None:
+            self._rest = head
+
+        def read(self, size: int, /) -> bytes:
+            self._rest += row * (size // len(row) + 1)
+            found, self._rest = self._rest[:size], self._rest[size:]
+            return found
+
+    with open_table(Endless(), Reading(block_bytes=1000)) as source:
+        blocks = source.blocks()
+        first, second = next(blocks), next(blocks)
+
+    assert second.lines[0] == first.lines[-1] + 1
+    assert second.position > first.position > 0

@@ -58,7 +58,6 @@ def infer(columns: Sequence[str], sample: pa.Table) -> dict[str, Guess]:
         columns: the table's columns.
         sample: some rows under these columns, as `Source.sample` gives.
     """
-    sample = sample.slice(0, _SAMPLE_ROWS)
     values = {
         name: sample.column(place)
         for place, name in enumerate(sample.column_names)
@@ -122,7 +121,8 @@ def _guess(
     factor, remarks = _factor(feature, column)
     entry = Entry(column, factor)
     if values is not None and len(values):
-        codes, uncoded = _codes(feature, values)
+        codes, uncoded = _codes(feature, values.unique())
+        values = values.slice(0, _SAMPLE_ROWS)
         if codes:
             entry = replace(entry, codes=codes)
         elif feature.kind is Kind.AMOUNT or not _all_accepted(feature, values):
@@ -155,11 +155,18 @@ def _factor(feature: Feature, column: str) -> tuple[Fraction, list[str]]:
     return factor, remarks
 
 
-def _codes(feature: Feature, values: pa.ChunkedArray) -> tuple[dict[str, Number], set[str]]:
-    """Return what a coded attribute's texts stand for, and those that nobody knows."""
-    texts = {text_of(value).strip() for value in values.unique().to_pylist()} - {""}
-    if not feature.codes or len(texts) > _MOST_CODES or _all_accepted(feature, values):
+def _codes(feature: Feature, values: pa.Array) -> tuple[dict[str, Number], set[str]]:
+    """Return what a coded attribute's values stand for, and those that nobody knows.
+
+    Args:
+        feature: any attribute.
+        values: each value that there is, once.
+    """
+    if not feature.codes or len(values) > _MOST_CODES:
         return {}, set()
+    if _all_accepted(feature, pa.chunked_array([values])):
+        return {}, set()
+    texts = {text_of(value).strip() for value in values.to_pylist()} - {""}
     if feature.name == "gender" and "2" in texts:
         known = synonyms.ISO_5218
     else:
@@ -183,7 +190,11 @@ def _accepted(feature: Feature, entry: Entry, values: pa.ChunkedArray) -> int:
 
 def _style_of(values: Mapping[str, pa.ChunkedArray]) -> NumberStyle:
     """Return the style in which most texts of a sample are numbers, the plain one if as many."""
-    texts = [column for column in values.values() if pa.types.is_string(column.type)]
+    texts = [
+        column.slice(0, _SAMPLE_ROWS)
+        for column in values.values()
+        if pa.types.is_string(column.type)
+    ]
 
     def numbers(style: NumberStyle) -> int:
         entry = Entry("", style=style)

@@ -171,14 +171,15 @@ def _open_stream(
         spooled.seek(0)
         return cast("BinaryIO", spooled)
 
+    def lines() -> Lines:
+        return Lines(open_text(stream, reading.encoding, name), reading.block_bytes)
+
     reader: BlockReader
     match reading.format or recognise(head):
         case Format.CSV:
-            text = open_text(stream, reading.encoding, name)
-            lines = Lines(text, reading.block_bytes)
-            reader = CsvReader(lines, reading.delimiter, bytes_read)
+            reader = CsvReader(lines(), reading.delimiter, bytes_read)
         case Format.NDJSON:
-            reader = read_ndjson(open_text(stream, reading.encoding, name), bytes_read)
+            reader = read_ndjson(lines(), bytes_read)
         case Format.PARQUET:
             reader = read_parquet(seekable(), share_read)
         case Format.ARROW if head.startswith(_ARROW_FILE):

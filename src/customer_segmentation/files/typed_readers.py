@@ -15,7 +15,6 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from customer_segmentation.domain.errors import DataFileError, ExtraMissingError
 from customer_segmentation.files.blocks import Block, Reject, fields_of, text_of
-from customer_segmentation.files.encoding import Utf8
 from customer_segmentation.files.lines import Lines
 
 BLOCK_ROWS = 64 * 1024
@@ -76,9 +75,8 @@ def _numbered(batches: Iterable[pa.RecordBatch], position: Callable[[int], int])
             yield Block(lines, table, fields_of(table), [], position(done))
 
 
-def read_ndjson(source: Utf8, position: Callable[[], int]) -> TypedReader:
+def read_ndjson(lines: Lines, position: Callable[[], int]) -> TypedReader:
     """Read a JSON object a line; the names in the first thousand are the columns."""
-    lines = Lines(source)
     first = lines.block()
     lines.give_back(first)
     sample = (_object(line) or {} for line in first.splitlines()[:_SAMPLE_LINES])

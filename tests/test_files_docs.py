@@ -1,0 +1,102 @@
+"""What docs/data.md shows is what happens."""
+
+import io
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+import pytest
+
+from customer_segmentation.domain.features import FEATURE_NAMES
+from customer_segmentation.files.audience import hashed_id
+from customer_segmentation.files.checking import Checked, Checker
+from customer_segmentation.files.inference import infer
+from customer_segmentation.files.mapping_file import format_guesses, parse_mapping
+from customer_segmentation.files.reading import open_table
+from customer_segmentation.files.rejects import RejectsFile
+from customer_segmentation.files.transaction_rules import TransactionRules
+from customer_segmentation.files.transactions import DERIVED, Transactions
+
+GUIDE = (Path(__file__).parents[1] / "docs" / "data.md").read_text()
+BANK, REJECTS, TRANSACTIONS = re.findall(r"```csv\n(.*?)```", GUIDE, re.DOTALL)
+GUESSED, MENDED = re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL)
+
+
+def guess() -> str:
+    with open_table(io.BytesIO(BANK.encode())) as source:
+        return format_guesses(infer(source.columns, source.sample()), "bank.csv")
+
+
+def mend(names: Collection[str] = FEATURE_NAMES) -> str:
+    """Put those entries of the guide that have these names in the place of the guessed ones."""
+    text = guess()
+    for entry in MENDED.split("\n\n"):
+        name = entry[1 : entry.index("]")]
+        if name in names:
+            text = re.sub(rf"\[{name}\]\n(.+\n)*", f"{entry.strip()}\n", text)
+    return text
+
+
+def load_bank(mapping: str, rejects: Path) -> Checked:
+    with (
+        open_table(io.BytesIO(BANK.encode())) as source,
+        RejectsFile(rejects, source.columns) as file,
+    ):
+        checker = Checker(source, parse_mapping(mapping, "mapping.toml"))
+        (checked,) = map(checker.check, source.blocks(checker.wanted))
+        file.add(checked.rejects)
+    return checked
+
+
+def test_the_guess_is_as_shown() -> None:
+    found = guess()
+
+    for entry in GUESSED.split("\n\n"):
+        assert entry.strip() in found
+
+
+def test_the_mended_mapping_loads_the_table(tmp_path: Path) -> None:
+    checked = load_bank(mend(), tmp_path / "rejects.csv")
+
+    assert not checked.rejects
+    assert checked.ids.tolist() == [708082083, 708082994, 708083905]
+    assert checked.values[0].tolist() == [
+        *(45, 1, 8300, 9723.5, 342, 1),
+        *(1, 0, 0, 0),
+        *(2839, 778, 7, 0),
+    ]
+    assert checked.values[1, :3].tolist() == [31, 0, 0]
+    assert checked.values[2, 5] == 1
+
+
+def test_without_that_the_rejects_are_as_shown(tmp_path: Path) -> None:
+    named = ["age", "twitter_interaction", "instagram_interaction"]
+
+    load_bank(mend(named), tmp_path / "rejects.csv")
+
+    assert (tmp_path / "rejects.csv").read_text() == REJECTS
+
+
+def test_the_transactions_add_up_as_shown() -> None:
+    with open_table(io.BytesIO(TRANSACTIONS.encode())) as source:
+        adding = Transactions(source, TransactionRules.guessed(source.columns))
+        assert not [reject for block in source.blocks() for reject in adding.add(block)]
+    totals = adding.totals()
+
+    shown = re.findall(r"^\| (\d+) \| ([\d.]+) \| ([\d.]+) \| (\d+) \|$", GUIDE, re.MULTILINE)
+    assert f"| customer | {' | '.join(f'`{name}`' for name in DERIVED)} |" in GUIDE
+    assert [tuple(map(float, row)) for row in shown] == [
+        (customer, *values)
+        for customer, values in zip(totals.ids.tolist(), totals.values.tolist(), strict=True)
+    ]
+
+
+def test_the_hash_is_as_shown() -> None:
+    assert f"`{hashed_id('56', 'spring-2026')}`" in GUIDE
+
+
+@pytest.mark.parametrize("key", ["column", "factor", "codes", "decimal", "thousands", "default"])
+def test_every_key_of_an_entry_is_told(key: str) -> None:
+    table = GUIDE[GUIDE.index("| key |") : GUIDE.index("An entry needs")]
+
+    assert f"`{key}`" in table
