@@ -106,6 +106,35 @@ def test_a_foreign_table_is_mapped_by_a_guess_that_a_person_completes(
     assert outcome["added"] + outcome["changed"] > 40
 
 
+def test_attributes_are_added_up_from_transactions(bank: Path) -> None:
+    names = SHIPPED[0].rstrip().split(",")
+    kept = [names.index(name) for name in names if not name.startswith(("total_", "trans"))]
+    rows = [row.rstrip().split(",") for row in SHIPPED[:3]]
+    (bank / "people.csv").write_text("".join(",".join(r[i] for i in kept) + "\n" for r in rows))
+    (bank / "moves.csv").write_text(
+        "customer id,date,amount,type\n1,2025-12-31,900,credit\n1,2026-01-01,12.5,debit\n"
+        "1,2026-01-02,0.25,debit\n2,2026-01-03,7,deposit\n2,2026-02-01,x,deposit\n"
+    )
+
+    result = run(
+        "import",
+        "people.csv",
+        "--transactions",
+        "moves.csv",
+        "--since",
+        "2026-01-01",
+        "--until",
+        "2026-02-01",
+    )
+
+    assert "1 transactions do not count: see moves.rejects.csv" in result.stderr
+    assert result.stdout == "people.csv: 0 added, 2 changed, 0 unchanged, 0 removed\n"
+    one, two = rows_of(run("export").stdout)[:2]
+    derived = ("total_withdrawals", "total_deposits", "transaction_count")
+    assert [one[name] for name in derived] == ["12.75", "0", "2"]
+    assert [two[name] for name in derived] == ["0", "7", "1"]
+
+
 def test_two_files_cannot_both_be_everybody() -> None:
     result = run("import", "a.csv", "b.csv", "--mode", "replace")
 

@@ -165,7 +165,7 @@ def test_customers_get_their_totals_and_those_without_transactions_zeros() -> No
     totals = Totals(np.array([3, 7]), np.array([[1.0, 2, 3], [4, 5, 6]]))
     examples = [float(feature.example) for feature in FEATURES]
     ids = np.array([7, 1, 9])
-    checked = Checked(np.array([2, 3, 4]), ids, np.array([examples] * 3), [])
+    checked = Checked(np.arange(3), np.array([2, 3, 4]), ids, np.array([examples] * 3), [])
 
     filled = totals.fill(checked)
 

@@ -1,7 +1,8 @@
 """The command that stores customers from files."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +26,11 @@ from customer_segmentation.files.inference import infer
 from customer_segmentation.files.mapping_file import format_guesses
 from customer_segmentation.files.reading import Reading
 from customer_segmentation.files.rejects import RejectsFile
+from customer_segmentation.files.transaction_rules import TransactionRules
+from customer_segmentation.files.transactions import DERIVED, Totals, Transactions
 from customer_segmentation.services.importing import Import, Mode, Outcome, import_customers
+
+_DAY = "%Y-%m-%d"
 
 
 def import_files(
@@ -45,6 +50,17 @@ def import_files(
         bool,
         typer.Option("--infer", help="Write what the columns seem to mean, for review; no import."),
     ] = False,
+    transactions: Annotated[
+        Path | None,
+        typer.Option(help="Table to add up withdrawals, deposits and their count from."),
+    ] = None,
+    since: Annotated[
+        datetime | None, typer.Option(help="First day of transactions that counts.", formats=[_DAY])
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(help="First day of transactions that counts no more.", formats=[_DAY]),
+    ] = None,
     query_of: Annotated[
         str | None,
         typer.Option("--from", metavar="URL", help="FILE is a SQL query on this database."),
@@ -70,9 +86,12 @@ def import_files(
 
     customer-segmentation import --mapping mapping.toml --dry-run clients.xlsx
 
+    customer-segmentation import customers.csv --transactions 2026.parquet --since 2026-01-01
+
     customer-segmentation import --from postgresql://crm/bank "SELECT * FROM clients"
     """
     reading = Reading(file_format, delimiter, encoding, sheet)
+    totals = None if transactions is None else _add_up(transactions, since, until)
     if mode is Mode.REPLACE and len(files) > 1:
         raise typer.BadParameter("replace takes one file, which has everybody")
     outcomes: dict[str, Outcome] = {}
@@ -81,8 +100,8 @@ def import_files(
             if write_mapping:
                 typer.echo(format_guesses(infer(source.columns, source.sample()), source.name))
                 continue
-            meaning = meaning_of(source, mapping)
-            how = Import(source.name, mode, dry_run)
+            meaning = meaning_of(source, mapping, () if totals is None else DERIVED)
+            how = Import(source.name, mode, dry_run, totals)
             target = rejects or rejects_path(file, query_of)
             with (
                 open_database() as units,
@@ -97,6 +116,31 @@ def import_files(
         typer.echo(json.dumps({name: asdict(outcome) for name, outcome in outcomes.items()}))
     if any(outcome.rejected for outcome in outcomes.values()):
         raise typer.Exit(FAILED)
+
+
+def _add_up(file: Path, since: datetime | None, until: datetime | None) -> Totals:
+    """Return what a table of transactions adds up to for each customer."""
+    target = rejects_path(file, None)
+    with errors_told(), opened(file, Reading(), None) as source:
+        rules = replace(
+            TransactionRules.guessed(source.columns),
+            since=None if since is None else since.date(),
+            until=None if until is None else until.date(),
+        )
+        adding = Transactions(source, rules)
+        with (
+            RejectsFile(target, source.columns) as rejected,
+            progress_of("adding up", source) as tell,
+        ):
+            rows = 0
+            for block in source.blocks(adding.wanted):
+                rejected.add(adding.add(block))
+                rows += len(block.lines)
+                tell(block.position, rows)
+        if rejected.count:
+            told = f"{rejected.count:,} transactions do not count: see {target}"
+            errors.print(told, style="yellow", markup=False)
+        return adding.totals()
 
 
 def _tell(name: str, outcome: Outcome, how: Import, rejects: Path, *, quiet: bool) -> None:

@@ -1,7 +1,7 @@
 """What the commands on files share: options, opening, meaning, progress."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, BinaryIO
@@ -19,8 +19,8 @@ from rich.progress import (
 from customer_segmentation.cli.console import errors
 from customer_segmentation.domain.errors import DataFileError
 from customer_segmentation.files.formats import Format, format_of
-from customer_segmentation.files.inference import Sureness, infer, mapping_of
-from customer_segmentation.files.mapping import ColumnMapping
+from customer_segmentation.files.inference import Guess, Sureness, infer, mapping_of
+from customer_segmentation.files.mapping import ColumnMapping, Entry
 from customer_segmentation.files.mapping_file import read_mapping
 from customer_segmentation.files.reading import Query, Reading, Source, open_table
 
@@ -67,18 +67,28 @@ def opened(file: Path, reading: Reading, url: str | None) -> Iterator[Source]:
             yield source
 
 
-def meaning_of(source: Source, path: Path | None) -> ColumnMapping:
+def meaning_of(source: Source, path: Path | None, elsewhere: Collection[str] = ()) -> ColumnMapping:
     """Return what a table's columns mean: as a file says, or as a person confirms.
+
+    Args:
+        source: the table.
+        path: of the file.
+        elsewhere: attributes that come from elsewhere.
 
     Raises:
         DataFileError: nobody is there to confirm a guess.
+        MappingError: the file is not as it must be.
     """
     if path is not None:
-        return read_mapping(path)
+        return read_mapping(path, elsewhere)
+    others = dict.fromkeys(elsewhere, Entry(None, default=0))
     for known in (ColumnMapping.by_record_names(), ColumnMapping.by_request_names()):
-        if all(entry.column in source.columns for entry in known.entries.values()):
-            return known
-    guesses = infer(source.columns, source.sample())
+        entries = {**known.entries, **others}
+        if all(e.column is None or e.column in source.columns for e in entries.values()):
+            return ColumnMapping(entries)
+    guesses = infer(source.columns, source.sample()) | {
+        name: Guess(Sureness.CERTAIN, entry) for name, entry in others.items()
+    }
     for name, guess in guesses.items():
         column = guess.entry.column if guess.entry else None
         errors.print(f"{name}: {column or '?'} ({guess.sureness})", markup=False)

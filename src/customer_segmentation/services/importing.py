@@ -1,7 +1,7 @@
 """The use case of importing customers from a table: insert, upsert, or replace all."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
@@ -15,6 +15,7 @@ from customer_segmentation.files.checking import Checker
 from customer_segmentation.files.mapping import ColumnMapping
 from customer_segmentation.files.reading import Source
 from customer_segmentation.files.repeats import SeenIds
+from customer_segmentation.files.transactions import Totals
 from customer_segmentation.services.audit import note
 from customer_segmentation.services.clock import now
 from customer_segmentation.services.distribution import count_imported
@@ -61,11 +62,13 @@ class Import:
         source: what the audit log calls the table.
         mode: what to do with the customers who are there.
         dry_run: whether to tell only what would be done.
+        totals: of the customers' transactions, in place of what the table says.
     """
 
     source: str
     mode: Mode = Mode.UPSERT
     dry_run: bool = False
+    totals: Totals | None = None
 
 
 def import_customers(
@@ -106,6 +109,8 @@ def import_customers(
     checker = Checker(source, mapping, seen=SeenIds())
     for block in source.blocks(checker.wanted):
         found = checker.check(block)
+        if how.totals is not None:
+            found = how.totals.fill(found)
         refusals: dict[int, str] = {}
         for start in range(0, len(found.ids), CHUNK):
             rows = slice(start, start + CHUNK)
@@ -115,13 +120,11 @@ def import_customers(
             outcome.unchanged += done.unchanged
             refusals |= {start + row: reason for row, reason in done.refused.items()}
             progress(block.position, outcome.added + outcome.changed + outcome.unchanged)
-        fields = block.fields([int(found.rows[row]) for row in refusals])
-        refused = [
-            Reject(int(found.lines[row]), column, reason, texts)
-            for (row, reason), texts in zip(refusals.items(), fields, strict=True)
-        ]
-        reject(sorted([*found.rejects, *refused], key=lambda row: row.line))
-        outcome.rejected += len(found.rejects) + len(refused)
+        faults = {int(found.rows[row]): (column, reason) for row, reason in refusals.items()}
+        # Those that the checker found too, in the order of the lines.
+        rejects = replace(block, rejects=found.rejects).refuse(faults)
+        reject(rejects)
+        outcome.rejected += len(rejects)
         given.append(found.ids)
     if how.mode is Mode.REPLACE and outcome.rejected == 0:
         if not any(len(ids) for ids in given):
