@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from customer_segmentation.domain.control_groups import ControlGroup
 from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.files.audience import hashed_id
 from customer_segmentation.services.unit_of_work import UnitsOfWork, units_over
+from tests.test_files_docs import BANK, TRANSACTIONS, mend
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(__file__).parent / "data"
@@ -225,3 +228,18 @@ def test_nothing_is_written_before_there_is_a_model(
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert "no trained model yet" in result.stderr
+
+
+def test_every_command_of_the_guide_does_what_it_shows(bank: Path) -> None:
+    guide = (ROOT / "docs" / "data.md").read_text()
+    (console,) = re.findall(r"```console\n(.*?)```", guide, re.DOTALL)
+    (bank / "bank.csv").write_text(BANK)
+    (bank / "moves.csv").write_text(TRANSACTIONS)
+    (bank / "mapping.toml").write_text(mend())
+
+    steps = re.findall(r"\$ customer-segmentation (.*)\n((?:[^$].*\n)*)", console)
+
+    assert len(steps) >= 7
+    for command, shown in steps:
+        result = run(*shlex.split(command))
+        assert (result.exit_code, result.stdout) == (0, shown), (command, result.stderr)
