@@ -69,6 +69,8 @@ def explore(server: Server, directory: Path, *options: str) -> None:
             "--checks=all",
             "--seed=1",
             "--request-timeout=60",
+            # How fast an answer is, benchmarks tell.
+            "--max-response-time=60",
             "--exclude-path=/retrain_model_with_latest_data",
             "--no-color",
             *options,
