@@ -141,6 +141,43 @@ def test_every_type_of_column_that_holds_numbers_works() -> None:
     assert checked.values[:, :5].tolist() == [[45, 1, 8283.5, -1.5, 342], [45, 0, 0.25, 2, 7]]
 
 
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("1.234,50", "1234.50"),
+        ("-1.234.567", "-1234567"),
+        ("1234,5", "1234.5"),
+        (" ,5 ", ".5"),
+        ("1234.5", "?"),
+        ("12.34", "?"),
+        ("1,234.5", "?"),
+        ("1.2345", "?"),
+        ("", ""),
+    ],
+)
+def test_a_number_is_read_in_one_style_only(text: str, plain: str) -> None:
+    assert NumberStyle(",", ".").plain(text) == plain
+
+
+def test_a_decimal_is_the_nearest_number_to_it() -> None:
+    column = pa.chunked_array([pa.array([Decimal("7388.65")], pa.decimal128(20, 2))])
+
+    assert read_column(FEATURES[3], Entry("x"), column)[0].tolist() == [7388.65]
+
+
+def test_there_is_no_negative_zero() -> None:
+    balance = FEATURE_BY_NAME["account_balance"]
+    for column in (["-0", "-0.0", "1"], ["-0", "x"], [-0.0, 1.0]):
+        values, _ = read_column(balance, Entry("x"), pa.chunked_array([column]))
+        assert not np.signbit(values[0])
+
+
+def test_a_boolean_is_a_yes_or_no_and_no_other_number() -> None:
+    _, refused = read_column(FEATURE_BY_NAME["age"], Entry("x"), pa.chunked_array([[True]]))
+
+    assert refused == {0: "age must be an integer from 0 to 130, not a boolean"}
+
+
 def test_null_is_nothing_and_a_date_is_no_number() -> None:
     customers = pa.table({name: [value, value] for name, value in EXAMPLE.items()})
     customers = customers.set_column(1, "age", pa.array([None, 45]))

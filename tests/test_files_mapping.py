@@ -184,6 +184,7 @@ def test_the_better_name_wins_and_a_column_is_taken_once() -> None:
 
     assert guesses["customer_id"].entry == Entry("Customer ID")
     assert guesses["account_balance"].entry == Entry("Balance")
+    assert len(mapping_of(guess(income__balance=[1, 2])).entries) == 1
 
 
 def test_synonyms_are_of_attributes_that_there_are() -> None:

@@ -63,6 +63,27 @@ def test_a_file_of_rejects_that_is_still_wrong_yields_the_same_rows_again(tmp_pa
     assert "'=HYPERLINK" in second.read_text()
 
 
+def test_a_file_of_rejects_is_read_without_its_first_three_columns(tmp_path: Path) -> None:
+    (tmp_path / "rejects.csv").write_text("line,column,reason,a,b\n9,a,wrong,1,'=2\n")
+
+    with open_table(tmp_path / "rejects.csv") as source:
+        (block,) = source.blocks(["b"])
+
+    assert source.columns == ("a", "b")
+    assert block.table.to_pydict() == {"b": ["=2"]}
+    assert block.fields([0]) == [["1", "=2"]]
+
+
+def test_a_row_that_is_still_too_short_is_rejected_without_them_too(tmp_path: Path) -> None:
+    (tmp_path / "rejects.csv").write_text("line,column,reason,a,b\n7,,wrong,1\n")
+
+    with open_table(tmp_path / "rejects.csv") as source:
+        (block,) = source.blocks()
+
+    reason = "the row must have 2 fields, as the header has, not 1"
+    assert block.rejects == [Reject(2, "", reason, ["1"])]
+
+
 def test_without_rejects_there_is_no_file(tmp_path: Path) -> None:
     load(write(tmp_path / "bank.csv", [GOOD]), tmp_path / "rejects.csv")
 

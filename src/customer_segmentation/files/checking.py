@@ -180,8 +180,11 @@ def read_each_once(
 def _numbers(entry: Entry, array: pa.Array) -> FloatArray:
     """Return the numbers of a column, (n,); NaN where there is none, or it is not plain."""
     kind = array.type
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         numbers = array.cast(pa.float64(), safe=False)
+    elif pa.types.is_decimal(kind):
+        # Arrow's own cast of decimals to floats is not the nearest float in every case.
+        numbers = array.cast(pa.string()).cast(pa.float64())
     elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
         numbers = _parse(entry, array)
     else:

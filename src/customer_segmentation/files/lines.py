@@ -44,7 +44,7 @@ class Lines:
 
     def line(self) -> bytes:
         """Return the next line; nothing at the end."""
-        return self._take(_LINE_BYTES, _first_line_end)
+        return self._take(min(_LINE_BYTES, self._block_bytes), _first_line_end)
 
     def give_back(self, data: bytes) -> None:
         """Put back what was taken last, to be taken again."""

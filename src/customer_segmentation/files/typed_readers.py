@@ -118,7 +118,7 @@ _decode_object = msgspec.json.Decoder(dict[str, object]).decode
 def read_excel(
     stream: BinaryIO, sheet: str | None, name: str, position: Callable[[float], int]
 ) -> TypedReader:
-    """Read a sheet of a workbook, the first unless named, whose first row is the header.
+    """Read a sheet of a workbook, the first unless named, from its first row that is not blank.
 
     Raises:
         ExtraMissingError: python-calamine is not installed.
@@ -136,21 +136,25 @@ def read_excel(
         found = book.get_sheet_by_name(sheet) if sheet else book.get_sheet_by_index(0)
     except CalamineError as damage:
         raise DataFileError(f"{name} is not an Excel file: {damage}") from damage
-    rows = found.iter_rows()
-    columns = [text_of(value).strip() for value in next(rows, [])]
-    total = max(found.total_height, 1)
-    return TypedReader(columns, _excel_blocks(columns, rows, lambda n: position(n / total)))
+    rows = (
+        (number, row)
+        for number, row in enumerate(found.iter_rows(), 1)
+        if any(value != "" for value in row)
+    )
+    columns = [text_of(value).strip() for value in next(rows, (0, []))[1]]
+    last = found.end[0] + 1 if found.end else 1
+    return TypedReader(columns, _excel_blocks(columns, rows, lambda n: position(n / last)))
 
 
 def _excel_blocks(
-    columns: list[str], rows: Iterator[Sequence[object]], position: Callable[[int], int]
+    columns: list[str],
+    rows: Iterator[tuple[int, Sequence[object]]],
+    position: Callable[[int], int],
 ) -> Iterator[Block]:
-    numbered = enumerate(rows, 2)
-    while some := list(islice(numbered, BLOCK_ROWS)):
-        kept = [(number, row) for number, row in some if any(value != "" for value in row)]
-        cells = [[None if row[n] == "" else row[n] for _, row in kept] for n in range(len(columns))]
+    while some := list(islice(rows, BLOCK_ROWS)):
+        cells = [[None if row[n] == "" else row[n] for _, row in some] for n in range(len(columns))]
         table = _table(columns, cells)
-        lines = np.array([number for number, _ in kept], np.int64)
+        lines = np.array([number for number, _ in some], np.int64)
         yield Block(lines, table, fields_of(table), [], position(some[-1][0]))
 
 
