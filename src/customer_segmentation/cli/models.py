@@ -21,7 +21,6 @@ from customer_segmentation.services.comparison import compare_versions
 from customer_segmentation.services.distribution import get_drift
 from customer_segmentation.services.jobs import cancel_job, follow_job, list_jobs
 from customer_segmentation.services.model_record import get_record, record_markdown
-from customer_segmentation.services.sql_export import write_sql
 from customer_segmentation.services.training import Overrides, begin_training
 from customer_segmentation.services.versions import activate_and_rescore, list_versions
 
@@ -145,6 +144,9 @@ def write_rule(
 
     Example: customer-segmentation models sql --dialect snowflake --view customer_segments
     """
+    # It takes a third of the time that any other command takes in all.
+    from customer_segmentation.services.sql_export import write_sql
+
     with open_database() as units:
         typer.echo(write_sql(units, dialect, table, view) + ";")
 

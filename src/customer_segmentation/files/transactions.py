@@ -25,6 +25,14 @@ DERIVED = ("total_withdrawal_amount", "total_deposit_amount", "transaction_count
 """The attributes that transactions tell, by request name."""
 
 _AMOUNT = Feature("amount", "amount", Kind.AMOUNT, "Money moved", 100, minimum=None)
+_TOTALS = pa.schema(
+    {
+        "id": pa.int64(),
+        "withdrawn": pa.float64(),
+        "deposited": pa.float64(),
+        "count": pa.int64(),
+    }
+)
 _SUMS = ("withdrawn", "deposited", "count")
 _NEGATIVE_DEPOSIT = "the amount of a deposit must be a number of at least 0, not one below it"
 _ROWS_UNTIL_MERGED = 1_000_000
@@ -146,20 +154,10 @@ class Transactions:
             self._parts = [self._merged()]
 
     def _merged(self) -> pa.Table:
-        return _grouped(pa.concat_tables(self._parts or [_NO_TRANSACTIONS]))
+        return _grouped(pa.concat_tables(self._parts or [_TOTALS.empty_table()]))
 
 
 def _grouped(rows: pa.Table) -> pa.Table:
     """Return one row for each customer."""
     grouped = rows.group_by("id").aggregate([(name, "sum") for name in _SUMS])
     return grouped.rename_columns({f"{name}_sum": name for name in _SUMS})
-
-
-_NO_TRANSACTIONS = pa.table(
-    {
-        "id": pa.array([], pa.int64()),
-        "withdrawn": pa.array([], pa.float64()),
-        "deposited": pa.array([], pa.float64()),
-        "count": pa.array([], pa.int64()),
-    }
-)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from scipy.special import chdtrc
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.features import FEATURES
@@ -128,6 +127,9 @@ def level_of(psi: float) -> Level:
 
 
 def _compare(name: str, before: IntArray, after: IntArray) -> AttributeDrift:
+    # Importing it takes as long as many a command in all, which measure no drift.
+    from scipy.special import chdtrc
+
     psi = stability_index(before, after)
     statistic, freedom = _chi_square(before, after)
     return AttributeDrift(

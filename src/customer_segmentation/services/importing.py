@@ -10,6 +10,7 @@ from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.domain.errors import DataFileError
 from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_NAMES, plain_number
 from customer_segmentation.domain.history import Cause
+from customer_segmentation.files.ahead import read_ahead
 from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.checking import Checker
 from customer_segmentation.files.mapping import ColumnMapping
@@ -23,7 +24,7 @@ from customer_segmentation.services.unit_of_work import UnitOfWork, UnitsOfWork,
 from customer_segmentation.store import customers, erasures, history
 from customer_segmentation.store.customers import StoredCustomers
 
-CHUNK = 10_000
+CHUNK = 20_000
 """Customers a transaction: few enough that writes of requests come between two of them."""
 
 
@@ -107,10 +108,10 @@ def import_customers(
             before = customers.read_ids(connection)
     column = mapping.entries[CUSTOMER_ID.name].column or ""
     checker = Checker(source, mapping, seen=SeenIds())
-    for block in source.blocks(checker.wanted):
-        found = checker.check(block)
+    parts = ((block, checker.check(block)) for block in source.blocks(checker.wanted))
+    for block, found in read_ahead(parts):
         if how.totals is not None:
-            found = how.totals.fill(found)
+            found = how.totals.fill(found)  # noqa: PLW2901
         refusals: dict[int, str] = {}
         for start in range(0, len(found.ids), CHUNK):
             rows = slice(start, start + CHUNK)
@@ -177,7 +178,7 @@ def _add(work: UnitOfWork, ids: IntArray, values: FloatArray) -> None:
     serving = work.serving
     segments = serving.assigner.assign(values)
     customers.add_many(work.connection, ids, values, segments, serving.version)
-    history.add_many(work.connection, ids, now(), Cause.ADDED, (None, segments), serving.version)
+    history.add_entered(work.connection, ids, now())
     count_imported(work.connection, serving, None, (values, segments))
 
 

@@ -11,6 +11,7 @@ from customer_segmentation.domain.features import (
     FEATURE_NAMES,
     SEGMENT_RECORD_NAME,
 )
+from customer_segmentation.files.ahead import read_ahead
 from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.checking import Checked, Checker
 from customer_segmentation.files.mapping import ColumnMapping
@@ -84,8 +85,9 @@ class ScoredTable:
         Raises:
             DataFileError: the table cannot be read on.
         """
-        for block in self._source.blocks(self._checker.wanted):
-            found = self._checker.check(block)
+        blocks = self._source.blocks(self._checker.wanted)
+        parts = ((block, self._checker.check(block)) for block in blocks)
+        for block, found in read_ahead(parts):
             yield Scored(self._batch(found), found.rejects, block.position)
 
     def _batch(self, found: Checked) -> pa.RecordBatch:

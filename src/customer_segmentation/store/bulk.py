@@ -1,7 +1,8 @@
 """Statements on many rows at once."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 from sqlalchemy import (
@@ -22,25 +23,35 @@ from customer_segmentation.domain.arrays import IntArray
 
 
 def insert_rows(
-    connection: Connection, table: Table, columns: Mapping[str, Sequence[object]]
+    connection: Connection,
+    table: Table,
+    columns: Mapping[str, Sequence[object]],
+    constants: Mapping[str, object],
 ) -> None:
-    """Insert rows given column by column, each column of the same length.
+    """Insert rows given column by column.
 
     Handing the driver plain rows takes a third of the time of SQLAlchemy's one dictionary a row;
     the statement and the conversion of values are SQLAlchemy's all the same.
+
+    Args:
+        connection: of a transaction.
+        table: where to.
+        columns: numbers, each column of the same length.
+        constants: by column, what is the same in every row.
     """
     dialect = connection.dialect
-    statement = insert(table).compile(dialect=dialect, column_keys=list(columns))
-    processors = [table.c[name].type.bind_processor(dialect) for name in columns]
-    values = [
-        column if process is None else [process(value) for value in column]
-        for process, column in zip(processors, columns.values(), strict=True)
-    ]
-    rows: list[Any] = list(zip(*values, strict=True))
+    statement = insert(table).compile(dialect=dialect, column_keys=[*columns, *constants])
+    values: dict[str, Iterable[object]] = dict(columns)
+    for name, value in constants.items():
+        process = table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
+        values[name] = repeat(value if process is None else process(value))
+    names = statement.positiontup if statement.positiontup is not None else list(values)
+    # Constants have no end of their own.
+    rows: list[Any] = list(zip(*(values[name] for name in names), strict=False))
     if not rows:
         return
     if not statement.positional:
-        rows = [dict(zip(columns, row, strict=True)) for row in rows]
+        rows = [dict(zip(names, row, strict=True)) for row in rows]
     connection.exec_driver_sql(str(statement), rows)
 
 

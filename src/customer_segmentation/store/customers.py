@@ -143,10 +143,9 @@ def add_many(
         "customer_id": ids.tolist(),
         **dict(zip(FEATURE_NAMES, values.T.tolist(), strict=True)),
         "segment": segments.tolist(),
-        "model_version": [version] * len(ids),
     }
     try:
-        insert_rows(connection, customers, columns)
+        insert_rows(connection, customers, columns, {"model_version": version})
     except IntegrityError as taken:
         raise TransactionConflictError("Another change took an id; try again soon") from taken
 

@@ -118,6 +118,7 @@ def _create_engine(url: str, pool_size: int, statement_seconds: float) -> Engine
             pool_timeout=_BUSY_TIMEOUT_SECONDS,
             pool_pre_ping=True,
             connect_args=options,
+            hide_parameters=True,  # Errors are logged, and personal data are not.
         )
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise StoreUnavailableError(

@@ -16,9 +16,9 @@ from sqlalchemy import (
 
 from customer_segmentation.domain.arrays import IntArray
 from customer_segmentation.domain.history import FIRST_PLACE, Cause, Place, SegmentChange
-from customer_segmentation.store.bulk import insert_rows
+from customer_segmentation.store.bulk import insert_rows, is_among
 from customer_segmentation.store.commit_order import up_to_running
-from customer_segmentation.store.tables import segment_changes
+from customer_segmentation.store.tables import customers, segment_changes
 
 _COLUMNS = [c for c in segment_changes.c if c.name not in ("id", "transaction_id")]
 _PLACE = tuple_(segment_changes.c.transaction_id, segment_changes.c.id)
@@ -51,19 +51,27 @@ def add_many(
         version: the version that gave the segments entered.
     """
     left, entered = segments
-    size = len(ids)
-    insert_rows(
-        connection,
-        segment_changes,
-        {
-            "customer_id": ids.tolist(),
-            "changed_at": [moment] * size,
-            "cause": [str(cause)] * size,
-            "from_segment": [None] * size if left is None else left.tolist(),
-            "to_segment": [None] * size if entered is None else entered.tolist(),
-            "model_version": [version] * size,
-        },
-    )
+    sides = {"from_segment": left, "to_segment": entered}
+    columns = {name: side.tolist() for name, side in sides.items() if side is not None}
+    nobody = {name: None for name, side in sides.items() if side is None}
+    same = {"changed_at": moment, "cause": str(cause), "model_version": version, **nobody}
+    insert_rows(connection, segment_changes, {"customer_id": ids.tolist(), **columns}, same)
+
+
+def add_entered(connection: Connection, ids: IntArray, moment: datetime) -> None:
+    """Append that customers, (n,), who were added in this transaction are in their segments.
+
+    The database copies what it has, which takes half the time of sending it again.
+    """
+    entered = select(
+        customers.c.customer_id,
+        literal(moment, segment_changes.c.changed_at.type),
+        literal(str(Cause.ADDED)),
+        customers.c.segment,
+        customers.c.model_version,
+    ).where(is_among(connection, customers.c.customer_id, ids))
+    names = ["customer_id", "changed_at", "cause", "to_segment", "model_version"]
+    connection.execute(insert(segment_changes).from_select(names, entered))
 
 
 def of_customer(connection: Connection, customer_id: int) -> list[SegmentChange]:
