@@ -1,5 +1,6 @@
 """The dashboard, in a browser, over a running service: each page and each action."""
 
+import csv
 import os
 import re
 import subprocess
@@ -8,9 +9,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import httpx
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.servers import Server, free_port, running
@@ -121,6 +124,40 @@ def test_every_page_shows_what_the_service_says(page: Page, faults: list[str]) -
             page.screenshot(path=Path(IMAGES) / file)
 
     assert faults == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_is_accessible(
+    browser: Browser, address: str, scheme: Literal["light", "dark"]
+) -> None:
+    opened = browser.new_page(viewport={"width": 1440, "height": 1000}, color_scheme=scheme)
+    opened.goto(address)
+    settled(opened)
+    found = {}
+    for name in PAGES:
+        if name != "Overview":
+            go(opened, name)
+        if IMAGES and name == "Overview":
+            opened.wait_for_timeout(1500)
+            opened.screenshot(path=Path(IMAGES) / f"dashboard-{scheme}.png")
+        for violation in Axe().run(opened).response["violations"]:
+            if violation["impact"] in ("serious", "critical"):
+                where = [node["html"][:200] for node in violation["nodes"]]
+                found[name, violation["id"]] = where
+    opened.close()
+
+    assert not found
+
+
+def test_an_audience_is_downloaded(page: Page, bank: Server) -> None:
+    go(page, "Segments")
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Download the audience").click()
+
+    rows = list(csv.DictReader(started.value.path().read_text().splitlines()))
+    told = bank.client.get("/v1/segments").json()["segments"][0]
+    assert len(rows) == told["size"]
+    assert {row["segment"] for row in rows} == {told["name"]}
 
 
 def test_the_overview_tells_sizes_and_strategies(page: Page, bank: Server) -> None:

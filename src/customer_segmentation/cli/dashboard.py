@@ -39,7 +39,8 @@ def dashboard(
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
         "client.showErrorLinks": "false",
-        "theme.primaryColor": "#0072B2",
+        "theme.light.primaryColor": "#0072B2",
+        "theme.dark.primaryColor": "#56B4E9",
     }
     command = [sys.executable, "-m", "streamlit", "run", str(_PAGES)]
     command += [f"--{name}={value}" for name, value in options.items()]

@@ -100,7 +100,7 @@ def _search() -> None:
     if not found:
         st.info("No customer is like that. Widen a range.")
         return
-    st.caption(f"The first {len(found):,} customers.")
+    st.write(f"The first {len(found):,} customers.")
     st.dataframe(
         [
             {

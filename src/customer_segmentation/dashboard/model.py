@@ -169,7 +169,7 @@ def _show_drift() -> None:
         ),
         key="drift",
     )
-    st.caption("Population stability index: below 0.1 stable, from 0.25 large.")
+    st.write("Population stability index: below 0.1 stable, from 0.25 large.")
 
 
 def _study() -> None:

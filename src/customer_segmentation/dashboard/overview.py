@@ -1,16 +1,15 @@
 """The first page: how the bank's customers and the model are today."""
 
-from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import streamlit as st
 
 from customer_segmentation.dashboard.service import (
     read_drift,
-    read_last_week,
     read_models,
     read_segments,
+    read_sizes,
     refusals_told,
 )
 from customer_segmentation.dashboard.style import LEVELS, bars, colour_of, number_of, title_of
@@ -24,8 +23,13 @@ def page() -> None:
         active = next(model for model in models if model["is_active"])
         _show_figures(found, active, drift)
         _show_sizes(found)
-        _show_table(found["segments"], read_last_week())
-        st.caption(f"Drift is {LEVELS[drift['level']]}.")
+        activated = datetime.fromisoformat(active["created_at"])
+        _show_table(
+            found["segments"],
+            last_week=read_sizes(datetime.now(UTC) - timedelta(days=7)),
+            last_version=read_sizes(activated),
+        )
+        st.write(f"Drift is {LEVELS[drift['level']]}.")
 
 
 def _show_figures(found: dict[str, Any], active: dict[str, Any], drift: dict[str, Any]) -> None:
@@ -61,17 +65,17 @@ def _show_sizes(found: dict[str, Any]) -> None:
     )
 
 
-def _show_table(segments: list[dict[str, Any]], moved: list[dict[str, Any]]) -> None:
-    before: Counter[int | None] = Counter()
-    for transition in moved:
-        before[transition["from_segment"]] += transition["customers"] or 0
+def _show_table(
+    segments: list[dict[str, Any]], last_week: dict[int, int], last_version: dict[int, int]
+) -> None:
     st.subheader("What to do about each")
     st.dataframe(
         [
             {
                 "segment": title_of(segment),
                 "customers": number_of(segment["size"]),
-                "in seven days": _change(segment, before),
+                "in seven days": _change(segment, last_week),
+                "since the last version": _change(segment, last_version),
                 "business strategy": segment["strategies"][0]["text"],
                 "what they are like": segment["summary"],
             }
@@ -81,9 +85,10 @@ def _show_table(segments: list[dict[str, Any]], moved: list[dict[str, Any]]) -> 
     )
 
 
-def _change(segment: dict[str, Any], before: Counter[int | None]) -> str:
+def _change(segment: dict[str, Any], before: dict[int, int]) -> str:
+    """Return by how many customers a segment has grown."""
     if segment["size"] is None:
         return "hidden"
-    if not any(number is not None for number in before):
+    if not before:
         return "new"
-    return f"{segment['size'] - before[segment['number']]:+,}"
+    return f"{segment['size'] - before.get(segment['number'], 0):+,}"

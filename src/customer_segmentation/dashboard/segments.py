@@ -1,5 +1,6 @@
 """What each segment's customers are like, and what people call it and do about it."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import streamlit as st
 
 from customer_segmentation.dashboard.service import (
     forget,
+    read_audience,
     read_sample,
     read_segments,
     refusals_told,
@@ -53,6 +55,14 @@ def _show_profile(segment: dict[str, Any]) -> None:
         st.info("There are too few customers in this segment to show more.")
         return
     st.write(segment["summary"])
+    st.download_button(
+        "Download the audience",
+        data=partial(read_audience, segment["number"]),
+        file_name=f"segment-{segment['number']}.csv",
+        mime="text/csv",
+        on_click="ignore",
+        icon=":material/download:",
+    )
     strongest = sorted(segment["profile"], key=lambda a: -abs(a["deviations"]))
     chart, table = st.columns(2)
     with chart:
@@ -157,7 +167,7 @@ def _show_map(segments: list[dict[str, Any]]) -> None:
     figure.update_xaxes(title="first principal component", showticklabels=False)
     figure.update_yaxes(title="second principal component", showticklabels=False)
     st.plotly_chart(plain(figure, 520), key="map")
-    st.caption(f"A sample of {len(customers):,} customers, from above their thirteen dimensions.")
+    st.write(f"A sample of {len(customers):,} customers, from above their thirteen dimensions.")
 
 
 def _project(customers: list[dict[str, Any]]) -> np.ndarray:

@@ -1,18 +1,26 @@
 """The service that the dashboard shows, and what to tell where it does not answer."""
 
+import csv
+import io
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import streamlit as st
 
 from customer_segmentation.client import Client, ServiceError
+from customer_segmentation.domain.features import COLUMNS
+from customer_segmentation.files.formulas import neutralised
 
 _FRESH_SECONDS = 5
 """How long an aggregate is shown without asking again."""
+
+_PAGE = 1000
+"""Customers a call, the most that the service gives."""
 
 _ADVICE = {
     401: "The service asks for an API key. Make one with `customer-segmentation keys create "
@@ -43,7 +51,7 @@ def refusals_told() -> Iterator[None]:
     except ServiceError as refusal:
         st.error(f"{refusal}", icon=":material/block:")
         for fault in refusal.problem.get("errors", []):
-            st.caption(f"**{fault['field']}**: {fault['message']}")
+            st.write(f"**{fault['field']}**: {fault['message']}")
         if refusal.status in _ADVICE:
             st.info(_ADVICE[refusal.status])
     except httpx.TransportError:
@@ -73,10 +81,26 @@ def read_drift() -> dict[str, Any]:
 
 
 @st.cache_data(ttl=60, show_spinner=False)
-def read_last_week() -> list[dict[str, Any]]:
-    """Return who moved from where to where in the last seven days."""
-    moment = datetime.now(UTC)
-    return list(service().get_transitions(moment - timedelta(days=7), moment)["transitions"])
+def read_sizes(moment: datetime) -> dict[int, int]:
+    """Return how many customers each segment had at a moment; empty where nobody was there yet."""
+    sizes: Counter[int] = Counter()
+    for transition in service().get_transitions(moment, datetime.now(UTC))["transitions"]:
+        if transition["from_segment"] is not None:
+            sizes[transition["from_segment"]] += transition["customers"] or 0
+    return dict(sizes)
+
+
+def read_audience(segment: int) -> bytes:
+    """Return a segment's customers, and what to do about each, as CSV without formulas."""
+    text = io.StringIO(newline="")
+    rows = csv.writer(text)
+    names = [feature.name for feature in COLUMNS]
+    rows.writerow([*names, "segment", "next_best_action", "channel"])
+    for customer in service().iterate_customers(segment=segment, limit=_PAGE):
+        action = customer["next_best_action"]
+        words = [customer["segment_name"], action["text"], action["channel"]]
+        rows.writerow([*(customer[name] for name in names), *map(neutralised, words)])
+    return text.getvalue().encode()
 
 
 @st.cache_data(ttl=60, show_spinner=False)

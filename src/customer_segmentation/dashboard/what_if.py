@@ -11,7 +11,7 @@ from customer_segmentation.dashboard.service import read_segments, refusals_told
 def page() -> None:
     """Show inputs for every attribute, and which segment they lead to."""
     st.title("What if")
-    st.caption("Nothing that you enter here is stored.")
+    st.write("Nothing that you enter here is stored.")
     with refusals_told():
         names = names_of(read_segments()["segments"])
         start = st.text_input("Start from a customer's id", placeholder="56")
