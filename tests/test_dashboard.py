@@ -14,11 +14,18 @@ from typing import Literal
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
+from customer_segmentation.files.reading import open_table
 from tests.servers import Server, free_port, running
 
-PAGES = ["Overview", "Segments", "Customer", "What if", "Model"]
+PAGES = ["Overview", "Segments", "Customer", "What if", "Model", "Data"]
+CLIENTS = """CLIENTNUM,Customer_Age,Sex,Annual_Income,Balance,Mortgage_Loan
+30001,33,F,36000,1200.5,yes
+900,61,M,24000,-3,no
+30002,x,M,24000,0,no
+"""
+
 # A page is run anew for each click, which may take long on a machine with other work.
 expect.set_options(timeout=30_000)
 IMAGES = os.environ.get("DASHBOARD_SCREENSHOTS")
@@ -137,9 +144,9 @@ def test_every_page_is_accessible(
     for name in PAGES:
         if name != "Overview":
             go(opened, name)
-        if IMAGES and name == "Overview":
+        if IMAGES and (name, scheme) == ("Overview", "dark"):
             opened.wait_for_timeout(1500)
-            opened.screenshot(path=Path(IMAGES) / f"dashboard-{scheme}.png")
+            opened.screenshot(path=Path(IMAGES) / "dashboard-dark.png")
         for violation in Axe().run(opened).response["violations"]:
             if violation["impact"] in ("serious", "critical"):
                 where = [node["html"][:200] for node in violation["nodes"]]
@@ -158,6 +165,53 @@ def test_an_audience_is_downloaded(page: Page, bank: Server) -> None:
     told = bank.client.get("/v1/segments").json()["segments"][0]
     assert len(rows) == told["size"]
     assert {row["segment"] for row in rows} == {told["name"]}
+
+
+def test_a_file_is_looked_at_mapped_and_imported(page: Page, bank: Server, tmp_path: Path) -> None:
+    table = tmp_path / "clients.csv"
+    table.write_text(CLIENTS)
+    go(page, "Data")
+    page.locator("input[type=file]").set_input_files(table)
+    expect(page.get_by_text("The mapping above cannot be used")).to_be_visible()
+
+    mapping = page.get_by_role("textbox", name="Mapping")
+    completed = mapping.input_value().replace('# column = "…"\n# default = …', "default = 0")
+    mapping.fill(completed)
+    mapping.press("Control+Enter")
+    settled(page)
+    expect(page.get_by_test_id("stMetricValue")).to_have_text(["2", "1"])
+    page.get_by_role("button", name="Import", exact=True).click()
+
+    expect(page.get_by_text("1 customers are added and 1 are changed.")).to_be_visible()
+    added = bank.client.get("/v1/customers/30001").json()
+    assert (added["gender"], added["monthly_income"], added["has_loan"]) == (1, 3000, 1)
+    assert bank.client.get("/v1/customers/900").json()["age"] == 61
+
+
+def test_a_file_that_is_none_is_told(page: Page) -> None:
+    go(page, "Data")
+    broken = FilePayload(name="x.xlsx", mimeType="text/plain", buffer=b"PK\x03\x04 and no more")
+    page.locator("input[type=file]").set_input_files(broken)
+
+    expect(page.get_by_text("x.xlsx")).to_be_visible()
+    expect(page.get_by_test_id("stAlert")).to_be_visible()
+
+
+def test_customers_are_exported_to_excel(page: Page, bank: Server) -> None:
+    go(page, "Data")
+    page.get_by_role("tab", name="Export").click()
+    page.get_by_label("Who").click()
+    page.get_by_role("option", name="3: Budget-Conscious Occasionals").click()
+    page.get_by_text("Excel", exact=True).click()
+    button = page.get_by_role("button", name="Export 3: Budget-Conscious Occasionals as Excel")
+    expect(button).to_be_visible()
+    settled(page)
+    with page.expect_download() as started:
+        button.click()
+
+    with open_table(started.value.path()) as source:
+        found = sum(len(block.lines) for block in source.blocks())
+    assert found == bank.client.get("/v1/segments").json()["segments"][3]["size"]
 
 
 def test_the_overview_tells_sizes_and_strategies(page: Page, bank: Server) -> None:

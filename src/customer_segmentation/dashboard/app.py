@@ -7,7 +7,7 @@ import streamlit as st
 from PIL import Image
 from streamlit.navigation.page import StreamlitPage
 
-from customer_segmentation.dashboard import customer, model, overview, segments, what_if
+from customer_segmentation.dashboard import customer, data, model, overview, segments, what_if
 from customer_segmentation.dashboard.style import colour_of
 
 _ICON_SEGMENTS = 4
@@ -23,6 +23,7 @@ def main() -> None:
         _page(customer.page, "Customer", "badge"),
         _page(what_if.page, "What if", "tune"),
         _page(model.page, "Model", "model_training"),
+        _page(data.page, "Data", "database"),
     ]
     st.navigation(pages).run()
 

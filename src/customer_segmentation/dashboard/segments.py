@@ -7,9 +7,9 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from customer_segmentation.dashboard.data import export
 from customer_segmentation.dashboard.service import (
     forget,
-    read_audience,
     read_sample,
     read_segments,
     refusals_told,
@@ -25,6 +25,7 @@ from customer_segmentation.dashboard.style import (
     value_of,
 )
 from customer_segmentation.domain.features import FEATURE_BY_NAME, FEATURES
+from customer_segmentation.files.formats import Format
 
 _SAMPLE = 1_000
 _SAVED = "segment whose words were saved"
@@ -57,7 +58,7 @@ def _show_profile(segment: dict[str, Any]) -> None:
     st.write(segment["summary"])
     st.download_button(
         "Download the audience",
-        data=partial(read_audience, segment["number"]),
+        data=partial(export, segment["number"], Format.CSV),
         file_name=f"segment-{segment['number']}.csv",
         mime="text/csv",
         on_click="ignore",

@@ -1,7 +1,5 @@
 """The service that the dashboard shows, and what to tell where it does not answer."""
 
-import csv
-import io
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -13,13 +11,11 @@ import httpx
 import streamlit as st
 
 from customer_segmentation.client import Client, ServiceError
-from customer_segmentation.domain.features import COLUMNS
-from customer_segmentation.files.formulas import neutralised
 
 _FRESH_SECONDS = 5
 """How long an aggregate is shown without asking again."""
 
-_PAGE = 1000
+PAGE = 1000
 """Customers a call, the most that the service gives."""
 
 _ADVICE = {
@@ -88,19 +84,6 @@ def read_sizes(moment: datetime) -> dict[int, int]:
         if transition["from_segment"] is not None:
             sizes[transition["from_segment"]] += transition["customers"] or 0
     return dict(sizes)
-
-
-def read_audience(segment: int) -> bytes:
-    """Return a segment's customers, and what to do about each, as CSV without formulas."""
-    text = io.StringIO(newline="")
-    rows = csv.writer(text)
-    names = [feature.name for feature in COLUMNS]
-    rows.writerow([*names, "segment", "next_best_action", "channel"])
-    for customer in service().iterate_customers(segment=segment, limit=_PAGE):
-        action = customer["next_best_action"]
-        words = [customer["segment_name"], action["text"], action["channel"]]
-        rows.writerow([*(customer[name] for name in names), *map(neutralised, words)])
-    return text.getvalue().encode()
 
 
 @st.cache_data(ttl=60, show_spinner=False)
