@@ -99,18 +99,21 @@ def _read(answer: httpx.Response | None, fault: httpx.TransportError | None) -> 
     """Return an answer's JSON, `{}` for an empty one.
 
     Raises:
-        ServiceError: the answer is not a success.
+        ServiceError: the answer is not a success, or is no JSON, so not the service's.
         httpx.TransportError: there is none.
     """
     if answer is None:
         raise fault or httpx.TransportError("no answer")
-    if answer.is_success:
-        return dict(answer.json()) if answer.content else {}
+    if answer.is_success and not answer.content:
+        return {}
     try:
-        problem = answer.json()
+        content = dict(answer.json())
     except ValueError:
-        problem = {"title": answer.reason_phrase, "detail": answer.text[:500]}
-    raise ServiceError(answer.status_code, problem)
+        content = {"title": answer.reason_phrase, "detail": f"No JSON: {answer.text[:500]}"}
+        raise ServiceError(answer.status_code, content) from None
+    if answer.is_success:
+        return content
+    raise ServiceError(answer.status_code, content)
 
 
 def _authorization(key: str | None) -> dict[str, str]:
