@@ -1,7 +1,5 @@
 """The audit log: who did what, and that nobody can change it unnoticed."""
 
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from customer_segmentation.services.erasure import erase_customer
 from customer_segmentation.services.keys import create_key
 from customer_segmentation.services.unit_of_work import UnitsOfWork
 from customer_segmentation.store.tables import audit_chain, audit_entries, audit_values
+from tests.commands import run
 from tests.servers import running
 from tests.test_functions import problem
 
@@ -176,23 +175,16 @@ def test_admins_read_over_http_who_read_and_wrote(
     assert log["next_before"] == log["entries"][-1]["id"]
 
 
-def test_the_command_line_verifies(units: UnitsOfWork, database_url: str, tmp_path: Path) -> None:
+def test_the_command_line_verifies(units: UnitsOfWork, database_url: str) -> None:
     update_customer(units, 56, {"loyalty_score": 7})
+    env = {"DATABASE_URL": database_url}
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "customer_segmentation", "audit", *arguments],
-            cwd=tmp_path,
-            env={"DATABASE_URL": database_url, "PATH": "", "COLUMNS": "120"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    good = run("verify")
-    assert good.returncode == 0
-    assert "nothing changed" in good.stdout
+    good = run("audit", "verify", env=env)
     head = good.stdout.split()[-1]
-    assert run("verify", "--head", head).returncode == 0
-    assert run("verify", "--head", "f" * 64).returncode == 1
-    assert "updated" in run("list", "--kind", "customer", "--subject", "56").stdout
+
+    assert good.exit_code == 0
+    assert "nothing changed" in good.stdout
+    assert run("audit", "verify", "--head", head, env=env).exit_code == 0
+    assert run("audit", "verify", "--head", "f" * 64, env=env).exit_code == 1
+    listed = run("audit", "list", "--kind", "customer", "--subject", "56", env=env)
+    assert "updated" in listed.stdout

@@ -55,7 +55,7 @@ def test_the_command_writes_it_to_a_file(loaded_sqlite: Path, tmp_path: Path) ->
 
     assert to.read_text().startswith("# Model record: Customer segmentation, version 1\n")
     assert json.loads(as_json.stdout)["model"]["version"] == 1
-    assert command(url, "models", "record", "5").returncode == 1
+    assert command(url, "models", "record", "5").returncode == 6
 
 
 @pytest.mark.timeout(120)
@@ -64,7 +64,7 @@ def test_commands_train_list_compare_and_measure_drift(loaded_sqlite: Path, tmp_
     url = f"sqlite:///{tmp_path / 'bank.db'}"
 
     trained = command(url, "train", "--seed", "3", "--by", "Ada", "--reason", "a test")
-    compared = command(url, "models", "compare", "1", "2")
+    compared = command(url, "models", "compare", "1", "2", "--json")
     drift = command(url, "drift")
     jobs = command(url, "jobs", "list")
     listed = command(url, "models", "list")
@@ -74,4 +74,4 @@ def test_commands_train_list_compare_and_measure_drift(loaded_sqlite: Path, tmp_
     assert "drift is stable" in drift.stdout
     assert "succeeded" in jobs.stdout
     assert "active" in listed.stdout
-    assert command(url, "jobs", "cancel", "0" * 32).returncode == 1
+    assert command(url, "jobs", "cancel", "0" * 32).returncode == 6

@@ -165,7 +165,8 @@ def test_keys_are_made_listed_and_revoked_by_command(loaded_sqlite: Path, tmp_pa
     assert made.stdout.strip().rpartition("_")[2] not in listed
     assert command(url, "keys", "create", "other", "--role", "king").returncode == 2
     assert command(url, "keys", "revoke", "crm").returncode == 0
-    assert command(url, "keys", "revoke", "crm").returncode == 1
+    assert command(url, "keys", "revoke", "crm").returncode == 6
+    assert command(url, "keys", "create", "clerk").stderr.startswith("The key clerk, reader")
 
 
 @given(per_minute=st.integers(1, 100), waits=st.lists(st.floats(0, 5), max_size=300))

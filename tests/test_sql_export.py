@@ -1,10 +1,6 @@
 """The rule as SQL: run by three databases, it gives the segments that the service gives."""
 
-import itertools
 import sqlite3
-import subprocess
-import sys
-from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -17,6 +13,7 @@ from customer_segmentation.domain.errors import InvalidInputError
 from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.services.sql_export import write_sql
 from customer_segmentation.services.unit_of_work import UnitsOfWork
+from tests.commands import run
 
 COLUMNS = ["customer_id", *(feature.name for feature in FEATURES)]
 TYPES = [
@@ -116,24 +113,10 @@ def test_an_unknown_dialect_is_refused(units: UnitsOfWork) -> None:
         write_sql(units, "klingon")
 
 
-def test_the_command_line_prints_it(units: UnitsOfWork, database_url: str, tmp_path: Path) -> None:
+def test_the_command_line_prints_it(units: UnitsOfWork, database_url: str) -> None:
     del units
-    command = [
-        sys.executable,
-        "-m",
-        "customer_segmentation",
-        "models",
-        "sql",
-        "--dialect",
-        "sqlite",
-    ]
-    printed = subprocess.run(
-        command,
-        cwd=tmp_path,
-        env={"DATABASE_URL": database_url, "PATH": ""},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert printed.stdout.rstrip().endswith(";")
-    assert list(itertools.islice(printed.stdout.split(), 1)) == ["WITH"]
+    printed = run("models", "sql", "--dialect", "sqlite", env={"DATABASE_URL": database_url})
+
+    assert printed.stdout.startswith("WITH")
+    assert printed.stdout.endswith(";\n")
+    assert run("models", "sql", "--dialect", "klingon").exit_code == 2

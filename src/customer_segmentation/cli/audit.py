@@ -1,37 +1,57 @@
 """Commands on the audit log: list, verify."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from customer_segmentation.cli.console import FAILED, errors, open_database, output
-from customer_segmentation.services.audit import list_entries, verify
+from customer_segmentation.cli.bank import open_bank
+from customer_segmentation.cli.console import (
+    ExitCode,
+    complain,
+    moment,
+    open_database,
+    print_json,
+    print_table,
+    say,
+)
+from customer_segmentation.cli.options import AsJson, Key, Url
+from customer_segmentation.services.audit import verify
 
 audit = typer.Typer(no_args_is_help=True, help="Read and verify the audit log.")
 
 
 @audit.command("list")
-def show(
+def list_entries(
     kind: Annotated[
         str | None, typer.Option(help="Only entries about this kind, such as customer.")
     ] = None,
     subject: Annotated[
         str | None, typer.Option(help="Only entries about this id, number or name.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 50,
+    before: Annotated[
+        int | None, typer.Option(min=1, help="Only entries of lower ids, to go on after a page.")
+    ] = None,
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
 ) -> None:
     """List who did what, the newest first.
 
-    Example: customer-segmentation audit list --kind customer --subject 56
+    Example: customer-segmentation audit list --kind segment --subject 2
     """
-    table = Table("id", "when", "who", "kind", "subject", "action")
-    with open_database() as units:
-        for entry, _ in list_entries(units.database, limit=limit, kind=kind, subject=subject):
-            at = f"{entry.at:%Y-%m-%d %H:%M:%S} UTC"
-            row = (str(entry.id), at, entry.actor, entry.kind, entry.subject, entry.action)
-            table.add_row(*row)
-    output.print(table)
+    with open_bank(url, key) as bank:
+        found = bank.list_audit_entries(before, limit=limit, kind=kind, subject=subject)
+    if as_json:
+        print_json(found)
+        return
+    names = ("actor", "kind", "subject", "action")
+    rows = [
+        (str(entry["id"]), moment(entry["at"]), *(entry[name] for name in names))
+        for entry in found["entries"]
+    ]
+    print_table(("id", "when", "who", "kind", "subject", "action"), rows)
 
 
 @audit.command("verify")
@@ -39,18 +59,24 @@ def check(
     head: Annotated[
         str | None, typer.Option(help="A head that was kept elsewhere; it must be in the chain.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Compute the chain of hashes anew, and tell every entry that was changed, put in or removed.
 
     Exits with 1 where there is one. Keep the head that this prints where nobody who can write to
     the database can change it: given again later, it shows that nothing before it is gone.
+
+    Example: customer-segmentation audit verify
     """
     with open_database() as units:
         found = verify(units.database, head)
     for fault in found.faults:
-        errors.print(f"customer-segmentation: {fault}", style="red", markup=False)
+        complain(fault)
     if found.holds_anchor is False:
-        errors.print("customer-segmentation: the head given is not in the chain", style="red")
+        complain("the head given is not in the chain")
+    if as_json:
+        print_json(asdict(found))
     if found.faults or found.holds_anchor is False:
-        raise typer.Exit(FAILED)
-    typer.echo(f"{found.entries} entries, nothing changed. Head: {found.head}")
+        raise typer.Exit(ExitCode.FAILED)
+    if not as_json:
+        say(f"{found.entries} entries, nothing changed. Head: {found.head}")

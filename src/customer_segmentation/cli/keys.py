@@ -3,20 +3,31 @@
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from pydantic_core import to_jsonable_python
 
-from customer_segmentation.cli.console import errors, open_database, output
+from customer_segmentation.cli.console import (
+    errors,
+    moment,
+    open_database,
+    print_json,
+    print_table,
+    say,
+)
+from customer_segmentation.cli.options import AsJson, complete_roles
 from customer_segmentation.domain.access import Role
 from customer_segmentation.services.keys import create_key, list_keys, revoke_key
 
-keys = typer.Typer(no_args_is_help=True, help="Create, list and revoke API keys.")
+keys = typer.Typer(
+    no_args_is_help=True,
+    help="Create, list and revoke API keys, on the database itself: who can do this needs no key.",
+)
 
 _ROLES = {role.label: role for role in Role}
 
 
 def _role(text: str) -> Role:
     if text not in _ROLES:
-        raise typer.BadParameter(f"must be one of {', '.join(_ROLES)}")
+        raise typer.BadParameter(f"--role must be one of {', '.join(_ROLES)}")
     return _ROLES[text]
 
 
@@ -24,34 +35,63 @@ def _role(text: str) -> Role:
 def create(
     name: Annotated[str, typer.Argument(help="Whose it is, or what it is for.")],
     role: Annotated[
-        Role, typer.Option(parser=_role, metavar="reader|writer|admin", help="What it may do.")
-    ] = Role.READER,
+        str,
+        typer.Option(
+            metavar="reader|writer|admin",
+            help="What it may do.",
+            autocompletion=complete_roles,
+        ),
+    ] = Role.READER.label,
 ) -> None:
     """Make a key and print it: it is shown this once, and only a hash of it is stored.
 
-    Example: customer-segmentation keys create dashboard --role reader
+    Example: customer-segmentation keys create crm --role writer
     """
+    found = _role(role)
     with open_database() as units:
-        key = create_key(units, name, role)
-    errors.print(f"The key {name}, {role.label}. Keep it: it is not shown again.", markup=False)
+        key = create_key(units, name, found)
+    errors.print(f"The key {name}, {role}. Keep it: it is not shown again.", markup=False)
     typer.echo(key)
 
 
 @keys.command("list")
-def show() -> None:
-    """List the keys, the oldest first; revoked ones too."""
-    table = Table("id", "name", "role", "created", "revoked")
+def show(as_json: AsJson = False) -> None:
+    """List the keys, the oldest first; revoked ones too.
+
+    Example: customer-segmentation keys list
+    """
     with open_database() as units:
-        for key in list_keys(units):
-            revoked = f"{key.revoked_at:%Y-%m-%d %H:%M} UTC" if key.revoked_at else ""
-            created = f"{key.created_at:%Y-%m-%d %H:%M} UTC"
-            table.add_row(key.id, key.name, key.role.label, created, revoked)
-    output.print(table)
+        found = [
+            {
+                "id": key.id,
+                "name": key.name,
+                "role": key.role.label,
+                **to_jsonable_python({"created_at": key.created_at, "revoked_at": key.revoked_at}),
+            }
+            for key in list_keys(units)
+        ]
+    if as_json:
+        print_json({"keys": found})
+        return
+    rows = [
+        (
+            key["id"],
+            key["name"],
+            key["role"],
+            moment(key["created_at"]),
+            moment(key["revoked_at"]) if key["revoked_at"] else "",
+        )
+        for key in found
+    ]
+    print_table(("id", "name", "role", "created", "revoked"), rows)
 
 
 @keys.command("revoke")
 def revoke(name: Annotated[str, typer.Argument(help="The key's name.")]) -> None:
-    """Refuse a key from now on; running servers do so within a second."""
+    """Refuse a key from now on; running servers do so within a second.
+
+    Example: customer-segmentation keys revoke crm
+    """
     with open_database() as units:
         revoke_key(units, name)
-    typer.echo(f"The key {name} is revoked")
+    say(f"The key {name} is revoked")

@@ -1,22 +1,26 @@
 """Commands of operators: backup, restore, doctor, config."""
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.progress import Progress
-from rich.table import Table
 
 from customer_segmentation.cli.console import (
-    BAD_SETTINGS,
-    FAILED,
+    ExitCode,
+    complain,
     errors,
     errors_told,
     open_database,
-    output,
+    print_json,
+    print_table,
     read_settings,
+    require_local,
+    say,
 )
+from customer_segmentation.cli.options import AsJson
 from customer_segmentation.services.maintenance import back_up, examine
 from customer_segmentation.services.maintenance import restore as restore_database
 from customer_segmentation.services.settings import find_unknown, read_origin
@@ -32,47 +36,70 @@ def backup(target: Annotated[Path, typer.Argument(help="The new file.")]) -> Non
     with open_database() as units, Progress(console=errors) as progress:
         task = progress.add_task("copying", total=None)
         back_up(units, target, lambda done, n: progress.update(task, completed=done, total=n))
-    typer.echo(f"{target}: {target.stat().st_size:,} bytes")
+    say(f"{target}: {target.stat().st_size:,} bytes")
 
 
 def restore(
     source: Annotated[Path, typer.Argument(help="A file that backup has made.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Replace the SQLite database by a backup: what was written since is lost."""
+    """Replace the SQLite database by a backup: what was written since is lost.
+
+    Example: customer-segmentation restore customers-2026-11-23.db --yes
+    """
+    require_local()
     settings = read_settings()
     if not yes:
-        typer.confirm(f"Replace {settings.database_url} by {source}?", abort=True)
+        typer.confirm(f"Replace {settings.database_url} by {source}?", abort=True, err=True)
     with errors_told(), Progress(console=errors) as progress:
         task = progress.add_task("restoring", total=None)
         restore_database(
             settings, source, lambda done, n: progress.update(task, completed=done, total=n)
         )
-    typer.echo(f"{source} is restored; restart the servers that use the database")
+    say(f"{source} is restored; restart the servers that use the database")
 
 
-def doctor() -> None:
-    """Look whether database, model, counts, jobs and disk are well; exit with 1 where not."""
+def doctor(as_json: AsJson = False) -> None:
+    """Look whether database, model, counts, jobs and disk are well; exit with 1 where not.
+
+    Example: customer-segmentation doctor
+    """
+    require_local()
     findings = examine(read_settings())
-    table = Table("what", "well", "found")
-    for finding in findings:
-        table.add_row(finding.subject, "yes" if finding.is_well else "no", finding.detail)
-    output.print(table)
+    if as_json:
+        print_json({"findings": [asdict(finding) for finding in findings]})
+    else:
+        print_table(
+            ("what", "well", "found"),
+            [(f.subject, "yes" if f.is_well else "no", f.detail) for f in findings],
+        )
     if not all(finding.is_well for finding in findings):
-        raise typer.Exit(FAILED)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 @config.command("check")
-def check() -> None:
-    """Name each setting that is wrong or unknown, and exit with 2 if there is one."""
+def check(as_json: AsJson = False) -> None:
+    """Name each setting that is wrong or unknown, and exit with 2 if there is one.
+
+    Example: customer-segmentation config check
+    """
     settings = read_settings()
     unknown = find_unknown(os.environ)
     for name in unknown:
-        errors.print(f"customer-segmentation: there is no setting {name}", markup=False)
+        complain(f"there is no setting {name}")
     if unknown:
-        raise typer.Exit(BAD_SETTINGS)
-    table = Table("setting", "value", "from")
-    for name, value in settings.model_dump(mode="json").items():
-        shown = "(hidden)" if name == "database_url" and "@" in str(value) else str(value)
-        table.add_row(name, shown, read_origin(name, os.environ))
-    output.print(table)
+        raise typer.Exit(ExitCode.USAGE)
+    found = [
+        {
+            "setting": name,
+            "value": "(hidden)" if name == "database_url" and "@" in str(value) else value,
+            "from": read_origin(name, os.environ),
+        }
+        for name, value in settings.model_dump(mode="json").items()
+    ]
+    if as_json:
+        print_json({"settings": found})
+        return
+    print_table(
+        ("setting", "value", "from"), [[str(cell) for cell in row.values()] for row in found]
+    )

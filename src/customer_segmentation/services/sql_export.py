@@ -9,7 +9,7 @@ from customer_segmentation.domain.errors import FieldError, InvalidInputError
 from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_BY_NAME, Feature
 from customer_segmentation.services.unit_of_work import ServingModel, UnitsOfWork
 
-_DIALECTS = sorted(name for name in Dialect.classes if name)
+DIALECTS = sorted(name for name in Dialect.classes if name)
 
 
 def write_sql(
@@ -30,8 +30,8 @@ def write_sql(
         InvalidInputError: the dialect is not known.
         NotReadyError: there is no model yet.
     """
-    if dialect not in _DIALECTS:
-        message = f"dialect must be one of {', '.join(_DIALECTS)}"
+    if dialect not in DIALECTS:
+        message = f"dialect must be one of {', '.join(DIALECTS)}"
         raise InvalidInputError([FieldError("dialect", message)])
     query: exp.Expression = _query(units.serving, table)
     if view is not None:

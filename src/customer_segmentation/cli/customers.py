@@ -1,0 +1,59 @@
+"""Commands on customers: get, history."""
+
+from typing import Annotated
+
+import typer
+
+from customer_segmentation.cli.bank import open_bank
+from customer_segmentation.cli.console import moment, print_json, print_table, say
+from customer_segmentation.cli.options import AsJson, Key, Url
+from customer_segmentation.domain.features import FEATURES, LARGEST_INTEGER
+
+customers = typer.Typer(no_args_is_help=True, help="Look at one customer.")
+
+_CustomerId = Annotated[int, typer.Argument(help="The customer's id.", min=1, max=LARGEST_INTEGER)]
+
+
+@customers.command("get")
+def get_customer(
+    customer_id: _CustomerId, url: Url = None, key: Key = None, as_json: AsJson = False
+) -> None:
+    """Show a customer, its segment and its next best action.
+
+    Example: customer-segmentation customers get 56
+    """
+    with open_bank(url, key) as bank:
+        found = bank.get_customer(customer_id)
+    if as_json:
+        print_json(found)
+        return
+    action = found["next_best_action"]
+    say(f"Cluster {found['segment']}: {found['segment_name']}")
+    say(f"Next best action: {action['text']} ({action['channel']})")
+    print_table(("attribute", "value"), [(f.name, str(found[f.name])) for f in FEATURES])
+
+
+@customers.command("history")
+def get_history(
+    customer_id: _CustomerId, url: Url = None, key: Key = None, as_json: AsJson = False
+) -> None:
+    """Tell when a customer, also a deleted one, changed its segment, and why.
+
+    Example: customer-segmentation customers history 56
+    """
+    with open_bank(url, key) as bank:
+        found = bank.get_history(customer_id)
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (
+            moment(change["changed_at"]),
+            change["cause"],
+            "" if change["from_segment"] is None else str(change["from_segment"]),
+            "" if change["to_segment"] is None else str(change["to_segment"]),
+            str(change["model_version"]),
+        )
+        for change in found["changes"]
+    ]
+    print_table(("when", "because it was", "from", "to", "model version"), rows)

@@ -1,0 +1,206 @@
+"""Commands on segments: list, show, edit, transitions."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from customer_segmentation.cli.bank import Bank, open_bank
+from customer_segmentation.cli.console import (
+    amount,
+    percent,
+    print_json,
+    print_table,
+    say,
+    this_person,
+)
+from customer_segmentation.cli.options import AsJson, By, Key, Url
+from customer_segmentation.client import Json
+from customer_segmentation.domain.errors import SegmentNotFoundError
+from customer_segmentation.domain.features import readable
+from customer_segmentation.domain.segments import Channel
+
+segments = typer.Typer(
+    no_args_is_help=True, help="Look at the segments, change their words, see who moved."
+)
+
+_Number = Annotated[int, typer.Argument(help="The segment's number.", min=0)]
+
+
+def _within(longest: int, least: int = 1) -> Callable[[str | None], str | None]:
+    def check(text: str | None) -> str | None:
+        if text is not None and not least <= len(text) <= longest:
+            raise typer.BadParameter(f"must have {least} to {longest} characters")
+        return text
+
+    return check
+
+
+def _strategies(texts: list[str] | None) -> list[str] | None:
+    for text in texts or ():
+        words, at, channel = text.rpartition("@")
+        if at and channel not in list(Channel):
+            raise typer.BadParameter(f"after @ must stand one of {', '.join(Channel)}")
+        _within(500)(words if at else text)
+    return texts
+
+
+def _strategy(text: str) -> Json:
+    words, at, channel = text.rpartition("@")
+    return {"text": words, "channel": channel} if at else {"text": text, "channel": Channel.ANY}
+
+
+@segments.command("list")
+def list_segments(url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
+    """List the segments of the model that serves, and how many customers each has.
+
+    Example: customer-segmentation segments list
+    """
+    with open_bank(url, key) as bank:
+        found = bank.list_segments()
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (
+            str(segment["number"]),
+            segment["name"],
+            amount(segment["size"]),
+            percent(segment["share"]),
+            segment["strategies"][0]["text"],
+        )
+        for segment in found["segments"]
+    ]
+    print_table(("segment", "name", "customers", "share", "business strategy"), rows)
+
+
+@segments.command("show")
+def show_segment(
+    number: _Number, url: Url = None, key: Key = None, as_json: AsJson = False
+) -> None:
+    """Tell what a segment's customers are like now, and what to do about them.
+
+    Example: customer-segmentation segments show 2
+    """
+    with open_bank(url, key) as bank:
+        segment = _find(bank, number)
+    if as_json:
+        print_json(segment)
+        return
+    say(f"{number}: {segment['name']}")
+    for text in (segment["description"], segment["summary"]):
+        if text:
+            say(text)
+    print_table(
+        ("business strategy", "channel"),
+        [(strategy["text"], strategy["channel"]) for strategy in segment["strategies"]],
+    )
+    rows = [
+        (
+            attribute["attribute"],
+            readable(attribute["mean"]),
+            *(readable(attribute[name]) for name in ("lower_quartile", "median", "upper_quartile")),
+            f"{attribute['deviations']:+.2f}",
+        )
+        for attribute in segment["profile"]
+    ]
+    columns = ("attribute", "mean", "lower quartile", "median", "upper quartile", "vs. everybody")
+    print_table(columns, rows)
+
+
+@segments.command("edit")
+def edit_segment(
+    number: _Number,
+    name: Annotated[
+        str | None, typer.Option(help="What to call it.", callback=_within(200))
+    ] = None,
+    description: Annotated[
+        str | None, typer.Option(help="What to say of it.", callback=_within(2000, 0))
+    ] = None,
+    strategy: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What to do about its customers, as TEXT or TEXT@CHANNEL; repeatable, the main "
+            "one first, and they replace those of before.",
+            callback=_strategies,
+        ),
+    ] = None,
+    by: By = None,
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change a segment's name, description or strategies; they stay over every retrain.
+
+    Example: customer-segmentation segments edit 2 --name "Quiet Wealth" --strategy
+    "Invite to a talk@e-mail"
+    """
+    if name is None and description is None and not strategy:
+        raise typer.BadParameter("give --name, --description or --strategy")
+    with open_bank(url, key) as bank:
+        segment = bank.edit_segment(
+            number,
+            name=name,
+            description=description,
+            strategies=[_strategy(text) for text in strategy] if strategy else None,
+            by=this_person() if by is None else by,
+        )
+    if as_json:
+        print_json(segment)
+        return
+    print_table(
+        ("segment", "name", "description", "strategies"),
+        [
+            (
+                str(number),
+                segment["name"],
+                segment["description"],
+                "; ".join(f"{s['text']} ({s['channel']})" for s in segment["strategies"]),
+            )
+        ],
+    )
+
+
+@segments.command("transitions")
+def count_transitions(
+    since: Annotated[datetime, typer.Option(help="The first moment, in UTC.")],
+    until: Annotated[
+        datetime | None, typer.Option(help="The second moment, in UTC.", show_default="now")
+    ] = None,
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count who moved from which segment to which between two moments.
+
+    Example: customer-segmentation segments transitions --since 2026-11-01
+    """
+    last = datetime.now(UTC) if until is None else until.replace(tzinfo=UTC)
+    with open_bank(url, key) as bank:
+        found = bank.get_transitions(since.replace(tzinfo=UTC), last)
+    if as_json:
+        print_json(found)
+        return
+    say(f"{amount(found['moved'])} customers moved")
+    rows = [
+        (
+            "not there" if move["from_segment"] is None else str(move["from_segment"]),
+            "not there" if move["to_segment"] is None else str(move["to_segment"]),
+            amount(move["customers"]),
+        )
+        for move in found["transitions"]
+    ]
+    print_table(("from", "to", "customers"), rows)
+
+
+def _find(bank: Bank, number: int) -> Json:
+    """Return a segment of the model that serves.
+
+    Raises:
+        SegmentNotFoundError: there is none of this number.
+    """
+    for segment in bank.list_segments()["segments"]:
+        if segment["number"] == number:
+            return dict(segment)
+    raise SegmentNotFoundError(number)

@@ -1,0 +1,294 @@
+"""Commands answer alike on the local database and, with `--url`, on a service over it."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from customer_segmentation.cli.console import ExitCode
+from customer_segmentation.client import Client
+from tests.commands import run, run_json
+from tests.servers import Server, free_port
+
+LISTS = [
+    ("models", "list"),
+    ("models", "show", "2"),
+    ("models", "compare", "1", "2"),
+    ("segments", "list"),
+    ("segments", "show", "2"),
+    ("segments", "transitions", "--since", "2020-01-01", "--until", "2100-01-01"),
+    ("jobs", "list"),
+    ("audit", "list", "--kind", "segment"),
+    ("customers", "get", "56"),
+    ("customers", "history", "56"),
+    ("drift",),
+]
+
+
+@pytest.fixture(scope="module")
+def bank(loaded_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose database holds two versions, a job and an edit."""
+    directory = tmp_path_factory.mktemp("bank")
+    shutil.copy(loaded_sqlite, directory / "bank.db")
+    with (
+        Server(f"sqlite:///{directory / 'bank.db'}", directory) as running,
+        Client(running.url) as client,
+    ):
+        client.edit_segment(2, name="Quiet [bold]Wealth", by="Ada")
+        *_, job = client.follow_job(client.begin_training(seed=3, by="Ada")["id"], seconds=0.1)
+        assert job["state"] == "succeeded", job
+        yield running
+
+
+@pytest.fixture
+def local(bank: Server) -> dict[str, str]:
+    """The environment of who works on the database itself."""
+    return {"DATABASE_URL": bank.database_url}
+
+
+@pytest.mark.parametrize("command", LISTS, ids=" ".join)
+def test_a_command_answers_the_same_json_locally_and_over_http(
+    bank: Server, local: dict[str, str], command: tuple[str, ...]
+) -> None:
+    here = run_json(*command, env=local)
+    there = run_json(*command, "--url", bank.url)
+
+    assert here == there
+    assert here
+
+
+@pytest.mark.parametrize("command", LISTS, ids=" ".join)
+def test_a_command_shows_people_the_same_locally_and_over_http(
+    bank: Server, local: dict[str, str], command: tuple[str, ...]
+) -> None:
+    here, there = run(*command, env=local), run(*command, "--url", bank.url)
+
+    assert here.exit_code == there.exit_code == 0
+    assert here.stdout == there.stdout
+    assert "┃" in here.stdout
+
+
+def test_the_service_can_be_named_by_the_environment(bank: Server, tmp_path: Path) -> None:
+    elsewhere = {
+        "CUSTOMER_SEGMENTATION_URL": bank.url,
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'untouched.db'}",
+    }
+
+    assert len(run_json("models", "list", env=elsewhere)["models"]) == 2
+    assert not (tmp_path / "untouched.db").exists()
+
+
+def test_words_of_a_segment_are_shown_as_written(local: dict[str, str]) -> None:
+    assert "Quiet [bold]Wealth" in run("segments", "list", env=local).stdout
+    assert "Quiet [bold]Wealth" in run("segments", "show", "2", env=local).stdout
+
+
+@pytest.mark.parametrize("where", ["here", "there"])
+def test_a_segment_is_renamed_described_and_given_strategies(
+    bank: Server, local: dict[str, str], where: str
+) -> None:
+    at = [] if where == "here" else ["--url", bank.url]
+    words = ["--name", f"Savers {where}", "--description", "They save."]
+    words += ["--strategy", "Offer a fund@e-mail", "--strategy", "Call them"]
+
+    told = run_json("segments", "edit", "3", *words, "--by", "Bo", *at, env=local)
+
+    assert told == {
+        "number": 3,
+        "name": f"Savers {where}",
+        "description": "They save.",
+        "strategies": [
+            {"text": "Offer a fund", "channel": "e-mail"},
+            {"text": "Call them", "channel": "any"},
+        ],
+    }
+    kept = run_json("segments", "edit", "3", "--description", "", *at, env=local)
+    assert (kept["name"], kept["description"]) == (f"Savers {where}", "")
+    log = run_json(
+        "audit", "list", "--kind", "segment", "--subject", "3", "--limit", "2", env=local
+    )
+    assert [entry["action"] for entry in log["entries"]] == ["edited", "edited"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["--name", ""], ["--strategy", "Write@pigeon"], ["--strategy", "@e-mail"]],
+    ids=["nothing", "no name", "no such channel", "no text"],
+)
+def test_words_that_are_not_allowed_are_refused(local: dict[str, str], words: list[str]) -> None:
+    assert run("segments", "edit", "3", *words, env=local).exit_code == ExitCode.USAGE
+
+
+@pytest.mark.parametrize("where", ["here", "there"])
+def test_a_training_is_followed_and_its_job_answered(
+    bank: Server, local: dict[str, str], where: str
+) -> None:
+    at = [] if where == "here" else ["--url", bank.url]
+
+    result = run("train", "--seed", "4", "--reason", "a try", "--json", *at, env=local)
+
+    assert result.exit_code == ExitCode.DONE, result.stderr
+    job = json.loads(result.stdout)
+    assert (job["state"], job["phase"], job["reason"]) == ("succeeded", "done", "a try")
+    assert "done" in result.stderr
+    assert run_json("jobs", "show", job["id"], *at, env=local) == job
+    shown = run("jobs", "show", job["id"], *at, env=local).stdout
+    assert "succeeded" in shown
+    again = run("jobs", "cancel", job["id"], *at, env=local)
+    assert again.exit_code == ExitCode.FAILED
+    assert "ended" in again.stderr
+    back = run("models", "activate", "1", "--reason", "as before", *at, env=local)
+    assert back.stdout == "Model version 1 serves\n"
+
+
+@pytest.mark.parametrize("where", ["here", "there"])
+def test_a_model_that_is_held_back_is_told_by_its_exit_code(
+    where: str, loaded_sqlite: Path, tmp_path: Path
+) -> None:
+    strict = {"CUSTOMER_SEGMENTATION_MIN_STABILITY": "1"}
+    shutil.copy(loaded_sqlite, tmp_path / "strict.db")
+    url = f"sqlite:///{tmp_path / 'strict.db'}"
+    if where == "here":
+        result = run("train", "--json", env={"DATABASE_URL": url, **strict})
+    else:
+        with Server(url, tmp_path, **strict) as server:
+            result = run("train", "--json", "--url", server.url)
+
+    assert result.exit_code == ExitCode.HELD_BACK
+    assert "held back" in result.stderr
+    assert json.loads(result.stdout)["state"] == "held back"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("customers", "get", "999999"),
+        ("customers", "history", "999999"),
+        ("segments", "show", "9"),
+        ("segments", "edit", "9", "--name", "Nobody"),
+        ("models", "show", "99"),
+        ("models", "activate", "99"),
+        ("models", "record", "99"),
+        ("jobs", "show", "0" * 32),
+        ("jobs", "cancel", "0" * 32),
+    ],
+    ids=" ".join,
+)
+def test_what_is_not_there_has_an_exit_code_of_its_own(
+    bank: Server, local: dict[str, str], command: tuple[str, ...]
+) -> None:
+    here, there = run(*command, env=local), run(*command, "--url", bank.url)
+
+    assert here.exit_code == there.exit_code == ExitCode.NOT_FOUND
+    assert here.stderr == there.stderr
+    assert here.stderr.startswith("customer-segmentation: There is no")
+    assert here.stdout == there.stdout == ""
+
+
+def test_a_service_that_does_not_answer_has_an_exit_code_of_its_own() -> None:
+    result = run("jobs", "list", "--url", f"http://127.0.0.1:{free_port()}")
+
+    assert result.exit_code == ExitCode.UNREACHABLE
+    assert "The service does not answer" in result.stderr
+
+
+def test_a_database_without_a_model_has_the_exit_code_of_what_is_not_ready(tmp_path: Path) -> None:
+    result = run("segments", "list", env={"DATABASE_URL": f"sqlite:///{tmp_path / 'new.db'}"})
+
+    assert result.exit_code == ExitCode.UNREACHABLE
+
+
+def test_an_address_that_is_none_of_a_service_is_told(bank: Server) -> None:
+    assert run("jobs", "list", "--url", "localhost:8000").exit_code == ExitCode.USAGE
+    page = run("jobs", "list", "--url", f"{bank.url}/docs/oauth2-redirect?")
+    assert page.exit_code == ExitCode.FAILED
+    assert "No JSON" in page.stderr
+
+
+def test_a_key_that_is_missing_or_weak_has_an_exit_code_of_its_own(
+    loaded_sqlite: Path, tmp_path: Path
+) -> None:
+    shutil.copy(loaded_sqlite, tmp_path / "bank.db")
+    env = {"DATABASE_URL": f"sqlite:///{tmp_path / 'bank.db'}"}
+    reader = run("keys", "create", "clerk", env=env).stdout.strip()
+    admin = run("keys", "create", "chief", "--role", "admin", env=env).stdout.strip()
+    keys = {"CUSTOMER_SEGMENTATION_AUTH": "keys"}
+    with Server(env["DATABASE_URL"], tmp_path, **keys) as server:
+        at = {"CUSTOMER_SEGMENTATION_URL": server.url}
+
+        assert run("segments", "list", env=at).exit_code == ExitCode.REFUSED
+        assert run("segments", "list", "--key", "cs_no_good", env=at).exit_code == ExitCode.REFUSED
+        assert run("segments", "list", "--key", reader, env=at).exit_code == ExitCode.DONE
+        assert run("audit", "list", "--key", reader, env=at).exit_code == ExitCode.REFUSED
+        assert run("train", "--key", reader, env=at).exit_code == ExitCode.REFUSED
+        by_variable = {**at, "CUSTOMER_SEGMENTATION_KEY": admin}
+        assert run("audit", "list", env=by_variable).exit_code == ExitCode.DONE
+        run("segments", "edit", "0", "--name", "Best", "--by", "Bo", env=by_variable)
+        (entry,) = run_json("audit", "list", "--kind", "segment", env=by_variable)["entries"]
+        assert entry["actor"] == "chief"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("keys", "list"),
+        ("audit", "verify"),
+        ("backup", "copy.db"),
+        ("restore", "copy.db", "--yes"),
+        ("doctor",),
+        ("models", "sql"),
+    ],
+    ids=" ".join,
+)
+def test_what_works_on_the_database_itself_does_not_do_so_for_who_means_a_service(
+    local: dict[str, str], command: tuple[str, ...]
+) -> None:
+    by_variable = run(*command, env={**local, "CUSTOMER_SEGMENTATION_URL": "http://bank.example"})
+    by_option = run(*command, "--url", "http://bank.example", env=local)
+
+    assert by_variable.exit_code == by_option.exit_code == ExitCode.USAGE
+    assert "run it where the database is" in by_variable.stderr
+    assert "--url" in by_option.stderr
+
+
+def test_settings_that_are_wrong_have_the_exit_code_of_wrong_usage() -> None:
+    result = run("jobs", "list", env={"CUSTOMER_SEGMENTATION_SEGMENTS": "many"})
+
+    assert result.exit_code == ExitCode.USAGE
+    assert "setting segments" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "excluded", [["salary"], [*map(str, range(14))]], ids=["unknown", "unknown too"]
+)
+def test_an_attribute_that_is_not_known_is_not_left_out(excluded: list[str]) -> None:
+    options = [part for name in excluded for part in ("--exclude", name)]
+
+    result = run("train", *options)
+
+    assert result.exit_code == ExitCode.USAGE
+    assert "monthly_income" in result.stderr
+
+
+def test_the_record_is_the_same_locally_and_over_http(
+    bank: Server, local: dict[str, str], tmp_path: Path
+) -> None:
+    written = tmp_path / "record.md"
+
+    assert run("models", "record", "2", "-o", str(written), env=local).stdout == ""
+    there = run("models", "record", "2", "--url", bank.url).stdout
+
+    made = "record made "
+    assert written.read_text().partition(made)[0] == there.partition(made)[0]
+    assert written.read_text().partition("## Purpose")[2] == there.partition("## Purpose")[2]
+    as_json = run_json("models", "record", "2", "--url", bank.url)
+    assert as_json["model"]["version"] == 2
+
+
+def test_lists_of_operators_are_json_too(local: dict[str, str]) -> None:
+    assert {f["subject"] for f in run_json("doctor", env=local)["findings"]} >= {"model", "disk"}
+    assert {s["setting"] for s in run_json("config", "check", env=local)["settings"]} >= {"port"}
+    assert run_json("keys", "list", env=local) == {"keys": []}
+    assert run_json("audit", "verify", env=local)["faults"] == []
