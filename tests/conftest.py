@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.features import FEATURES, LARGEST_INTEGER
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters
 from customer_segmentation.services.data_file import read_data_file
@@ -64,6 +66,20 @@ def shipped_customers() -> tuple[IntArray, FloatArray]:
 def shipped_model(shipped_customers: tuple[IntArray, FloatArray]) -> Model:
     """The model that a first start trains."""
     return LocalEngine().train(*shipped_customers, Parameters())
+
+
+@pytest.fixture(scope="session")
+def people(shipped_customers: tuple[IntArray, FloatArray]) -> FloatArray:
+    """The shipped customers, and people at the edges of what is allowed, (n, 14)."""
+    _, values = shipped_customers
+    edges = []
+    for feature in FEATURES:
+        low = -1e300 if feature.minimum is None else float(feature.minimum)
+        high = feature.maximum or (LARGEST_INTEGER if feature.is_integer else 1e300)
+        tiny = 0.0 if feature.is_integer else 5e-324
+        edges.append([low, float(high), tiny, float(feature.example)])
+    drawn = np.random.default_rng(1).integers(0, 4, (2_000, len(FEATURES)))
+    return np.vstack([values, np.array(edges)[np.arange(len(FEATURES)), drawn]])
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,11 @@
 import sqlite3
 
 import duckdb
-import numpy as np
 import psycopg
 import pytest
 from sqlglot import exp, parse_one
 
-from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.arrays import FloatArray
 from customer_segmentation.domain.errors import InvalidInputError
 from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.services.sql_export import write_sql
@@ -21,21 +20,6 @@ TYPES = [
     *("bigint" if feature.is_integer else "double precision" for feature in FEATURES),
 ]
 TABLE = ", ".join(f"{name} {kind}" for name, kind in zip(COLUMNS, TYPES, strict=True))
-MOST = 2**53
-
-
-@pytest.fixture(scope="module")
-def people(shipped_customers: tuple[IntArray, FloatArray]) -> FloatArray:
-    """The shipped customers, and people at the edges of what is allowed, (n, 14)."""
-    _, values = shipped_customers
-    edges = []
-    for feature in FEATURES:
-        low = -1e300 if feature.minimum is None else float(feature.minimum)
-        high = feature.maximum or (MOST if feature.is_integer else 1e300)
-        tiny = 0.0 if feature.is_integer else 5e-324
-        edges.append([low, float(high), tiny, float(feature.example)])
-    drawn = np.random.default_rng(1).integers(0, 4, (2_000, len(FEATURES)))
-    return np.vstack([values, np.array(edges)[np.arange(len(FEATURES)), drawn]])
 
 
 def rows_of(people: FloatArray) -> list[tuple[float, ...]]:
