@@ -10,10 +10,10 @@ import urllib.request
 from pathlib import Path
 
 import numpy as np
-from scripts.make_dataset import draw_customers, write_dataset
 
 from benchmarks.load import Load, http_request, run_load
 from benchmarks.predict import wait_for
+from customer_segmentation.services.demo import write_bank
 
 CUSTOMERS = int(os.environ.get("BENCHMARK_CUSTOMERS", "1000000"))
 PORT = 18_410
@@ -28,7 +28,7 @@ def run() -> None:
     random = np.random.default_rng(1)
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "customers.csv"
-        write_dataset(draw_customers(random, CUSTOMERS), data)
+        write_bank(data, CUSTOMERS, seed=1)
         server = subprocess.Popen(
             [sys.executable, "-m", "customer_segmentation", "serve", "--port", str(PORT)],
             cwd=folder,

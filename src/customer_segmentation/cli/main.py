@@ -9,6 +9,7 @@ from customer_segmentation.cli.audit import audit
 from customer_segmentation.cli.console import ExitCode
 from customer_segmentation.cli.customers import customers
 from customer_segmentation.cli.dashboard import dashboard
+from customer_segmentation.cli.demo import demo
 from customer_segmentation.cli.exporting import export
 from customer_segmentation.cli.importing import import_files
 from customer_segmentation.cli.jobs import jobs
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     epilog="Exit codes: " + "; ".join(f"{code:d} {code.meaning}" for code in ExitCode) + ".",
 )
-for command in (serve, dashboard, export, score, train, drift, backup, restore, doctor):
+for command in (serve, dashboard, export, score, train, drift, backup, restore, doctor, demo):
     app.command()(command)
 app.command("import")(import_files)
 app.add_typer(models, name="models")

@@ -1,1 +1,1 @@
-"""The data set that a first start loads; `scripts/make_dataset.py` makes it."""
+"""Customers to begin with: the file that a first start loads, and the model it is drawn from."""

@@ -209,6 +209,13 @@ class ArtifactError(SegmentationError):
     """A model artifact is damaged or written in an unknown schema version."""
 
 
+class DatabaseNotEmptyError(SegmentationError):
+    """Only an empty database can be filled with a bank that is made up."""
+
+    def __init__(self) -> None:
+        super().__init__("The database holds customers already; name an empty one in DATABASE_URL")
+
+
 class DataFileError(SegmentationError):
     """A data file cannot be read or written as customers at all."""
 
