@@ -153,8 +153,8 @@ def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     for row in rows:
         # As text: what people wrote may look like rich's markup.
         table.add_row(*map(Text, row))
-    wide = None if output.is_terminal or os.environ.get("COLUMNS") else _WIDTH_OF_PIPES
-    output.print(table, width=wide)
+    seen = output.is_terminal or "COLUMNS" in os.environ
+    (output if seen else Console(width=_WIDTH_OF_PIPES)).print(table)
 
 
 def moment(text: str) -> str:

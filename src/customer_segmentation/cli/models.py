@@ -86,8 +86,8 @@ def show_model(
         ("customers", amount(found["customers"])),
         ("seed", str(parameters["seed"])),
         ("left out", ", ".join(parameters["excluded"])),
-        ("silhouette", f"{found['quality']['silhouette']:.4f}"),
-        ("stability", f"{found['quality']['stability']:.4f}"),
+        ("silhouette", f"{found['quality']['silhouette']:.2f}"),
+        ("stability", f"{found['quality']['stability']:.2f}"),
     ]
     facts += [("served from", moment(past["activated_at"])) for past in found["activations"]]
     print_table(("what", "value"), facts)
@@ -212,7 +212,7 @@ def write_network(
     """Write the rule of the model that serves as ONNX, to assign customers in other runtimes.
 
     Its input are the attributes, (n, 14), as float64 in the order that the file's metadata tell;
-    its output the numbers of the segments, (n,), as int64. It needs the extra [onnx].
+    its output the numbers of the segments, (n,), as int64. It needs the extra onnx.
 
     Example: customer-segmentation models onnx -o segments.onnx
     """

@@ -101,7 +101,7 @@ def show_segment(
             attribute["attribute"],
             readable(attribute["mean"]),
             *(readable(attribute[name]) for name in ("lower_quartile", "median", "upper_quartile")),
-            f"{attribute['deviations']:+.2f}",
+            f"{attribute['deviations']:+z.2f}",
         )
         for attribute in segment["profile"]
     ]
