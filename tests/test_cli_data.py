@@ -57,7 +57,7 @@ def test_files_are_imported_and_what_is_refused_can_be_mended(bank: Path) -> Non
     Path("new.rejects.csv").write_text(rejects.replace(",131,", ",33,"))
     second = run("import", "--json", "new.rejects.csv")
 
-    assert first.exit_code == 1
+    assert first.exit_code == 7
     assert first.stdout == "new.csv: 1 added, 0 changed, 1 unchanged, 0 removed\n"
     assert "1 rows of new.csv are not taken: see new.rejects.csv" in first.stderr
     assert rows_of(rejects)[0]["column"] == "age"
@@ -214,7 +214,7 @@ def test_people_without_ids_are_scored_by_their_lines() -> None:
 
     scored = run("score", "-", "--mapping", "mapping.toml", given=people.encode())
 
-    assert scored.exit_code == 1
+    assert scored.exit_code == 7
     assert [row["line"] for row in rows_of(scored.stdout)] == ["2", "4"]
     assert {row["cluster_num"] for row in rows_of(scored.stdout)} == {"0"}
 
@@ -226,7 +226,7 @@ def test_nothing_is_written_before_there_is_a_model(
 
     result = run("export")
 
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (4, "")
     assert "no trained model yet" in result.stderr
 
 

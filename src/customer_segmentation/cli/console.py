@@ -49,6 +49,7 @@ class ExitCode(IntEnum):
     UNREACHABLE = 4, "the service or the database does not answer or is not ready; try again later"
     REFUSED = 5, "the API key is missing, is not good or its role does not go so far"
     NOT_FOUND = 6, "there is no such customer, segment, model version, job or key"
+    REJECTED = 7, "done, but for rows of a file that are not taken"
 
 
 _BY_ERROR: dict[type[domain.SegmentationError], ExitCode] = {

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from customer_segmentation.cli.console import FAILED, errors, errors_told, open_database
+from customer_segmentation.cli.console import ExitCode, errors, errors_told, open_database
 from customer_segmentation.cli.tables import (
     DelimiterOption,
     EncodingOption,
@@ -75,7 +75,7 @@ def import_files(
     """Store customers from files, segmented as they come in.
 
     Rows that are not taken go to a file with line, column and reason; mend them there and import
-    that file. An import that was cut off can be run again: the result is the same. Exits with 1
+    that file. An import that was cut off can be run again: the result is the same. Exits with 7
     where a row was not taken.
 
     Examples:
@@ -115,7 +115,7 @@ def import_files(
     if as_json and not write_mapping:
         typer.echo(json.dumps({name: asdict(outcome) for name, outcome in outcomes.items()}))
     if any(outcome.rejected for outcome in outcomes.values()):
-        raise typer.Exit(FAILED)
+        raise typer.Exit(ExitCode.REJECTED)
 
 
 def _add_up(file: Path, since: datetime | None, until: datetime | None) -> Totals:

@@ -12,7 +12,6 @@ from customer_segmentation.cli.local import LocalBank
 from customer_segmentation.client import Json
 from customer_segmentation.domain.access import Role
 from customer_segmentation.domain.features import FEATURE_NAMES
-from customer_segmentation.services.sql_export import DIALECTS
 from customer_segmentation.services.unit_of_work import units_over
 
 
@@ -50,6 +49,8 @@ Reason = Annotated[str, typer.Option("--reason", help="Why, for the record.")]
 
 def complete_dialects(incomplete: str) -> list[str]:
     """Return the dialects of SQL that begin so."""
+    from customer_segmentation.services.sql_export import DIALECTS
+
     return _beginning(DIALECTS, incomplete)
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from customer_segmentation.cli.console import FAILED, errors, errors_told, open_database
+from customer_segmentation.cli.console import ExitCode, errors, errors_told, open_database
 from customer_segmentation.cli.tables import (
     DelimiterOption,
     EncodingOption,
@@ -42,7 +42,7 @@ def score(
     sheet: SheetOption = None,
     rejects: RejectsOption = None,
 ) -> None:
-    """Segment the people of a file; nothing is stored. Exits with 1 where a row was not taken.
+    """Segment the people of a file; nothing is stored. Exits with 7 where a row was not taken.
 
     Example: customer-segmentation score prospects.parquet -o segments.parquet --explain
     """
@@ -64,4 +64,4 @@ def score(
     errors.print(f"{rows:,} people segmented")
     if rejected.count:
         errors.print(f"{rejected.count:,} rows are not: see {target}", style="yellow")
-        raise typer.Exit(FAILED)
+        raise typer.Exit(ExitCode.REJECTED)
