@@ -52,13 +52,7 @@ def export(
 ) -> None:
     """Write customers with segment, confidence and strategy to a file or standard output.
 
-    Examples:
-
-    customer-segmentation export -o customers.parquet
-
-    customer-segmentation export --segment 2 --min monthly_income=9000 -o affluent.csv
-
-    customer-segmentation export --segment 2 --holdout 10 --split spring -o campaign.xlsx
+    Example: customer-segmentation export --segment 2 --holdout 10 --split spring -o spring.csv
     """
     selection = Selection(segment=segment, least=_bounds(least), most=_bounds(most))
     with errors_told():

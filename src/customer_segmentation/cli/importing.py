@@ -78,17 +78,7 @@ def import_files(
     that file. An import that was cut off can be run again: the result is the same. Exits with 7
     where a row was not taken.
 
-    Examples:
-
-    customer-segmentation import customers.csv.gz
-
-    customer-segmentation import --infer clients.xlsx > mapping.toml
-
-    customer-segmentation import --mapping mapping.toml --dry-run clients.xlsx
-
-    customer-segmentation import customers.csv --transactions 2026.parquet --since 2026-01-01
-
-    customer-segmentation import --from postgresql://crm/bank "SELECT * FROM clients"
+    Example: customer-segmentation import clients.xlsx --mapping mapping.toml --dry-run
     """
     reading = Reading(file_format, delimiter, encoding, sheet)
     totals = None if transactions is None else _add_up(transactions, since, until)
