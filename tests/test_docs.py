@@ -63,7 +63,9 @@ def test_the_readme_lists_every_setting_with_its_default() -> None:
         assert (field.description or "").replace("\n", " ") in row, row
 
 
-@pytest.mark.parametrize("file", ["compose.yaml", "Dockerfile", "README.md", "docs/segments.md"])
+@pytest.mark.parametrize(
+    "file", ["compose.yaml", "Dockerfile", "README.md", "docs/segments.md", "docs/cli.md"]
+)
 def test_files_name_only_settings_that_there_are(file: str) -> None:
     named = set(re.findall(r"CUSTOMER_SEGMENTATION_[A-Z_]+", (ROOT / file).read_text()))
 

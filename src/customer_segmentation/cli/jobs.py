@@ -14,6 +14,7 @@ from customer_segmentation.cli.console import (
 )
 from customer_segmentation.cli.options import AsJson, By, Key, Url
 from customer_segmentation.client import Json
+from customer_segmentation.domain.jobs import JobState
 
 jobs = typer.Typer(no_args_is_help=True, help="List trainings and studies, and cancel one.")
 
@@ -67,7 +68,8 @@ def cancel_job(
 
 
 def _row(job: Json) -> tuple[str, ...]:
-    progress = f"{job['done']:,} of {job['total']:,}" if job["total"] else ""
+    runs = job["state"] == JobState.RUNNING and job["total"]
+    progress = f"{job['done']:,} of {job['total']:,}" if runs else ""
     names = ("id", "kind", "state", "phase")
     return (*(job[n] for n in names), progress, moment(job["created_at"]), job["trigger"])
 
