@@ -173,12 +173,12 @@ def test_a_file_is_looked_at_mapped_and_imported(page: Page, bank: Server, tmp_p
     go(page, "Data")
     page.locator("input[type=file]").set_input_files(table)
     expect(page.get_by_text("The mapping above cannot be used")).to_be_visible()
+    settled(page)
 
     mapping = page.get_by_role("textbox", name="Mapping")
     completed = mapping.input_value().replace('# column = "…"\n# default = …', "default = 0")
     mapping.fill(completed)
-    mapping.press("Control+Enter")
-    settled(page)
+    mapping.press("Tab")
     expect(page.get_by_test_id("stMetricValue")).to_have_text(["2", "1"])
     page.get_by_role("button", name="Import", exact=True).click()
 
@@ -220,6 +220,8 @@ def test_the_overview_tells_sizes_and_strategies(page: Page, bank: Server) -> No
     expect(page.get_by_test_id("stMetricValue").first).to_have_text(f"{told['customers']:,}")
     for segment in told["segments"]:
         expect(page.get_by_text(f"{segment['size']:,} ({segment['share']:.1%})")).to_be_visible()
+    expect(page.get_by_text("The segments are stable")).to_be_visible()
+    expect(page.get_by_text("They overlap")).to_be_visible()
 
 
 def test_a_customer_is_shown_changed_and_deleted(page: Page, bank: Server) -> None:

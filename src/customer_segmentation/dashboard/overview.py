@@ -12,7 +12,15 @@ from customer_segmentation.dashboard.service import (
     read_sizes,
     refusals_told,
 )
-from customer_segmentation.dashboard.style import LEVELS, bars, colour_of, number_of, title_of
+from customer_segmentation.dashboard.style import (
+    LEVELS,
+    bars,
+    colour_of,
+    number_of,
+    separation_in_words,
+    stability_in_words,
+    title_of,
+)
 
 
 def page() -> None:
@@ -29,7 +37,11 @@ def page() -> None:
             last_week=read_sizes(datetime.now(UTC) - timedelta(days=7)),
             last_version=read_sizes(activated),
         )
-        st.write(f"Drift is {LEVELS[drift['level']]}.")
+        st.write(
+            f"{stability_in_words(active['quality']['stability'])} "
+            f"{separation_in_words(active['quality']['silhouette'])} "
+            f"Drift is {LEVELS[drift['level']]}."
+        )
 
 
 def _show_figures(found: dict[str, Any], active: dict[str, Any], drift: dict[str, Any]) -> None:

@@ -25,6 +25,32 @@ LEVELS = {
 }
 
 
+def stability_in_words(stability: float) -> str:
+    """Return what a mean adjusted Rand index over bootstraps means.
+
+    Source: Steinley 2004, doi:10.1037/1082-989X.9.3.386, who calls 0.9 excellent, 0.8 good and 0.65
+    moderate.
+    """
+    if stability >= 0.9:
+        return "The segments are stable: trainings on samples find the same ones."
+    if stability >= 0.65:
+        return "The segments are moderately stable: trainings on samples differ at their borders."
+    return "The segments are not stable: trainings on samples find others, so do not rely on them."
+
+
+def separation_in_words(silhouette: float) -> str:
+    """Return what a mean silhouette means.
+
+    Source: Kaufman and Rousseeuw 1990, "Finding Groups in Data", table 4: above 0.5 a reasonable
+    structure, above 0.25 a weak one.
+    """
+    if silhouette > 0.5:
+        return "They are clearly apart."
+    if silhouette > 0.25:
+        return "They overlap, as customers' habits do."
+    return "They hardly differ at their borders."
+
+
 def colour_of(segment: int) -> str:
     """Return a segment's colour, on every page the same."""
     return _COLOURS[segment % len(_COLOURS)]
