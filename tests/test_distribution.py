@@ -26,7 +26,8 @@ from customer_segmentation.services.rescoring import rescore
 from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.unit_of_work import UnitsOfWork
 from customer_segmentation.services.versions import activate_and_rescore, activate_version
-from customer_segmentation.store import customers, distributions
+from customer_segmentation.store import distributions
+from tests.stored import stored_customers
 from tests.test_store import store_candidate
 
 D = len(FEATURE_NAMES)
@@ -50,9 +51,9 @@ def other_version(units: UnitsOfWork, other_model: Model) -> int:
 
 def from_scratch(units: UnitsOfWork) -> Distribution:
     """Count the customers whose rows carry the active version."""
-    with units.read() as work:
-        _, values, segments = customers.read_outdated(work.connection, 0, 0, 10**9)
-        return count(work.serving, values, segments)
+    stored = stored_customers(units)
+    ours = stored.at(stored.versions == units.require_model().version)
+    return count(units.serving, ours.values, ours.segments)
 
 
 def assert_current(units: UnitsOfWork) -> None:

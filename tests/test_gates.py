@@ -23,8 +23,8 @@ from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.unit_of_work import UnitsOfWork
 from customer_segmentation.services.versions import activate_and_rescore, list_versions
 from customer_segmentation.store import models
-from customer_segmentation.store.customers import read_outdated
 from tests.servers import Server
+from tests.stored import stored_customers
 from tests.weak_table import weak_table
 
 
@@ -132,7 +132,9 @@ def test_an_older_version_can_be_made_to_serve_again(
     with units.database.write() as connection:
         number = models.add(connection, to_json(other), now(), Origin(Trigger.REQUEST, ""))
     ids, values = shipped_customers
-    moved = int(ids[np.flatnonzero(Assigner(other).assign(values) != segments(units, ids))[0]])
+    moved = int(
+        ids[np.flatnonzero(Assigner(other).assign(values) != stored_customers(units).segments)[0]]
+    )
     before = get_customer(units, moved).customer.segment
 
     activate_and_rescore(units, Settings(), number)
@@ -144,11 +146,6 @@ def test_an_older_version_can_be_made_to_serve_again(
     assert [(v.number, v.is_active) for v in list_versions(units)] == [(2, False), (1, True)]
     with pytest.raises(VersionNotFoundError):
         activate_and_rescore(units, Settings(), 3)
-
-
-def segments(units: UnitsOfWork, ids: IntArray) -> IntArray:
-    with units.database.read() as connection:
-        return read_outdated(connection, -1, 0, len(ids))[2]
 
 
 def command(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:

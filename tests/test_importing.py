@@ -20,6 +20,7 @@ from customer_segmentation.services.importing import Import, Mode, Outcome, impo
 from customer_segmentation.services.settings import SHIPPED_DATA
 from customer_segmentation.services.unit_of_work import UnitsOfWork
 from customer_segmentation.store import customers, history
+from tests.stored import stored_customers
 from tests.test_distribution import assert_current
 
 UPSERT = Import("a file")
@@ -115,8 +116,7 @@ def test_a_replacement_removes_whom_the_table_has_not(units: UnitsOfWork, tmp_pa
     outcome, _ = run(units, path, Import("a file", Mode.REPLACE))
 
     assert outcome == Outcome(unchanged=10_000, removed=10_000)
-    with units.database.read() as connection:
-        assert customers.read_ids(connection).tolist() == list(range(10_001, 20_001))
+    assert stored_customers(units).ids.tolist() == list(range(10_001, 20_001))
     assert_current(units)
 
 

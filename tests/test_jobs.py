@@ -24,8 +24,9 @@ from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.tasks import run_training
 from customer_segmentation.services.unit_of_work import UnitsOfWork
 from customer_segmentation.services.versions import activate_version
-from customer_segmentation.store import customers, models
+from customer_segmentation.store import models
 from tests.servers import Server, running
+from tests.stored import stored_customers
 from tests.test_distribution import other_model, other_version
 from tests.test_functions import SOMEONE, problem
 
@@ -222,9 +223,7 @@ def test_half_finished_re_scoring_is_completed_at_the_next_start(
     while not is_rescored(units):
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    with units.database.read() as connection:
-        ids, _, _ = customers.read_outdated(connection, other_version, 0, 10)
-    assert len(ids) == 0
+    assert set(stored_customers(units).versions) == {other_version}
 
 
 def interrupt(_done: int) -> None:

@@ -34,9 +34,11 @@ from customer_segmentation.services.jobs import close_dead_jobs, start_job
 from customer_segmentation.services.rescoring import rescore
 from customer_segmentation.services.unit_of_work import UnitsOfWork, load_model
 from customer_segmentation.store import customers, jobs, models
+from customer_segmentation.store.arrow import arrow_reader
 from customer_segmentation.store.database import Database
 from customer_segmentation.store.schema import LATEST, migrate
 from customer_segmentation.store.tables import metadata
+from tests.stored import stored_customers
 
 ORIGIN = Origin(Trigger.REQUEST, "")
 
@@ -165,12 +167,12 @@ def test_a_failed_unit_of_work_changes_nothing(units: UnitsOfWork) -> None:
 def test_after_activation_every_read_is_by_the_new_model_before_and_after_rescoring(
     units: UnitsOfWork, other_model: Model
 ) -> None:
-    with units.database.read() as connection:
-        ids, values = customers.read_all(connection)
+    stored = stored_customers(units)
+    ids = stored.ids
     activate(units, other_model)
     units.refresh()
-    expected = units.serving.assigner.assign(values)
-    moved = np.flatnonzero(expected != stored(units))
+    expected = units.serving.assigner.assign(stored.values)
+    moved = np.flatnonzero(expected != stored.segments)
     assert len(moved) > 20
 
     before = [get_customer(units, int(ids[i])).customer.segment for i in moved[:20]]
@@ -178,7 +180,7 @@ def test_after_activation_every_read_is_by_the_new_model_before_and_after_rescor
     after = [get_customer(units, int(ids[i])).customer.segment for i in moved[:20]]
 
     assert before == after == expected[moved[:20]].tolist()
-    assert (stored(units) == expected).all()
+    assert (stored_customers(units).segments == expected).all()
     with units.database.read() as connection:
         assert models.is_rescored(connection)
 
@@ -199,12 +201,12 @@ def test_every_change_of_segment_is_in_the_history_with_its_cause(units: UnitsOf
 def test_a_retraining_appends_to_the_history_of_those_it_moves_and_of_no_other(
     units: UnitsOfWork, other_model: Model
 ) -> None:
-    before = stored(units)
+    before = stored_customers(units).segments
     version = activate(units, other_model)
 
     rescore(units)
 
-    moved = stored(units) != before
+    moved = stored_customers(units).segments != before
     for row in [*np.flatnonzero(moved)[:20], *np.flatnonzero(~moved)[:20]]:
         first, *others = get_history(units, int(row) + 1)
         assert first.cause == "added"
@@ -243,7 +245,7 @@ def test_a_rescoring_that_was_cut_off_goes_on_where_it_stopped(
     assert counted[-1] == 10_000
     with units.database.read() as connection:
         assert models.is_rescored(connection)
-        assert len(customers.read_outdated(connection, units.serving.version, 0, 10)[0]) == 0
+    assert set(stored_customers(units).versions) == {units.serving.version}
 
 
 def test_another_process_notices_an_activated_model(
@@ -304,8 +306,8 @@ def test_a_job_whose_process_is_dead_loses_the_lease(units: UnitsOfWork) -> None
 def test_training_reads_each_customer_exactly(units: UnitsOfWork) -> None:
     update_customer(units, 56, {"account_balance": 0.1, "monthly_income": 1e300})
 
-    with units.database.read() as connection:
-        ids, values = customers.read_all(connection)
+    with arrow_reader(units.database) as read:
+        ids, values = customers.read_all(read, 10)
 
     assert (np.diff(ids) > 0).all()
     row = dict(zip(FEATURE_NAMES, values[ids == 56][0].tolist(), strict=True))
@@ -318,11 +320,6 @@ def test_training_reads_each_customer_exactly(units: UnitsOfWork) -> None:
 def test_a_database_that_does_not_answer_is_told_so(url: str) -> None:
     with pytest.raises(StoreUnavailableError):
         migrate(Database(url))
-
-
-def stored(units: UnitsOfWork) -> np.ndarray:
-    with units.database.read() as connection:
-        return customers.read_outdated(connection, -1, 0, 20_000)[2]
 
 
 def test_a_file_that_is_no_database_is_told_so(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from customer_segmentation.services.jobs import start_worker
 from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.unit_of_work import UnitsOfWork, load_model
 from customer_segmentation.store import customers, models
+from customer_segmentation.store.arrow import arrow_reader
 
 
 def compare_versions(
@@ -47,8 +48,9 @@ def compare(units: UnitsOfWork, before: int, after: int) -> Impact:
     """
     with units.database.read() as connection:
         left, entered = load_model(connection, before), load_model(connection, after)
-        pairs = np.zeros((len(left.model.segments), len(entered.model.segments)), dtype=np.int64)
-        for values in customers.read_attributes(connection):
+    pairs = np.zeros((len(left.model.segments), len(entered.model.segments)), dtype=np.int64)
+    with arrow_reader(units.database) as read:
+        for values in customers.read_attributes(read):
             pairs += count_pairs(
                 left.model,
                 entered.model,

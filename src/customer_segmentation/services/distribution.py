@@ -86,13 +86,11 @@ def start_counting(
     _save(connection, serving.version, distribution or nobody, changed=0)
 
 
-def count_rescored(
-    connection: Connection, serving: ServingModel, values: FloatArray, segments: IntArray
-) -> None:
-    """Count customers, (n, d), who were given their segments, (n,), by the active model."""
+def add_counted(connection: Connection, serving: ServingModel, distribution: Distribution) -> None:
+    """Add customers who were given their segments by the active model, as `count` has them."""
     stored = distributions.find(connection, serving.version, for_update=True)
     counted, changed = _counted(serving, stored)
-    _save(connection, serving.version, counted + count(serving, values, segments), changed)
+    _save(connection, serving.version, counted + distribution, changed)
 
 
 def count_imported(

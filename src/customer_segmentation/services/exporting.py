@@ -17,6 +17,7 @@ from customer_segmentation.domain.paging import Selection
 from customer_segmentation.files.audience import group_names, hashed_ids
 from customer_segmentation.services.unit_of_work import ServingModel, UnitsOfWork
 from customer_segmentation.store import customers
+from customer_segmentation.store.arrow import arrow_reader
 from customer_segmentation.store.customers import StoredCustomers
 
 _ATTRIBUTES = [
@@ -69,11 +70,9 @@ def export_customers(units: UnitsOfWork, export: Export) -> Iterator[pa.RecordBa
 
 
 def _read(units: UnitsOfWork, export: Export) -> Iterator[pa.RecordBatch]:
-    with units.read() as work:
-        serving = work.serving
-        chosen = export.selection.segment
-        parts = customers.read_selection(work.connection, export.selection, serving.version)
-        for stored in parts:
+    serving, chosen = units.serving, export.selection.segment
+    with arrow_reader(units.database) as read:
+        for stored in customers.read_selection(read, export.selection, serving.version):
             segments = _current(serving, stored)
             kept = np.arange(len(segments))
             if chosen is not None:

@@ -22,6 +22,7 @@ from customer_segmentation.services.clock import now
 from customer_segmentation.services.distribution import count_imported
 from customer_segmentation.services.unit_of_work import UnitOfWork, UnitsOfWork, tried_again
 from customer_segmentation.store import customers, erasures, history
+from customer_segmentation.store.arrow import arrow_reader
 from customer_segmentation.store.customers import StoredCustomers
 
 CHUNK = 20_000
@@ -104,8 +105,8 @@ def import_customers(
     given: list[IntArray] = []
     before = np.empty(0, dtype=np.int64)
     if how.mode is Mode.REPLACE:
-        with units.database.read() as connection:
-            before = customers.read_ids(connection)
+        with arrow_reader(units.database) as read:
+            before = customers.read_ids(read)
     column = mapping.entries[CUSTOMER_ID.name].column or ""
     checker = Checker(source, mapping, seen=SeenIds())
     parts = ((block, checker.check(block)) for block in source.blocks(checker.wanted))

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 
+from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.errors import (
     SegmentationError,
     TrainingCancelledError,
@@ -22,6 +23,7 @@ from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.training import parameters_of
 from customer_segmentation.services.unit_of_work import UnitsOfWork, load_model
 from customer_segmentation.store import customers, jobs, models
+from customer_segmentation.store.arrow import arrow_reader
 from customer_segmentation.store.database import Database
 
 _PROGRESS_SECONDS = 0.25
@@ -61,10 +63,7 @@ def run_study(units: UnitsOfWork, engine: Engine, settings: Settings, job_id: st
     with _failures_noted(database, job_id):
         with database.read() as connection:
             job = jobs.get(connection, job_id)
-            total = customers.count(connection)
-            _, values = customers.read_all(
-                connection, lambda done: progress(Phase.READING, done, total)
-            )
+        _, values = _read_customers(database, progress)
         study = engine.study(
             values, settings.parameters, settings.gates, job.request["ks"], progress
         )
@@ -91,11 +90,7 @@ def _train(
         version = models.active_version(connection)
         serving = None if version is None else load_model(connection, version).model
         next_number = models.next_segment(connection)
-        total = customers.count(connection)
-        progress(Phase.READING, 0, total)
-        ids, values = customers.read_all(
-            connection, lambda done: progress(Phase.READING, done, total)
-        )
+    ids, values = _read_customers(units.database, progress)
     parameters = parameters_of(settings, job.request)
     model = engine.train(
         ids, values, parameters, serving, next_number=next_number, progress=progress
@@ -105,6 +100,15 @@ def _train(
         held_back = (AWAITING_APPROVAL,)
     _store(units, settings, job, model, held_back)
     return not held_back
+
+
+def _read_customers(database: Database, progress: "_Progress") -> tuple[IntArray, FloatArray]:
+    """Return all ids, (n,), and attributes, (n, d)."""
+    with database.read() as connection:
+        total = customers.count(connection)
+    progress(Phase.READING, 0, total)
+    with arrow_reader(database) as read:
+        return customers.read_all(read, total, lambda done: progress(Phase.READING, done, total))
 
 
 def _store(

@@ -1,10 +1,11 @@
 """Queries on customers."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
+import pyarrow as pa
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -24,12 +25,14 @@ from customer_segmentation.domain.customer import Attributes
 from customer_segmentation.domain.errors import CustomerExistsError, TransactionConflictError
 from customer_segmentation.domain.features import FEATURE_NAMES, Number, plain_number
 from customer_segmentation.domain.paging import Selection
+from customer_segmentation.store.arrow import ArrowReader
 from customer_segmentation.store.bulk import insert_rows, is_among
 from customer_segmentation.store.tables import customers
 
 _ATTRIBUTES = [customers.c[name] for name in FEATURE_NAMES]
 _ROW = [*_ATTRIBUTES, customers.c.segment, customers.c.model_version]
-_PARTITION = 10_000
+_STORED = select(customers.c.customer_id, *_ROW).order_by(customers.c.customer_id)
+_NO_IDS = np.empty(0, dtype=np.int64)
 _BY_ID = select(*_ROW).where(customers.c.customer_id == bindparam("id"))
 
 
@@ -72,7 +75,7 @@ class StoredCustomers:
     segments: IntArray
     versions: IntArray
 
-    def at(self, places: IntArray) -> "StoredCustomers":
+    def at(self, places: IntArray | slice) -> "StoredCustomers":
         """Return those at some places, (m,)."""
         return StoredCustomers(
             self.ids[places], self.values[places], self.segments[places], self.versions[places]
@@ -83,24 +86,19 @@ def find_many(
     connection: Connection, ids: IntArray, *, for_update: bool = False
 ) -> StoredCustomers:
     """Return those customers of many ids, (n,), who are there; arguments as for `find`."""
-    query = (
-        select(customers.c.customer_id, *_ROW)
-        .where(is_among(connection, customers.c.customer_id, ids))
-        .order_by(customers.c.customer_id)
-    )
-    return _stored(connection.execute(query.with_for_update() if for_update else query))
-
-
-def _stored(rows: Iterable[Sequence[Number]]) -> StoredCustomers:
-    table = _table(rows, 1 + len(_ROW))
+    query = _STORED.where(is_among(connection, customers.c.customer_id, ids))
+    rows = connection.execute(query.with_for_update() if for_update else query)
+    # A 64-bit float holds every id exactly, as ids end at 2^53.
+    numbers = np.fromiter(chain.from_iterable(rows), dtype=np.float64)
+    table = numbers.reshape(-1, 1 + len(_ROW))
     whole = table[:, [0, -2, -1]].astype(np.int64)
     return StoredCustomers(whole[:, 0], table[:, 1:-2], whole[:, 1], whole[:, 2])
 
 
-def read_ids(connection: Connection) -> IntArray:
+def read_ids(read: ArrowReader) -> IntArray:
     """Return all customers' ids, (n,), rising."""
-    rows = connection.execute(select(customers.c.customer_id).order_by(customers.c.customer_id))
-    return np.fromiter(rows.scalars(), dtype=np.int64)
+    query = select(customers.c.customer_id).order_by(customers.c.customer_id)
+    return np.concatenate([_NO_IDS, *(_whole(batch.column(0)) for batch in read(query))])
 
 
 def lock_many(connection: Connection, ids: Collection[int]) -> None:
@@ -214,25 +212,21 @@ def read_page(
 
 
 def read_selection(
-    connection: Connection, selection: Selection, version: int
+    read: ArrowReader, selection: Selection, version: int
 ) -> Iterator[StoredCustomers]:
     """Yield all customers of a selection by rising ids, some thousand at a time.
 
     Args:
-        connection: of a transaction.
+        read: of the database.
         selection: whose order and limit do not count.
         version: of the model that serves; customers whose segment another one gave come whatever
             their segment is, as it is to be given anew.
     """
-    query = select(customers.c.customer_id, *_ROW).where(*_within(selection))
+    query = _STORED.where(*_within(selection))
     if selection.segment is not None:
         outdated = customers.c.model_version != version
         query = query.where(or_(customers.c.segment == selection.segment, outdated))
-    rows = connection.execution_options(yield_per=_PARTITION).execute(
-        query.order_by(customers.c.customer_id)
-    )
-    for partition in rows.partitions():
-        yield _stored(partition)
+    return map(_stored, read(query))
 
 
 def _within(selection: Selection) -> list[ColumnElement[bool]]:
@@ -247,71 +241,97 @@ def count(connection: Connection) -> int:
 
 
 def read_all(
-    connection: Connection, progress: Callable[[int], None] = lambda _done: None
+    read: ArrowReader, expected: int, progress: Callable[[int], None] = lambda _done: None
 ) -> tuple[IntArray, FloatArray]:
-    """Return all ids, (n,), rising, and attributes, (n, d), in users' units.
+    """Return all ids, (n,), rising, and attributes, (n, d), in users' units, column by column.
 
     Args:
-        connection: of a transaction.
+        read: of the database.
+        expected: how many customers there are, about.
         progress: is told how many customers were read so far.
     """
-    rows = connection.execution_options(yield_per=_PARTITION).execute(
-        select(customers.c.customer_id, *_ATTRIBUTES).order_by(customers.c.customer_id)
-    )
-    width = 1 + len(FEATURE_NAMES)
-    tables = [np.empty((0, width))]
+    ids = np.empty(expected, dtype=np.int64)
+    columns = np.empty((len(FEATURE_NAMES), expected))
     done = 0
-    for partition in rows.partitions():
-        tables.append(_table(partition, width))
-        done += len(partition)
+    query = select(customers.c.customer_id, *_ATTRIBUTES).order_by(customers.c.customer_id)
+    for batch in read(query):
+        end = done + batch.num_rows
+        if end > len(ids):
+            # Customers were added since they were counted.
+            room = np.empty((len(FEATURE_NAMES), end + end // 8))
+            room[:, :done] = columns[:, :done]
+            columns = room
+            ids = np.concatenate([ids[:done], np.empty(room.shape[1] - done, dtype=np.int64)])
+        ids[done:end] = batch.column(0).to_numpy()
+        for place, column in enumerate(batch.columns[1:]):
+            columns[place, done:end] = column.to_numpy()
+        done = end
         progress(done)
-    table = np.concatenate(tables)
-    return table[:, 0].astype(np.int64), table[:, 1:]
+    return ids[:done], columns[:, :done].T
 
 
-def read_attributes(connection: Connection) -> Iterator[FloatArray]:
+def read_attributes(read: ArrowReader) -> Iterator[FloatArray]:
     """Yield all customers' attributes, some thousand rows, (n, d), at a time."""
-    rows = connection.execution_options(yield_per=_PARTITION).execute(select(*_ATTRIBUTES))
-    for partition in rows.partitions():
-        yield _table(partition, len(FEATURE_NAMES))
+    return (_table(batch.columns) for batch in read(select(*_ATTRIBUTES)))
 
 
-def read_outdated(
-    connection: Connection, version: int, after: int, limit: int
-) -> tuple[IntArray, FloatArray, IntArray]:
+def read_outdated(read: ArrowReader, version: int, after: int, limit: int) -> StoredCustomers:
     """Return customers whose assignment another model version gave.
 
     Args:
-        connection: of a transaction; the rows stay locked until it ends.
+        read: of the database.
         version: of the model that serves.
         after: return ids above this one.
         limit: how many at most.
+    """
+    query = _STORED.where(customers.c.customer_id > after, customers.c.model_version != version)
+    batches = list(read(query.limit(limit)))
+    if not batches:
+        return StoredCustomers(_NO_IDS, np.empty((0, len(FEATURE_NAMES))), _NO_IDS, _NO_IDS)
+    return _stored(pa.Table.from_batches(batches))
 
-    Returns:
-        ids (n,), rising; attributes (n, d), in users' units; segment numbers (n,).
+
+def lock_outdated(connection: Connection, version: int, first: int, last: int) -> IntArray:
+    """Return the ids, (n,), rising, from one to another whose assignment another version gave.
+
+    Other transactions cannot change these customers until this one ends.
     """
     rows = connection.execute(
-        select(customers.c.customer_id, *_ATTRIBUTES, customers.c.segment)
-        .where(customers.c.customer_id > after, customers.c.model_version != version)
+        select(customers.c.customer_id)
+        .where(*_outdated(version, first, last))
         .order_by(customers.c.customer_id)
-        .limit(limit)
         .with_for_update()
     )
-    table = _table(rows, 2 + len(FEATURE_NAMES))
-    return table[:, 0].astype(np.int64), table[:, 1:-1], table[:, -1].astype(np.int64)
+    return np.fromiter(rows.scalars(), dtype=np.int64)
 
 
-def reassign(connection: Connection, ids: IntArray, segments: IntArray, version: int) -> None:
-    """Set the assignment of many customers: ids (n,), segment numbers (n,)."""
+def reassign(
+    connection: Connection, version: int, first: int, last: int, moved: Mapping[int, int]
+) -> None:
+    """Give the customers of `lock_outdated` their assignments by a version.
+
+    Args:
+        connection: of the transaction that locked them.
+        version: that gives the assignments.
+        first: the least id.
+        last: the greatest.
+        moved: by id the segment number of each of them who is in another segment now.
+    """
+    if moved:
+        connection.execute(
+            update(customers)
+            .where(customers.c.customer_id == bindparam("id"))
+            .values(segment=bindparam("new_segment"), model_version=version),
+            [{"id": customer, "new_segment": segment} for customer, segment in moved.items()],
+        )
     connection.execute(
-        update(customers)
-        .where(customers.c.customer_id == bindparam("id"))
-        .values(segment=bindparam("new_segment"), model_version=version),
-        [
-            {"id": customer_id, "new_segment": segment}
-            for customer_id, segment in zip(ids.tolist(), segments.tolist(), strict=True)
-        ],
+        update(customers).where(*_outdated(version, first, last)).values(model_version=version)
     )
+
+
+def _outdated(version: int, first: int, last: int) -> list[ColumnElement[bool]]:
+    between = customers.c.customer_id.between(first, last)
+    return [between, customers.c.model_version != version]
 
 
 def _values(customer_id: int, attributes: Attributes, assignment: Assignment) -> dict[str, Number]:
@@ -332,6 +352,19 @@ def _read(row: Sequence[Number]) -> tuple[Attributes, Assignment]:
     )
 
 
-def _table(rows: Iterable[Sequence[Number]], width: int) -> FloatArray:
-    # A 64-bit float holds every id exactly, as ids end at 2^53.
-    return np.fromiter(chain.from_iterable(rows), dtype=np.float64).reshape(-1, width)
+def _table(columns: Sequence[pa.Array | pa.ChunkedArray]) -> FloatArray:
+    """Return columns of numbers as one array, (n, d), in which each column lies together."""
+    table = np.empty((len(columns), len(columns[0])))
+    for place, column in enumerate(columns):
+        table[place] = column.to_numpy()
+    return table.T
+
+
+def _stored(found: pa.RecordBatch | pa.Table) -> StoredCustomers:
+    ids, *attributes, segments, versions = found.columns
+    return StoredCustomers(_whole(ids), _table(attributes), _whole(segments), _whole(versions))
+
+
+def _whole(column: pa.Array | pa.ChunkedArray) -> IntArray:
+    numbers: IntArray = column.to_numpy().astype(np.int64, copy=False)
+    return numbers

@@ -5,8 +5,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Select, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
     ArgumentError,
@@ -76,6 +77,11 @@ class Database:
         else:
             with _store_errors(), self._engine.begin() as connection:
                 yield connection
+
+    def render(self, query: Select[Any]) -> str:
+        """Return a query, its values written into it, for what reads beside SQLAlchemy."""
+        compiled = query.compile(self._engine, compile_kwargs={"literal_binds": True})
+        return str(compiled)
 
     def close(self) -> None:
         """Close every connection."""

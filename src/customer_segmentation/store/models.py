@@ -225,10 +225,19 @@ def activation_cause(connection: Connection) -> Cause:
     return Cause(connection.execute(select(active_model.c.cause)).scalar_one())
 
 
-def set_rescored(connection: Connection, version: int) -> bool:
-    """Note that every row carries a version; return False where another one serves by now."""
-    query = update(active_model).where(active_model.c.version == version).values(rescored=True)
-    return connection.execute(query).rowcount == 1
+def last_activation(connection: Connection) -> int:
+    """Return the number of the last activation; it rises with each, also of the same version."""
+    return connection.execute(select(func.max(activations.c.id))).scalar_one_or_none() or 0
+
+
+def set_rescored(connection: Connection, activation: int) -> bool:
+    """Note that every row carries the version of an activation; return False for an older one."""
+    # Locked first, as an activation that is about to commit is not among the others yet.
+    lock(connection)
+    if last_activation(connection) != activation:
+        return False
+    connection.execute(update(active_model).values(rescored=True))
+    return True
 
 
 def is_rescored(connection: Connection) -> bool:
