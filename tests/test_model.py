@@ -15,7 +15,7 @@ from customer_segmentation.domain.errors import ArtifactError, TrainingRefusedEr
 from customer_segmentation.domain.features import FEATURE_NAMES
 from customer_segmentation.domain.segments import PROFILES, Segment, Strategy
 from customer_segmentation.engines.local import LocalEngine
-from customer_segmentation.model.align import match_clusters
+from customer_segmentation.model.align import count_shared, match_clusters
 from customer_segmentation.model.artifact import Model, Parameters, Thresholds, from_json, to_json
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.prepare import fit_preparation, transform
@@ -195,10 +195,9 @@ def test_more_clusters_than_segments_keep_the_old_and_number_the_new_next(
 def test_a_cluster_far_from_every_segment_is_not_forced_to_match() -> None:
     serving = np.array([[0.0, 0.0], [1.0, 0.0]])
     new = np.array([[0.0, 0.1], [30.0, 40.0]])
-    labels = np.array([0, 0, 0, 0])
-    segments = np.array([0, 0, 1, 1])
+    shared = count_shared(np.array([0, 0, 0, 0]), 2, np.array([0, 0, 1, 1]), 2)
 
-    near, far = match_clusters(new, labels, serving, np.array([0, 1]), segments, Thresholds())
+    near, far = match_clusters(new, serving, np.array([0, 1]), shared, Thresholds())
 
     assert near.number == 0
     assert far.number is None

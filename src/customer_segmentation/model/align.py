@@ -9,10 +9,9 @@ from customer_segmentation.model.artifact import Match, Thresholds
 
 def match_clusters(
     new_centroids: FloatArray,
-    new_labels: IntArray,
     serving_centroids: FloatArray,
     serving_numbers: IntArray,
-    serving_segments: IntArray,
+    shared: IntArray,
     thresholds: Thresholds,
 ) -> tuple[Match, ...]:
     """Match clusters to segments by the optimal assignment (Kuhn's Hungarian method).
@@ -24,16 +23,15 @@ def match_clusters(
 
     Args:
         new_centroids: (k, d), in coordinates common to both models.
-        new_labels: (n,), the new cluster of each customer.
         serving_centroids: (m, d), in the same coordinates.
         serving_numbers: (m,), the segment number of each serving centroid.
-        serving_segments: (n,), the segment number that the serving model gives each customer.
+        shared: (k, m), the customers by new cluster and by segment of the serving model.
         thresholds: what still counts as the same segment.
 
     Returns:
         one match for each new cluster, in their order.
     """
-    overlap = _jaccard(new_labels, len(new_centroids), serving_segments, serving_numbers)
+    overlap = _jaccard(shared)
     distance = _distances(new_centroids, serving_centroids) / _gaps(serving_centroids)
     rows, columns = linear_sum_assignment(distance - overlap)
     partner = dict(zip(rows.tolist(), columns.tolist(), strict=True))
@@ -44,11 +42,26 @@ def match_clusters(
             matches.append(Match(cluster, None, float(distance[cluster].min()), 0.0))
             continue
         near = float(distance[cluster, column])
-        shared = float(overlap[cluster, column])
-        same = near <= thresholds.distance and shared >= thresholds.overlap
+        common = float(overlap[cluster, column])
+        same = near <= thresholds.distance and common >= thresholds.overlap
         number = int(serving_numbers[column]) if same else None
-        matches.append(Match(cluster, number, near, shared))
+        matches.append(Match(cluster, number, near, common))
     return tuple(matches)
+
+
+def count_shared(rows: IntArray, k: int, columns: IntArray, m: int) -> IntArray:
+    """Count customers by the places of their groups in two clusterings.
+
+    Args:
+        rows: (n,), the place of each customer's group in the one, below k.
+        k: how many groups the one has.
+        columns: (n,), the place of its group in the other, below m.
+        m: how many groups the other has.
+
+    Returns:
+        (k, m).
+    """
+    return np.bincount(rows * m + columns, minlength=k * m).reshape(k, m)
 
 
 def _distances(a: FloatArray, b: FloatArray) -> FloatArray:
@@ -64,10 +77,7 @@ def _gaps(centroids: FloatArray) -> FloatArray:
     return np.maximum(distances.min(axis=1), np.finfo(np.float64).tiny)
 
 
-def _jaccard(labels: IntArray, k: int, segments: IntArray, numbers: IntArray) -> FloatArray:
+def _jaccard(shared: IntArray) -> FloatArray:
     """Return the share of customers in both of those in either, (k, m)."""
-    ours = labels[:, None] == np.arange(k)
-    theirs = segments[:, None] == numbers
-    both = ours.T.astype(np.float64) @ theirs.astype(np.float64)
-    either = ours.sum(axis=0)[:, None] + theirs.sum(axis=0)[None, :] - both
-    return both / np.maximum(either, 1.0)
+    either = shared.sum(axis=1)[:, None] + shared.sum(axis=0)[None, :] - shared
+    return shared / np.maximum(either, 1)

@@ -61,21 +61,38 @@ def fit_clusters(
     if len(coordinates) > SAMPLE:
         rows = np.random.default_rng(seed).choice(len(coordinates), SAMPLE, replace=False)
         sample = coordinates[np.sort(rows)]
-    best: Clusters | None = None
-    starts = np.random.SeedSequence(seed).generate_state(restarts).tolist()
-    for done, start in enumerate(starts):
-        progress(done, restarts)
-        found = _lloyd(sample, k, init="k-means++", seed=start)
-        if best is None or found.inertia < best.inertia:
-            best = found
-    assert best is not None  # noqa: S101
+    best = try_starts(sample, k, seed, restarts, progress)
     if sample is not coordinates:
         best = _lloyd(coordinates, k, init=best.centroids)
     if serving is not None and len(serving) == k:
         continued = _lloyd(coordinates, k, init=serving)
-        if best.inertia >= continued.inertia * (1.0 - CONTINUITY):
+        if is_continued(continued.inertia, best.inertia):
             return continued
     return best
+
+
+def try_starts(
+    coordinates: FloatArray,
+    k: int,
+    seed: int,
+    restarts: int,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Clusters:
+    """Return the best of some random starts; arguments as for `fit_clusters`."""
+    best: Clusters | None = None
+    starts = np.random.SeedSequence(seed).generate_state(restarts).tolist()
+    for done, start in enumerate(starts):
+        progress(done, restarts)
+        found = _lloyd(coordinates, k, init="k-means++", seed=start)
+        if best is None or found.inertia < best.inertia:
+            best = found
+    assert best is not None  # noqa: S101
+    return best
+
+
+def is_continued(continued: float, best: float) -> bool:
+    """Tell whether the serving centroids' continuation wins over a random start, by inertia."""
+    return best >= continued * (1.0 - CONTINUITY)
 
 
 def _lloyd(

@@ -6,6 +6,7 @@ from enum import StrEnum
 import numpy as np
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.model.align import count_shared
 from customer_segmentation.model.artifact import Model
 
 _SUBSTANTIAL = 0.3
@@ -82,9 +83,7 @@ def count_pairs(before: Model, after: Model, left: IntArray, entered: IntArray) 
     """
     rows = np.searchsorted(before.numbers, left)
     columns = np.searchsorted(after.numbers, entered)
-    width = len(after.segments)
-    places = np.bincount(rows * width + columns, minlength=len(before.segments) * width)
-    return places.reshape(len(before.segments), width).astype(np.int64)
+    return count_shared(rows, len(before.segments), columns, len(after.segments))
 
 
 def measure_impact(before: Model, after: Model, pairs: IntArray) -> Impact:
