@@ -14,7 +14,7 @@ from customer_segmentation.engines.engine import Progress
 from customer_segmentation.model.align import match_clusters
 from customer_segmentation.model.artifact import Fingerprint, Match, Model, Parameters, Quality
 from customer_segmentation.model.distribution import Bins, Distribution
-from customer_segmentation.model.fit import Clusters
+from customer_segmentation.model.lloyd import Clusters
 from customer_segmentation.model.naming import name_by_profile, new_segment
 from customer_segmentation.model.prepare import Preparation
 from customer_segmentation.model.quality import bootstrap_stability, sampled_silhouette

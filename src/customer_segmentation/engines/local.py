@@ -1,10 +1,12 @@
 """The engine of one machine."""
 
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 
-from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.domain.errors import TrainingRefusedError
 from customer_segmentation.domain.jobs import Phase
 from customer_segmentation.engines.assembling import (
@@ -20,10 +22,12 @@ from customer_segmentation.engines.engine import Progress, unheard
 from customer_segmentation.model.align import count_shared
 from customer_segmentation.model.artifact import Model, Parameters
 from customer_segmentation.model.assign import Assigner
-from customer_segmentation.model.distribution import count_customers, fit_bins
+from customer_segmentation.model.distribution import Bins, Distribution, count_customers, fit_bins
 from customer_segmentation.model.fingerprint import fingerprint
-from customer_segmentation.model.fit import Clusters, fit_clusters
+from customer_segmentation.model.fit import fit_clusters
 from customer_segmentation.model.gates import Gates
+from customer_segmentation.model.lloyd import Clusters
+from customer_segmentation.model.parts import map_parts
 from customer_segmentation.model.prepare import Preparation, fit_preparation, transform
 from customer_segmentation.model.study import Study, study_segments
 
@@ -43,42 +47,39 @@ class LocalEngine:
     ) -> Model:
         """Prepare, fit, match or name, and measure; see `Engine.train`."""
         progress(Phase.FITTING, 0, parameters.restarts)
-        transformed = transform(values)
-        preparation = fit_preparation(transformed, parameters.weights, parameters.excluded)
-        coordinates = preparation.prepare_transformed(transformed)[:, preparation.used]
-        check_trainable(coordinates, parameters.k)
-        clusters = fit_clusters(
-            coordinates,
-            parameters.k,
-            seed=parameters.seed,
-            restarts=parameters.restarts,
-            serving=_start(preparation, serving),
-            progress=lambda done, total: progress(Phase.FITTING, done, total),
-        )
-        progress(Phase.MATCHING, 0, len(values))
-        centroids = np.zeros((parameters.k, values.shape[1]))
-        centroids[:, preparation.used] = clusters.centroids
-        deviations = _deviations(transformed, clusters.labels, preparation)
-        shared = None if serving is None else _shared(clusters, serving, values)
-        silhouette, stability = measure(coordinates, clusters, parameters.seed, progress)
-        bins = fit_bins(values)
-        distances = _nearest_distances(coordinates, clusters)
-        farthest = outlier_distance(distances)
-        fitted = Fitted(
-            preparation=preparation,
-            centroids=centroids,
-            deviations=deviations,
-            shared=shared,
-            inertia=clusters.inertia,
-            silhouette=silhouette,
-            stability=stability,
-            bins=bins,
-            distribution=count_customers(
-                bins, parameters.k, values, clusters.labels, distances > farthest
-            ),
-            outlier_distance=farthest,
-            fingerprint=fingerprint(ids, values),
-        )
+        with ThreadPoolExecutor(1) as beside:
+            digested = beside.submit(fingerprint, ids, values)
+            preparation, coordinates = _prepare(values, parameters)
+            check_trainable(coordinates, parameters.k)
+            clusters = fit_clusters(
+                coordinates,
+                parameters.k,
+                seed=parameters.seed,
+                restarts=parameters.restarts,
+                serving=_start(preparation, serving),
+                progress=lambda done, total: progress(Phase.FITTING, done, total),
+            )
+            progress(Phase.MATCHING, 0, len(values))
+            bins = fit_bins(values)
+            distances = _nearest_distances(coordinates, clusters)
+            farthest = outlier_distance(distances)
+            counts = _count(values, clusters, preparation, serving, bins, distances > farthest)
+            silhouette, stability = measure(coordinates, clusters, parameters.seed, progress)
+            centroids = np.zeros((parameters.k, values.shape[1]))
+            centroids[:, preparation.used] = clusters.centroids
+            fitted = Fitted(
+                preparation=preparation,
+                centroids=centroids,
+                deviations=counts.scores / np.maximum(counts.distribution.sizes, 1)[:, None],
+                shared=counts.shared,
+                inertia=clusters.inertia,
+                silhouette=silhouette,
+                stability=stability,
+                bins=bins,
+                distribution=counts.distribution,
+                outlier_distance=farthest,
+                fingerprint=digested.result(),
+            )
         return assemble(fitted, parameters, serving, next_number)
 
     def study(
@@ -111,19 +112,81 @@ def _start(preparation: Preparation, serving: Model | None) -> FloatArray | None
     return in_coordinates_of(preparation, serving)[:, preparation.used]
 
 
-def _shared(clusters: Clusters, serving: Model, values: FloatArray) -> IntArray:
-    """Count customers, (n, d), by cluster and by the segment that the serving model gives."""
-    places = np.searchsorted(serving.numbers, Assigner(serving).assign(values))
-    k, m = len(clusters.centroids), len(serving.segments)
-    return count_shared(clusters.labels, k, places, m)
+def _prepare(values: FloatArray, parameters: Parameters) -> tuple[Preparation, FloatArray]:
+    """Return the preparation, and the coordinates, (n, d), of the attributes that are used.
+
+    Each column lies together, and takes the place of its transformed attribute: of many customers
+    there is no room for both.
+    """
+    columns = np.empty(values.shape[::-1])
+
+    def transform_part(part: slice) -> None:
+        columns[:, part] = transform(values[part]).T
+
+    map_parts(transform_part, len(values))
+    preparation = fit_preparation(columns.T, parameters.weights, parameters.excluded)
+
+    def prepare_part(part: slice) -> None:
+        columns[:, part] = preparation.prepare_transformed(columns[:, part].T).T
+
+    map_parts(prepare_part, len(values))
+    used = preparation.used
+    return preparation, (columns if len(used) == len(columns) else columns[used]).T
 
 
 def _nearest_distances(coordinates: FloatArray, clusters: Clusters) -> FloatArray:
     """Return each customer's distance to its centroid, (n,)."""
-    return np.sqrt(((coordinates - clusters.centroids[clusters.labels]) ** 2).sum(axis=1))
+
+    def measure_part(part: slice) -> FloatArray:
+        way = coordinates[part] - clusters.centroids[clusters.labels[part]]
+        return np.sqrt((way**2).sum(axis=1))
+
+    return np.concatenate(map_parts(measure_part, len(coordinates)))
 
 
-def _deviations(transformed: FloatArray, labels: IntArray, preparation: Preparation) -> FloatArray:
-    """Return each cluster's average in standard deviations from everybody's, (k, d)."""
-    scores = standard(transformed, preparation)
-    return np.array([scores[labels == c].mean(axis=0) for c in range(labels.max() + 1)])
+@dataclass(frozen=True, eq=False, slots=True)
+class _Counts:
+    """What there is of some customers in each cluster.
+
+    Attributes:
+        distribution: by cluster.
+        scores: (k, d), the sums of their attributes in standard deviations.
+        shared: (k, m), how many are in each segment of the serving model; None without one.
+    """
+
+    distribution: Distribution
+    scores: FloatArray
+    shared: IntArray | None
+
+    def __add__(self, other: "_Counts") -> "_Counts":
+        shared = None
+        if self.shared is not None and other.shared is not None:
+            shared = self.shared + other.shared
+        return _Counts(self.distribution + other.distribution, self.scores + other.scores, shared)
+
+
+def _count(
+    values: FloatArray,
+    clusters: Clusters,
+    preparation: Preparation,
+    serving: Model | None,
+    bins: Bins,
+    outlying: BoolArray,
+) -> _Counts:
+    """Count customers, (n, d), by their clusters."""
+    k = len(clusters.centroids)
+    assigner = None if serving is None else Assigner(serving)
+
+    def count_part(part: slice) -> _Counts:
+        labels, own = clusters.labels[part], values[part]
+        scores = standard(transform(own), preparation)
+        members = (labels == np.arange(k)[:, None]).astype(np.float64)
+        shared = None
+        if assigner is not None and serving is not None:
+            places = np.searchsorted(serving.numbers, assigner.assign(own))
+            shared = count_shared(labels, k, places, len(serving.segments))
+        distribution = count_customers(bins, k, own, labels, outlying[part])
+        return _Counts(distribution, members @ scores, shared)
+
+    first, *others = map_parts(count_part, len(values))
+    return sum(others, first)

@@ -1,5 +1,6 @@
 """Preparing attributes for K-means: skew taken out, scales made alike, weights applied."""
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -7,9 +8,10 @@ import numpy as np
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.features import FEATURES
+from customer_segmentation.model.parts import map_parts
 
-_SKEWED = np.array([f.skewed for f in FEATURES])
-_UNSCORED = np.array([np.nan if f.unscored is None else f.unscored for f in FEATURES])
+_SKEWED = [j for j, feature in enumerate(FEATURES) if feature.skewed]
+_UNSCORED = [(j, f.unscored) for j, f in enumerate(FEATURES) if f.unscored is not None]
 
 
 def transform(values: FloatArray) -> FloatArray:
@@ -25,10 +27,12 @@ def transform(values: FloatArray) -> FloatArray:
     Returns:
         (n, 14), transformed.
     """
-    transformed = np.abs(values)
-    np.log1p(transformed, out=transformed, where=_SKEWED)
-    np.copysign(transformed, values, out=transformed)
-    transformed[values == _UNSCORED] = np.nan
+    transformed = values.copy(order="K")
+    for j in _SKEWED:
+        column = values[:, j]
+        transformed[:, j] = np.copysign(np.log1p(np.abs(column)), column)
+    for j, unscored in _UNSCORED:
+        transformed[values[:, j] == unscored, j] = np.nan
     return transformed
 
 
@@ -59,7 +63,10 @@ class Preparation:
 
     def prepare_transformed(self, transformed: FloatArray) -> FloatArray:
         """Return the coordinates, (n, 14), of transformed attributes; unscored ones are typical."""
-        return np.where(np.isnan(transformed), 0.0, (transformed - self.center) * self.scale)
+        coordinates = (transformed - self.center) * self.scale
+        for j, _ in _UNSCORED:
+            coordinates[np.isnan(coordinates[:, j]), j] = 0.0
+        return coordinates
 
     def restore(self, coordinates: FloatArray) -> FloatArray:
         """Return transformed attributes from coordinates, (n, 14); unused ones as the center."""
@@ -72,27 +79,45 @@ def fit_preparation(
     weights: Mapping[str, float] | None = None,
     excluded: Collection[str] = (),
 ) -> Preparation:
-    """Learn the preparation from training data.
-
-    Amounts, counts and scores are divided by their standard deviation. Binary and coded
-    attributes are not: a rare flag has a small deviation, and dividing by it would let that one
-    flag decide the segments. Their weight is per step of the code instead.
+    """Learn the preparation from training data; see `preparation_of`.
 
     Args:
         transformed: (n, 14), n >= 1.
         weights: replaces the feature table's weights, by attribute name.
         excluded: names of attributes that the model must not use.
     """
+    moments = [_moments(column) for column in transformed.T]
+    center, spread = np.array(moments).T
+    return preparation_of(center, spread, weights, excluded)
+
+
+def preparation_of(
+    center: FloatArray,
+    spread: FloatArray,
+    weights: Mapping[str, float] | None = None,
+    excluded: Collection[str] = (),
+) -> Preparation:
+    """Return the preparation for transformed attributes of these means and deviations, (14,).
+
+    Amounts, counts and scores are divided by their standard deviation. Binary and coded
+    attributes are not: a rare flag has a small deviation, and dividing by it would let that one
+    flag decide the segments. Their weight is per step of the code instead.
+    """
     weights = weights or {}
     weight = np.array(
         [0.0 if f.name in excluded else weights.get(f.name, f.weight) for f in FEATURES]
     )
-    measured = np.where(np.isnan(transformed), 0.0, 1.0)
-    counts = np.maximum(measured.sum(axis=0), 1.0)
-    filled = np.nan_to_num(transformed, nan=0.0)
-    center = filled.sum(axis=0) / counts
-    spread = np.sqrt((((filled - center) * measured) ** 2).sum(axis=0) / counts)
     coded = np.array([bool(f.codes) for f in FEATURES])
     varies = spread > 1e-12 * np.maximum(np.abs(center), 1.0)
     divisor = np.where(coded | ~varies, 1.0, spread)
     return Preparation(center=center, spread=spread, scale=np.where(varies, weight / divisor, 0.0))
+
+
+def _moments(column: FloatArray) -> tuple[float, float]:
+    """Return mean and standard deviation of a transformed attribute, those not scored left out."""
+    measured = column[~np.isnan(column)]
+    if len(measured) == 0:
+        return 0.0, 0.0
+    center = float(measured.mean())
+    parts = map_parts(lambda part: float(((measured[part] - center) ** 2).sum()), len(measured))
+    return center, math.sqrt(sum(parts) / len(measured))

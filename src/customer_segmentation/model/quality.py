@@ -6,7 +6,8 @@ import numpy as np
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from customer_segmentation.domain.arrays import FloatArray
-from customer_segmentation.model.fit import Clusters, fit_clusters
+from customer_segmentation.model.fit import fit_clusters
+from customer_segmentation.model.lloyd import Clusters
 
 BOOTSTRAPS = 5
 SILHOUETTE_SAMPLE = 2_500
