@@ -5,10 +5,15 @@ from customer_segmentation.store import customers
 from customer_segmentation.store.arrow import arrow_reader
 from customer_segmentation.store.customers import StoredCustomers
 
-_NO_VERSION = 0
-
 
 def stored_customers(units: UnitsOfWork) -> StoredCustomers:
     """Return every customer, as its row tells."""
     with arrow_reader(units.database) as read:
-        return customers.read_outdated(read, _NO_VERSION, 0, 10**9)
+        return customers.read_all(read, 20_000)
+
+
+def settled_customers(units: UnitsOfWork) -> StoredCustomers:
+    """Return the customers whose rows tell their segments by the model that serves."""
+    stored = stored_customers(units)
+    with units.read() as work:
+        return stored.at(work.active.settles(stored.ids, stored.epochs))

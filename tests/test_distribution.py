@@ -27,7 +27,7 @@ from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.unit_of_work import UnitsOfWork
 from customer_segmentation.services.versions import activate_and_rescore, activate_version
 from customer_segmentation.store import distributions
-from tests.stored import stored_customers
+from tests.stored import settled_customers
 from tests.test_store import store_candidate
 
 D = len(FEATURE_NAMES)
@@ -50,10 +50,9 @@ def other_version(units: UnitsOfWork, other_model: Model) -> int:
 
 
 def from_scratch(units: UnitsOfWork) -> Distribution:
-    """Count the customers whose rows carry the active version."""
-    stored = stored_customers(units)
-    ours = stored.at(stored.versions == units.require_model().version)
-    return count(units.serving, ours.values, ours.segments)
+    """Count the customers whose rows tell their segments by the active version."""
+    ours = settled_customers(units)
+    return count(units.require_model(), ours.values, ours.segments)
 
 
 def assert_current(units: UnitsOfWork) -> None:

@@ -25,7 +25,7 @@ class SegmentChange:
         cause: why.
         from_segment: the number of the segment left; None for a new customer.
         to_segment: the number of the segment entered; None for a deleted customer.
-        model_version: the version that gave the segment entered, or had given the one left.
+        model_version: the version that served, and gave the segment entered.
     """
 
     customer_id: int

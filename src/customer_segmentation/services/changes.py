@@ -2,8 +2,6 @@
 
 from collections.abc import Container
 
-from sqlalchemy import Connection
-
 from customer_segmentation.domain.customer import Attributes, Customer
 from customer_segmentation.domain.errors import (
     CustomerErasedError,
@@ -14,7 +12,6 @@ from customer_segmentation.domain.history import Cause, SegmentChange
 from customer_segmentation.services.clock import now
 from customer_segmentation.services.unit_of_work import (
     SegmentedCustomer,
-    ServingModel,
     UnitOfWork,
 )
 from customer_segmentation.store import customers, distributions, erasures, history
@@ -32,12 +29,12 @@ def add(work: UnitOfWork, customer_id: int, attributes: Attributes) -> Segmented
     """
     if erasures.find(work.connection, customer_id) is not None:
         raise CustomerErasedError(customer_id)
-    assignment = Assignment(work.serving.assign(attributes), work.serving.version)
-    customers.add(work.connection, customer_id, attributes, assignment)
-    distributions.note(work.connection, None, _counted(attributes, assignment))
-    _note(work.connection, customer_id, Cause.ADDED, None, assignment)
+    segment = work.serving.assign(attributes)
+    customers.add(work.connection, customer_id, attributes, Assignment(segment, work.active.epoch))
+    distributions.note(work.connection, None, (attributes, segment))
+    _note(work, customer_id, Cause.ADDED, None, segment)
     work.audit.note_change(work.connection, customer_id, "added", attributes)
-    return work.segmented(customer_id, attributes, assignment.segment)
+    return work.segmented(customer_id, attributes, segment)
 
 
 def change(
@@ -60,13 +57,16 @@ def change(
     """
     before, left = _find(work, customer_id, tags)
     attributes = {**before, **changes}
-    assignment = reassign(work.serving, attributes, left)
+    segment = work.serving.reassign(attributes, left.segment)
+    assignment = Assignment(segment, work.active.epoch)
     customers.change(work.connection, customer_id, changes, assignment)
-    distributions.note(work.connection, _counted(before, left), _counted(attributes, assignment))
-    if assignment.segment != left.segment:
-        _note(work.connection, customer_id, Cause.UPDATED, left, assignment)
+    counted = work.active.settles(customer_id, left.epoch)
+    entered = (attributes, segment)
+    distributions.note(work.connection, (before, left.segment), entered, counted=counted)
+    if segment != left.segment:
+        _note(work, customer_id, Cause.UPDATED, left.segment, segment)
     work.audit.note_change(work.connection, customer_id, "updated", changes)
-    return work.segmented(customer_id, attributes, assignment.segment)
+    return work.segmented(customer_id, attributes, segment)
 
 
 def remove(work: UnitOfWork, customer_id: int, tags: Container[str] | None = None) -> None:
@@ -77,14 +77,19 @@ def remove(work: UnitOfWork, customer_id: int, tags: Container[str] | None = Non
     if removed is None:
         raise CustomerNotFoundError(customer_id)
     attributes, left = removed
-    distributions.note(work.connection, _counted(attributes, left), None)
-    _note(work.connection, customer_id, Cause.DELETED, left, None)
+    counted = work.active.settles(customer_id, left.epoch)
+    distributions.note(work.connection, (attributes, left.segment), None, counted=counted)
+    _note(work, customer_id, Cause.DELETED, left.segment, None)
     work.audit.note_change(work.connection, customer_id, "deleted")
 
 
-def reassign(serving: ServingModel, attributes: Attributes, current: Assignment) -> Assignment:
-    """Return the assignment that the active model gives to a customer who has one."""
-    return Assignment(serving.reassign(attributes, current.segment), serving.version)
+def segment_of(
+    work: UnitOfWork, customer_id: int, attributes: Attributes, stored: Assignment
+) -> int:
+    """Return the number of the segment that a stored customer is in by the active model."""
+    if work.active.settles(customer_id, stored.epoch):
+        return stored.segment
+    return work.serving.reassign(attributes, stored.segment)
 
 
 def _find(
@@ -96,34 +101,22 @@ def _find(
         raise CustomerNotFoundError(customer_id)
     attributes, assignment = found
     if tags is not None and ANY_TAG not in tags:
-        shown = assignment.segment
-        if assignment.model_version != work.serving.version:
-            shown = reassign(work.serving, attributes, assignment).segment
+        shown = segment_of(work, customer_id, attributes, assignment)
         if Customer(customer_id, attributes, shown).tag not in tags:
             raise StaleCustomerError(customer_id)
     return found
 
 
-def _counted(attributes: Attributes, assignment: Assignment) -> tuple[Attributes, int, int]:
-    return attributes, assignment.segment, assignment.model_version
-
-
 def _note(
-    connection: Connection,
-    customer_id: int,
-    cause: Cause,
-    left: Assignment | None,
-    entered: Assignment | None,
+    work: UnitOfWork, customer_id: int, cause: Cause, left: int | None, entered: int | None
 ) -> None:
-    """Append a change of segment to the history."""
-    last = entered or left
-    if last is not None:
-        segment_change = SegmentChange(
-            customer_id=customer_id,
-            changed_at=now(),
-            cause=cause,
-            from_segment=None if left is None else left.segment,
-            to_segment=None if entered is None else entered.segment,
-            model_version=last.model_version,
-        )
-        history.add(connection, segment_change)
+    """Append a change from one segment to another to the history."""
+    segment_change = SegmentChange(
+        customer_id=customer_id,
+        changed_at=now(),
+        cause=cause,
+        from_segment=left,
+        to_segment=entered,
+        model_version=work.serving.version,
+    )
+    history.add(work.connection, segment_change)

@@ -183,6 +183,5 @@ def _add_once(
 def _segmented(
     work: UnitOfWork, customer_id: int, attributes: Attributes, assignment: Assignment
 ) -> SegmentedCustomer:
-    if assignment.model_version != work.serving.version:
-        assignment = changes.reassign(work.serving, attributes, assignment)
-    return work.segmented(customer_id, attributes, assignment.segment)
+    segment = changes.segment_of(work, customer_id, attributes, assignment)
+    return work.segmented(customer_id, attributes, segment)

@@ -13,7 +13,7 @@ from customer_segmentation.model.distribution import (
     empty_distribution,
 )
 from customer_segmentation.model.drift import Drift, measure_drift
-from customer_segmentation.services.unit_of_work import ServingModel, UnitsOfWork
+from customer_segmentation.services.unit_of_work import ServingModel, UnitOfWork, UnitsOfWork
 from customer_segmentation.store import distributions
 from customer_segmentation.store.customers import StoredCustomers
 from customer_segmentation.store.distributions import Changes, StoredDistribution
@@ -94,24 +94,22 @@ def add_counted(connection: Connection, serving: ServingModel, distribution: Dis
 
 
 def count_imported(
-    connection: Connection,
-    serving: ServingModel,
+    work: UnitOfWork,
     left: StoredCustomers | None,
     entered: tuple[FloatArray, IntArray] | None,
 ) -> None:
     """Count many customers that a transaction adds, changes or deletes.
 
     Args:
-        connection: of the transaction.
-        serving: the active model.
+        work: the transaction.
         left: what they were; None where they are new.
         entered: their attributes, (n, d), and segment numbers, (n,); None where they are deleted.
     """
+    connection, serving = work.connection, work.serving
     stored = distributions.find(connection, serving.version, for_update=True)
     counted, changed = _counted(serving, stored)
     if left is not None:
-        # What another version had put into its segment was never counted for this one.
-        ours = left.at(np.flatnonzero(left.versions == serving.version))
+        ours = left.at(work.active.settles(left.ids, left.epochs))
         signs = np.full(len(ours.ids), -1)
         counted += count(serving, ours.values, ours.segments, signs)
         changed += len(left.ids)
@@ -140,11 +138,8 @@ def count(
 
 
 def _count(serving: ServingModel, changes: Changes) -> tuple[Distribution, int]:
-    """Return what changes amount to, and how many customers they changed.
-
-    A row that another version had put into its segment was never counted for this one.
-    """
-    ours = changes.versions == serving.version
+    """Return what changes amount to, and how many customers they changed."""
+    ours = changes.signs != 0
     delta = count(serving, changes.values[ours], changes.segments[ours], changes.signs[ours])
     return delta, changes.changed
 

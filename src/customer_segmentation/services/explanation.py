@@ -6,6 +6,7 @@ from customer_segmentation.domain.customer import Attributes
 from customer_segmentation.domain.errors import CustomerNotFoundError
 from customer_segmentation.domain.segments import Segment, Strategy
 from customer_segmentation.model.explain import Explanation, explain
+from customer_segmentation.services.changes import segment_of
 from customer_segmentation.services.unit_of_work import ServingModel, UnitsOfWork
 from customer_segmentation.store import customers
 
@@ -45,14 +46,12 @@ def explain_customer(units: UnitsOfWork, customer_id: int) -> ExplainedAssignmen
     """
     with units.read() as work:
         found = customers.find(work.connection, customer_id)
+        if found is None:
+            raise CustomerNotFoundError(customer_id)
+        attributes, assignment = found
+        segment = segment_of(work, customer_id, attributes, assignment)
         serving = work.serving
-    if found is None:
-        raise CustomerNotFoundError(customer_id)
     units.audit.note_reads(units.database, [customer_id])
-    attributes, assignment = found
-    segment = assignment.segment
-    if assignment.model_version != serving.version:
-        segment = serving.reassign(attributes, segment)
     return _explain(serving, attributes, segment)
 
 

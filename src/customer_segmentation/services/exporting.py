@@ -19,6 +19,7 @@ from customer_segmentation.services.unit_of_work import ServingModel, UnitsOfWor
 from customer_segmentation.store import customers
 from customer_segmentation.store.arrow import arrow_reader
 from customer_segmentation.store.customers import StoredCustomers
+from customer_segmentation.store.models import Active
 
 _ATTRIBUTES = [
     (feature.record_name, pa.int64() if feature.is_integer else pa.float64())
@@ -70,10 +71,12 @@ def export_customers(units: UnitsOfWork, export: Export) -> Iterator[pa.RecordBa
 
 
 def _read(units: UnitsOfWork, export: Export) -> Iterator[pa.RecordBatch]:
-    serving, chosen = units.serving, export.selection.segment
+    chosen = export.selection.segment
+    with units.read() as work:
+        active, serving = work.active, work.serving
     with arrow_reader(units.database) as read:
-        for stored in customers.read_selection(read, export.selection, serving.version):
-            segments = _current(serving, stored)
+        for stored in customers.read_selection(read, export.selection, active):
+            segments = _current(active, serving, stored)
             kept = np.arange(len(segments))
             if chosen is not None:
                 kept = np.flatnonzero(segments == chosen)
@@ -84,10 +87,10 @@ def _read(units: UnitsOfWork, export: Export) -> Iterator[pa.RecordBatch]:
             yield _batch(export, serving, part, segments[kept])
 
 
-def _current(serving: ServingModel, stored: StoredCustomers) -> IntArray:
+def _current(active: Active, serving: ServingModel, stored: StoredCustomers) -> IntArray:
     """Return the segments, (n,), that the active model gives."""
     segments = stored.segments.copy()
-    old = np.flatnonzero(stored.versions != serving.version)
+    old = np.flatnonzero(~active.settles(stored.ids, stored.epochs))
     segments[old] = serving.assigner.assign_calmly(stored.values[old], stored.segments[old])
     return segments
 

@@ -178,9 +178,9 @@ def _add(work: UnitOfWork, ids: IntArray, values: FloatArray) -> None:
         return
     serving = work.serving
     segments = serving.assigner.assign(values)
-    customers.add_many(work.connection, ids, values, segments, serving.version)
-    history.add_entered(work.connection, ids, now())
-    count_imported(work.connection, serving, None, (values, segments))
+    customers.add_many(work.connection, ids, values, segments, work.active.epoch)
+    history.add_entered(work.connection, ids, now(), serving.version)
+    count_imported(work, None, (values, segments))
 
 
 def _change(work: UnitOfWork, before: StoredCustomers, values: FloatArray) -> None:
@@ -188,7 +188,7 @@ def _change(work: UnitOfWork, before: StoredCustomers, values: FloatArray) -> No
         return
     serving = work.serving
     segments = serving.assigner.assign_calmly(values, before.segments)
-    customers.change_many(work.connection, before.ids, values, segments, serving.version)
+    customers.change_many(work.connection, before.ids, values, segments, work.active.epoch)
     moved = segments != before.segments
     history.add_many(
         work.connection,
@@ -198,7 +198,7 @@ def _change(work: UnitOfWork, before: StoredCustomers, values: FloatArray) -> No
         (before.segments[moved], segments[moved]),
         serving.version,
     )
-    count_imported(work.connection, serving, before, (values, segments))
+    count_imported(work, before, (values, segments))
 
 
 def _remove_others(units: UnitsOfWork, there: IntArray, given: IntArray, how: Import) -> int:
@@ -220,7 +220,7 @@ def _remove(units: UnitsOfWork, ids: IntArray, source: str) -> int:
         left = (before.segments, None)
         version = work.serving.version
         history.add_many(work.connection, before.ids, now(), Cause.DELETED, left, version)
-        count_imported(work.connection, work.serving, before, None)
+        count_imported(work, before, None)
         note(work.connection, "file", source, f"{len(before.ids)} customers removed")
         if work.audit.keeps_values:
             for customer_id in before.ids.tolist():

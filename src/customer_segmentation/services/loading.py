@@ -49,7 +49,7 @@ def load_first_data(units: UnitsOfWork, engine: Engine, settings: Settings) -> N
         version = models.add(connection, to_json(model), now(), origin, held_back)
         serving = load_model(connection, version)
         segments = serving.assigner.assign(data.values)
-        customers.add_many(connection, data.ids, data.values, segments, version)
+        customers.add_many(connection, data.ids, data.values, segments, epoch=0)
         entered = (None, segments)
         history.add_many(connection, data.ids, now(), Cause.ADDED, entered, version)
         note(connection, "file", path.name, f"{len(data.ids)} customers added", _NOBODY)

@@ -6,14 +6,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from customer_segmentation.domain.arrays import IntArray
+from customer_segmentation.domain.features import LARGEST_INTEGER
 from customer_segmentation.files.ahead import read_ahead
 from customer_segmentation.model.distribution import Distribution
 from customer_segmentation.services.clock import now
 from customer_segmentation.services.distribution import add_counted, count
-from customer_segmentation.services.unit_of_work import ServingModel, UnitsOfWork, tried_again
+from customer_segmentation.services.unit_of_work import (
+    ServingModel,
+    UnitOfWork,
+    UnitsOfWork,
+    tried_again,
+)
 from customer_segmentation.store import customers, history, models
 from customer_segmentation.store.arrow import ArrowReader, arrow_reader
 from customer_segmentation.store.customers import StoredCustomers
+from customer_segmentation.store.models import Active
 
 CHUNK = 10_000
 """Customers a transaction: few enough that writes of requests come between two of them."""
@@ -22,86 +29,145 @@ _READ = 10 * CHUNK
 """Customers read at once: few enough for memory, and for the database to clean up behind."""
 
 
-def rescore(units: UnitsOfWork, progress: Callable[[int], None] = lambda _done: None) -> None:
-    """Give every customer's row the active model's segment, chunk after chunk.
+@dataclass(frozen=True, eq=False, slots=True)
+class Snapshot:
+    """All customers as they were at some moment.
 
-    Reads do not wait for it: until a row's turn comes, it is scored when read. Cut off, it goes on
-    where it stopped; when another model is activated meanwhile, it begins again with that one.
+    Attributes:
+        customers: by rising ids.
+        epoch: whoever was changed since carries this epoch or a later one.
+    """
+
+    customers: StoredCustomers
+    epoch: int
+
+
+def rescore(
+    units: UnitsOfWork,
+    progress: Callable[[int], None] = lambda _done: None,
+    snapshot: Snapshot | None = None,
+) -> None:
+    """See that every customer's row tells its segment by the active model, chunk after chunk.
+
+    Only customers whom the model moves are written. Reads do not wait for it: until a row's turn
+    comes, it is scored when read. Cut off, it goes on where it stopped; when another model is
+    activated meanwhile, it goes on with that one.
 
     Args:
         units: over the database.
         progress: is told how many customers were given their segment so far.
+        snapshot: what was read of the customers already.
     """
     with arrow_reader(units.database) as read:
-        while not _rescore_by_active(units, read, progress):
-            pass
+        while not _rescore_by_active(units, read, progress, snapshot):
+            snapshot = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Chunk:
-    """Some customers as they were stored while the model served already.
+    """Customers with ids that follow one another, and what the active model makes of them.
 
     Attributes:
-        stored: the customers, whose assignments another version gave.
-        segments: (n,), the numbers of the segments that the model gives them.
+        after: ids are above this one.
+        last: the greatest id.
+        epoch: whoever was changed since this was read carries this epoch or a later one.
+        waiting: those whose segments another model had given.
+        segments: (n,), the numbers of the segments that the active model gives them.
         counted: their distribution.
     """
 
-    stored: StoredCustomers
+    after: int
+    last: int
+    epoch: int
+    waiting: StoredCustomers
     segments: IntArray
     counted: Distribution
 
 
 def _rescore_by_active(
-    units: UnitsOfWork, read: ArrowReader, progress: Callable[[int], None]
+    units: UnitsOfWork,
+    read: ArrowReader,
+    progress: Callable[[int], None],
+    snapshot: Snapshot | None,
 ) -> bool:
     """Re-score by the model that serves now; return False where another one came meanwhile."""
     with units.read() as work:
-        serving, activation = work.serving, models.last_activation(work.connection)
+        active, serving = work.active, work.serving
     done = 0
-    for chunk in read_ahead(_read_chunks(read, serving)):
-        if not _write(units, activation, chunk):
+    for chunk in read_ahead(_chunks(read, active, serving, snapshot)):
+        if not _write(units, active, chunk):
             return False
-        done += len(chunk.segments)
+        done += len(chunk.waiting.ids)
         progress(done)
-    with units.database.write() as connection:
-        return models.set_rescored(connection, activation)
+    with units.write(alone=True) as work:
+        if work.active.activated_in != active.activated_in:
+            return False
+        models.pass_rescored(work.connection, LARGEST_INTEGER)
+    return True
 
 
-def _read_chunks(read: ArrowReader, serving: ServingModel) -> Iterator[_Chunk]:
-    last = 0
-    while len((part := customers.read_outdated(read, serving.version, last, _READ)).ids) > 0:
-        for start in range(0, len(part.ids), CHUNK):
-            yield _score(serving, part.at(slice(start, start + CHUNK)))
+def _chunks(
+    read: ArrowReader, active: Active, serving: ServingModel, snapshot: Snapshot | None
+) -> Iterator[_Chunk]:
+    after = active.rescored_up_to
+    for part, epoch in _parts(read, after, active.activated_in, snapshot):
         last = int(part.ids[-1])
+        yield _score(serving, after, last, epoch, part.at(part.epochs < epoch))
+        after = last
 
 
-def _score(serving: ServingModel, stored: StoredCustomers) -> _Chunk:
-    segments = serving.assigner.assign_calmly(stored.values, stored.segments)
-    return _Chunk(stored, segments, count(serving, stored.values, segments))
+def _parts(
+    read: ArrowReader, after: int, activated_in: int, snapshot: Snapshot | None
+) -> Iterator[tuple[StoredCustomers, int]]:
+    """Yield customers with ids above one, and the epoch of those who were changed since."""
+    if snapshot is not None and after == 0:
+        known = snapshot.customers
+        for start in range(0, len(known.ids), CHUNK):
+            yield known.at(slice(start, start + CHUNK)), snapshot.epoch
+        after = int(known.ids[-1])
+    while len((found := customers.read_after(read, after, _READ)).ids) > 0:
+        for start in range(0, len(found.ids), CHUNK):
+            yield found.at(slice(start, start + CHUNK)), activated_in
+        after = int(found.ids[-1])
+
+
+def _score(
+    serving: ServingModel, after: int, last: int, epoch: int, waiting: StoredCustomers
+) -> _Chunk:
+    segments = serving.assigner.assign_calmly(waiting.values, waiting.segments)
+    counted = count(serving, waiting.values, segments)
+    return _Chunk(after, last, epoch, waiting, segments, counted)
 
 
 @tried_again
-def _write(units: UnitsOfWork, activation: int, chunk: _Chunk) -> bool:
-    """Write a chunk's assignments; return False where its model does not serve any more.
-
-    Whoever was changed since the chunk was read carries the model's version already, as it served
-    then. The others are as they were read.
-    """
-    with units.write() as work:
-        if models.last_activation(work.connection) != activation:
+def _write(units: UnitsOfWork, active: Active, chunk: _Chunk) -> bool:
+    """Write the assignments that a chunk changes; return False where its model serves no more."""
+    with units.write(alone=True) as work:
+        if work.active.activated_in != active.activated_in:
             return False
-        serving, ids = work.serving, chunk.stored.ids
-        ends = (int(ids[0]), int(ids[-1]))
-        waiting = customers.lock_outdated(work.connection, serving.version, *ends)
-        if len(waiting) < len(ids):
-            chunk = _score(serving, chunk.stored.at(np.searchsorted(ids, waiting)))
-        ids, left, segments = chunk.stored.ids, chunk.stored.segments, chunk.segments
+        epochs = (chunk.epoch, active.activated_in)
+        found = customers.count_written_before(work.connection, chunk.after, chunk.last, epochs)
+        if found != (len(chunk.waiting.ids),) * 2:
+            chunk = _read_again(work, chunk)
+        left, segments = chunk.waiting.segments, chunk.segments
         moved = np.flatnonzero(segments != left)
-        entered = dict(zip(ids[moved].tolist(), segments[moved].tolist(), strict=True))
-        customers.reassign(work.connection, serving.version, *ends, entered)
-        add_counted(work.connection, serving, chunk.counted)
+        ids = chunk.waiting.ids[moved]
+        customers.reassign(work.connection, ids, segments[moved], work.active.epoch)
         cause = models.activation_cause(work.connection)
         change = (left[moved], segments[moved])
-        history.add_many(work.connection, ids[moved], now(), cause, change, serving.version)
+        history.add_many(work.connection, ids, now(), cause, change, work.serving.version)
+        add_counted(work.connection, work.serving, chunk.counted)
+        models.pass_rescored(work.connection, chunk.last)
     return True
+
+
+def _read_again(work: UnitOfWork, chunk: _Chunk) -> _Chunk:
+    """Return a chunk without those who were deleted meanwhile, and with those changed as they are.
+
+    Whoever was changed since the activation needs no re-scoring.
+    """
+    place = (work.connection, chunk.after, chunk.last)
+    unchanged = customers.find_ids_written_before(*place, chunk.epoch)
+    same = chunk.waiting.at(np.searchsorted(chunk.waiting.ids, unchanged))
+    changed = customers.find_written(*place, chunk.epoch, work.active.activated_in)
+    return _score(work.serving, chunk.after, chunk.last, chunk.epoch, same + changed)

@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.errors import (
     SegmentationError,
     TrainingCancelledError,
@@ -18,12 +17,13 @@ from customer_segmentation.model.artifact import Model, to_json
 from customer_segmentation.model.gates import find_failures
 from customer_segmentation.services.activation import activate
 from customer_segmentation.services.clock import now
-from customer_segmentation.services.rescoring import rescore
+from customer_segmentation.services.rescoring import Snapshot, rescore
 from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.training import parameters_of
 from customer_segmentation.services.unit_of_work import UnitsOfWork, load_model
 from customer_segmentation.store import customers, jobs, models
 from customer_segmentation.store.arrow import arrow_reader
+from customer_segmentation.store.customers import StoredCustomers
 from customer_segmentation.store.database import Database
 
 _PROGRESS_SECONDS = 0.25
@@ -43,12 +43,14 @@ def run_training(units: UnitsOfWork, engine: Engine, settings: Settings, job_id:
     database = units.database
     progress = _Progress(database, job_id)
     with _failures_noted(database, job_id):
-        if not _train(units, engine, settings, job_id, progress):
+        with database.write() as connection:
+            epoch = models.begin_epoch(connection)
+        trained = Snapshot(_read_customers(database, progress), epoch)
+        if not _train(units, engine, settings, job_id, trained.customers, progress):
             end(database, job_id, JobState.HELD_BACK, phase=Phase.DONE)
             return
-        with database.read() as connection:
-            total = customers.count(connection)
-        rescore(units, lambda done: progress(Phase.RESCORING, done, total))
+        total = len(trained.customers.ids)
+        rescore(units, lambda done: progress(Phase.RESCORING, done, total), trained)
     end(database, job_id, JobState.SUCCEEDED, phase=Phase.DONE)
 
 
@@ -63,9 +65,9 @@ def run_study(units: UnitsOfWork, engine: Engine, settings: Settings, job_id: st
     with _failures_noted(database, job_id):
         with database.read() as connection:
             job = jobs.get(connection, job_id)
-        _, values = _read_customers(database, progress)
+        found = _read_customers(database, progress)
         study = engine.study(
-            values, settings.parameters, settings.gates, job.request["ks"], progress
+            found.values, settings.parameters, settings.gates, job.request["ks"], progress
         )
     end(database, job_id, JobState.SUCCEEDED, phase=Phase.DONE, result=asdict(study))
 
@@ -82,18 +84,22 @@ def end(database: Database, job_id: str, state: JobState, **values: object) -> N
 
 
 def _train(
-    units: UnitsOfWork, engine: Engine, settings: Settings, job_id: str, progress: "_Progress"
+    units: UnitsOfWork,
+    engine: Engine,
+    settings: Settings,
+    job_id: str,
+    found: StoredCustomers,
+    progress: "_Progress",
 ) -> bool:
-    """Train a model; tell whether it serves now."""
+    """Train a model on customers; tell whether it serves now."""
     with units.database.read() as connection:
         job = jobs.get(connection, job_id)
         version = models.active_version(connection)
         serving = None if version is None else load_model(connection, version).model
         next_number = models.next_segment(connection)
-    ids, values = _read_customers(units.database, progress)
     parameters = parameters_of(settings, job.request)
     model = engine.train(
-        ids, values, parameters, serving, next_number=next_number, progress=progress
+        found.ids, found.values, parameters, serving, next_number=next_number, progress=progress
     )
     held_back = find_failures(model, serving, settings.gates)
     if settings.require_approval and not held_back:
@@ -102,8 +108,7 @@ def _train(
     return not held_back
 
 
-def _read_customers(database: Database, progress: "_Progress") -> tuple[IntArray, FloatArray]:
-    """Return all ids, (n,), and attributes, (n, d)."""
+def _read_customers(database: Database, progress: "_Progress") -> StoredCustomers:
     with database.read() as connection:
         total = customers.count(connection)
     progress(Phase.READING, 0, total)

@@ -87,11 +87,13 @@ class UnitOfWork:
 
     Attributes:
         connection: what queries run on.
+        active: what serves in this transaction, and whose rows tell their segments by it.
         serving: the model that is active in this transaction.
         audit: notes what is done.
     """
 
     connection: Connection
+    active: Active
     serving: ServingModel
     audit: Audit
 
@@ -112,7 +114,7 @@ class UnitsOfWork:
         self.audit = audit
         self._serving: ServingModel | None = None
         self._refreshing = threading.Lock()
-        self._models: dict[Active, ServingModel] = {}
+        self._models: dict[tuple[int, int], ServingModel] = {}
 
     @property
     def serving(self) -> ServingModel:
@@ -157,33 +159,35 @@ class UnitsOfWork:
             StoreUnavailableError: the database does not answer.
         """
         with self.database.read() as connection:
-            yield UnitOfWork(connection, self._active(connection), self.audit)
+            yield self._work(connection, models.active(connection))
 
     @contextmanager
-    def write(self) -> Iterator[UnitOfWork]:
+    def write(self, *, alone: bool = False) -> Iterator[UnitOfWork]:
         """Open a unit of work whose changes are durable once the block is left without error.
+
+        Args:
+            alone: whether no other may write to customers meanwhile.
 
         Raises:
             NotReadyError: there is no model yet.
             StoreUnavailableError: the database does not answer or cannot be written.
         """
         with self.database.write() as connection:
-            yield UnitOfWork(connection, self._active(connection, keep=True), self.audit)
+            yield self._work(connection, models.active(connection, keep=True, alone=alone))
 
-    def _active(self, connection: Connection, *, keep: bool = False) -> ServingModel:
-        active = models.active(connection, keep=keep)
+    def _work(self, connection: Connection, active: Active | None) -> UnitOfWork:
         if active is None:
             raise NotReadyError("The service has no trained model yet; try again soon")
-        return self._model(connection, active)
+        return UnitOfWork(connection, active, self._model(connection, active), self.audit)
 
     def _model(self, connection: Connection, active: Active) -> ServingModel:
-        known = self._models
-        model = known.get(active)
+        known, key = self._models, (active.version, active.edition)
+        model = known.get(key)
         if model is None:
             model = load_model(connection, active.version)
             # Around an activation, transactions of before and after it take turns.
             last = list(known)[-1:]
-            self._models = {other: known[other] for other in last} | {active: model}
+            self._models = {other: known[other] for other in last} | {key: model}
         return model
 
 

@@ -1,6 +1,6 @@
 """Queries on customers."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -14,23 +14,25 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    not_,
     or_,
     select,
     update,
 )
 from sqlalchemy.exc import IntegrityError
 
-from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.domain.customer import Attributes
 from customer_segmentation.domain.errors import CustomerExistsError, TransactionConflictError
 from customer_segmentation.domain.features import FEATURE_NAMES, Number, plain_number
 from customer_segmentation.domain.paging import Selection
 from customer_segmentation.store.arrow import ArrowReader
 from customer_segmentation.store.bulk import insert_rows, is_among
+from customer_segmentation.store.models import Active
 from customer_segmentation.store.tables import customers
 
 _ATTRIBUTES = [customers.c[name] for name in FEATURE_NAMES]
-_ROW = [*_ATTRIBUTES, customers.c.segment, customers.c.model_version]
+_ROW = [*_ATTRIBUTES, customers.c.segment, customers.c.epoch]
 _STORED = select(customers.c.customer_id, *_ROW).order_by(customers.c.customer_id)
 _NO_IDS = np.empty(0, dtype=np.int64)
 _BY_ID = select(*_ROW).where(customers.c.customer_id == bindparam("id"))
@@ -38,10 +40,10 @@ _BY_ID = select(*_ROW).where(customers.c.customer_id == bindparam("id"))
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """The segment of a customer and the model version that gave it."""
+    """The segment of a customer, and the epoch in which it was written."""
 
     segment: int
-    model_version: int
+    epoch: int
 
 
 def find(
@@ -67,19 +69,31 @@ class StoredCustomers:
         ids: (n,), rising.
         values: (n, d), attributes in the feature table's order, in users' units.
         segments: (n,), segment numbers.
-        versions: (n,), the model version that gave each segment.
+        epochs: (n,), in which each was written last.
     """
 
     ids: IntArray
     values: FloatArray
     segments: IntArray
-    versions: IntArray
+    epochs: IntArray
 
-    def at(self, places: IntArray | slice) -> "StoredCustomers":
+    def at(self, places: IntArray | BoolArray | slice) -> "StoredCustomers":
         """Return those at some places, (m,)."""
         return StoredCustomers(
-            self.ids[places], self.values[places], self.segments[places], self.versions[places]
+            self.ids[places], self.values[places], self.segments[places], self.epochs[places]
         )
+
+    def __add__(self, other: "StoredCustomers") -> "StoredCustomers":
+        """Return these and those."""
+        return StoredCustomers(
+            np.concatenate([self.ids, other.ids]),
+            np.concatenate([self.values, other.values]),
+            np.concatenate([self.segments, other.segments]),
+            np.concatenate([self.epochs, other.epochs]),
+        )
+
+
+_NOBODY = StoredCustomers(_NO_IDS, np.empty((0, len(FEATURE_NAMES))), _NO_IDS, _NO_IDS)
 
 
 def find_many(
@@ -87,12 +101,7 @@ def find_many(
 ) -> StoredCustomers:
     """Return those customers of many ids, (n,), who are there; arguments as for `find`."""
     query = _STORED.where(is_among(connection, customers.c.customer_id, ids))
-    rows = connection.execute(query.with_for_update() if for_update else query)
-    # A 64-bit float holds every id exactly, as ids end at 2^53.
-    numbers = np.fromiter(chain.from_iterable(rows), dtype=np.float64)
-    table = numbers.reshape(-1, 1 + len(_ROW))
-    whole = table[:, [0, -2, -1]].astype(np.int64)
-    return StoredCustomers(whole[:, 0], table[:, 1:-2], whole[:, 1], whole[:, 2])
+    return _stored_rows(connection.execute(query.with_for_update() if for_update else query))
 
 
 def read_ids(read: ArrowReader) -> IntArray:
@@ -130,7 +139,7 @@ def add(
 
 
 def add_many(
-    connection: Connection, ids: IntArray, values: FloatArray, segments: IntArray, version: int
+    connection: Connection, ids: IntArray, values: FloatArray, segments: IntArray, epoch: int
 ) -> None:
     """Add customers whose ids are free: ids (n,), attributes (n, d), segment numbers (n,).
 
@@ -143,7 +152,7 @@ def add_many(
         "segment": segments.tolist(),
     }
     try:
-        insert_rows(connection, customers, columns, {"model_version": version})
+        insert_rows(connection, customers, columns, {"epoch": epoch})
     except IntegrityError as taken:
         raise TransactionConflictError("Another change took an id; try again soon") from taken
 
@@ -159,16 +168,16 @@ def change(
 
 
 def change_many(
-    connection: Connection, ids: IntArray, values: FloatArray, segments: IntArray, version: int
+    connection: Connection, ids: IntArray, values: FloatArray, segments: IntArray, epoch: int
 ) -> None:
     """Replace all attributes, (n, d), and the assignments, (n,), of customers who are there."""
-    names = [*FEATURE_NAMES, "segment", "model_version"]
+    names = [*FEATURE_NAMES, "segment", "epoch"]
     connection.execute(
         update(customers)
         .where(customers.c.customer_id == bindparam("id"))
         .values({name: bindparam(f"new_{name}") for name in names}),
         [
-            {"id": customer_id, "new_segment": segment, "new_model_version": version}
+            {"id": customer_id, "new_segment": segment, "new_epoch": epoch}
             | {f"new_{name}": value for name, value in zip(FEATURE_NAMES, row, strict=True)}
             for customer_id, row, segment in zip(
                 ids.tolist(), values.tolist(), segments.tolist(), strict=True
@@ -212,20 +221,20 @@ def read_page(
 
 
 def read_selection(
-    read: ArrowReader, selection: Selection, version: int
+    read: ArrowReader, selection: Selection, active: Active
 ) -> Iterator[StoredCustomers]:
     """Yield all customers of a selection by rising ids, some thousand at a time.
 
     Args:
         read: of the database.
         selection: whose order and limit do not count.
-        version: of the model that serves; customers whose segment another one gave come whatever
-            their segment is, as it is to be given anew.
+        active: what serves; customers whose rows do not tell their segments by it come whatever
+            the rows tell, as their segments are to be given anew.
     """
     query = _STORED.where(*_within(selection))
     if selection.segment is not None:
-        outdated = customers.c.model_version != version
-        query = query.where(or_(customers.c.segment == selection.segment, outdated))
+        settled = active.settles(customers.c.customer_id, customers.c.epoch)
+        query = query.where(or_(customers.c.segment == selection.segment, not_(settled)))
     return map(_stored, read(query))
 
 
@@ -242,32 +251,30 @@ def count(connection: Connection) -> int:
 
 def read_all(
     read: ArrowReader, expected: int, progress: Callable[[int], None] = lambda _done: None
-) -> tuple[IntArray, FloatArray]:
-    """Return all ids, (n,), rising, and attributes, (n, d), in users' units, column by column.
+) -> StoredCustomers:
+    """Return all customers by rising ids, each attribute's values lying together.
 
     Args:
         read: of the database.
         expected: how many customers there are, about.
         progress: is told how many customers were read so far.
     """
-    ids = np.empty(expected, dtype=np.int64)
     columns = np.empty((len(FEATURE_NAMES), expected))
+    whole = np.empty((3, expected), dtype=np.int64)
     done = 0
-    query = select(customers.c.customer_id, *_ATTRIBUTES).order_by(customers.c.customer_id)
-    for batch in read(query):
+    for batch in read(_STORED):
         end = done + batch.num_rows
-        if end > len(ids):
+        if end > columns.shape[1]:
             # Customers were added since they were counted.
-            room = np.empty((len(FEATURE_NAMES), end + end // 8))
-            room[:, :done] = columns[:, :done]
-            columns = room
-            ids = np.concatenate([ids[:done], np.empty(room.shape[1] - done, dtype=np.int64)])
-        ids[done:end] = batch.column(0).to_numpy()
-        for place, column in enumerate(batch.columns[1:]):
-            columns[place, done:end] = column.to_numpy()
+            more = ((0, 0), (0, end + end // 8 - columns.shape[1]))
+            columns, whole = np.pad(columns, more), np.pad(whole, more)
+        part = _stored(batch)
+        columns[:, done:end] = part.values.T
+        whole[:, done:end] = part.ids, part.segments, part.epochs
         done = end
         progress(done)
-    return ids[:done], columns[:, :done].T
+    ids, segments, epochs = whole[:, :done]
+    return StoredCustomers(ids, columns[:, :done].T, segments, epochs)
 
 
 def read_attributes(read: ArrowReader) -> Iterator[FloatArray]:
@@ -275,63 +282,48 @@ def read_attributes(read: ArrowReader) -> Iterator[FloatArray]:
     return (_table(batch.columns) for batch in read(select(*_ATTRIBUTES)))
 
 
-def read_outdated(read: ArrowReader, version: int, after: int, limit: int) -> StoredCustomers:
-    """Return customers whose assignment another model version gave.
-
-    Args:
-        read: of the database.
-        version: of the model that serves.
-        after: return ids above this one.
-        limit: how many at most.
-    """
-    query = _STORED.where(customers.c.customer_id > after, customers.c.model_version != version)
-    batches = list(read(query.limit(limit)))
-    if not batches:
-        return StoredCustomers(_NO_IDS, np.empty((0, len(FEATURE_NAMES))), _NO_IDS, _NO_IDS)
-    return _stored(pa.Table.from_batches(batches))
+def read_after(read: ArrowReader, customer_id: int, limit: int) -> StoredCustomers:
+    """Return customers, `limit` at most, by rising ids above one."""
+    batches = list(read(_STORED.where(customers.c.customer_id > customer_id).limit(limit)))
+    return _stored(pa.Table.from_batches(batches)) if batches else _NOBODY
 
 
-def lock_outdated(connection: Connection, version: int, first: int, last: int) -> IntArray:
-    """Return the ids, (n,), rising, from one to another whose assignment another version gave.
-
-    Other transactions cannot change these customers until this one ends.
-    """
-    rows = connection.execute(
-        select(customers.c.customer_id)
-        .where(*_outdated(version, first, last))
-        .order_by(customers.c.customer_id)
-        .with_for_update()
-    )
-    return np.fromiter(rows.scalars(), dtype=np.int64)
+def count_written_before(
+    connection: Connection, after: int, last: int, epochs: tuple[int, int]
+) -> tuple[int, int]:
+    """Count customers above an id and up to another who were written last before each epoch."""
+    before = [func.count().filter(customers.c.epoch < epoch) for epoch in epochs]
+    row = connection.execute(select(*before).where(*_between(after, last))).one()
+    return row[0], row[1]
 
 
-def reassign(
-    connection: Connection, version: int, first: int, last: int, moved: Mapping[int, int]
-) -> None:
-    """Give the customers of `lock_outdated` their assignments by a version.
+def find_written(
+    connection: Connection, after: int, last: int, since: int, before: int
+) -> StoredCustomers:
+    """Return customers above an id and up to another who were written last between epochs."""
+    epochs = [customers.c.epoch >= since, customers.c.epoch < before]
+    return _stored_rows(connection.execute(_STORED.where(*_between(after, last), *epochs)))
 
-    Args:
-        connection: of the transaction that locked them.
-        version: that gives the assignments.
-        first: the least id.
-        last: the greatest.
-        moved: by id the segment number of each of them who is in another segment now.
-    """
-    if moved:
+
+def find_ids_written_before(connection: Connection, after: int, last: int, epoch: int) -> IntArray:
+    """Return the ids, (n,), rising, of customers who were written last before an epoch."""
+    query = select(customers.c.customer_id).order_by(customers.c.customer_id)
+    query = query.where(*_between(after, last), customers.c.epoch < epoch)
+    return np.fromiter(connection.execute(query).scalars(), dtype=np.int64)
+
+
+def reassign(connection: Connection, ids: IntArray, segments: IntArray, epoch: int) -> None:
+    """Set the assignment of many customers: ids (n,), segment numbers (n,)."""
+    for segment in np.unique(segments).tolist():
         connection.execute(
             update(customers)
-            .where(customers.c.customer_id == bindparam("id"))
-            .values(segment=bindparam("new_segment"), model_version=version),
-            [{"id": customer, "new_segment": segment} for customer, segment in moved.items()],
+            .where(is_among(connection, customers.c.customer_id, ids[segments == segment]))
+            .values(segment=segment, epoch=epoch)
         )
-    connection.execute(
-        update(customers).where(*_outdated(version, first, last)).values(model_version=version)
-    )
 
 
-def _outdated(version: int, first: int, last: int) -> list[ColumnElement[bool]]:
-    between = customers.c.customer_id.between(first, last)
-    return [between, customers.c.model_version != version]
+def _between(after: int, last: int) -> list[ColumnElement[bool]]:
+    return [customers.c.customer_id > after, customers.c.customer_id <= last]
 
 
 def _values(customer_id: int, attributes: Attributes, assignment: Assignment) -> dict[str, Number]:
@@ -339,16 +331,16 @@ def _values(customer_id: int, attributes: Attributes, assignment: Assignment) ->
         "customer_id": customer_id,
         **attributes,
         "segment": assignment.segment,
-        "model_version": assignment.model_version,
+        "epoch": assignment.epoch,
     }
 
 
 def _read(row: Sequence[Number]) -> tuple[Attributes, Assignment]:
-    *attributes, segment, version = row
+    *attributes, segment, epoch = row
     plain = map(plain_number, attributes)
     return (
         dict(zip(FEATURE_NAMES, plain, strict=True)),
-        Assignment(int(segment), int(version)),
+        Assignment(int(segment), int(epoch)),
     )
 
 
@@ -363,6 +355,14 @@ def _table(columns: Sequence[pa.Array | pa.ChunkedArray]) -> FloatArray:
 def _stored(found: pa.RecordBatch | pa.Table) -> StoredCustomers:
     ids, *attributes, segments, versions = found.columns
     return StoredCustomers(_whole(ids), _table(attributes), _whole(segments), _whole(versions))
+
+
+def _stored_rows(rows: Iterable[Sequence[Number]]) -> StoredCustomers:
+    # A 64-bit float holds every id exactly, as ids end at 2^53.
+    numbers = np.fromiter(chain.from_iterable(rows), dtype=np.float64)
+    table = numbers.reshape(-1, 1 + len(_ROW))
+    whole = table[:, [0, -2, -1]].astype(np.int64)
+    return StoredCustomers(whole[:, 0], table[:, 1:-2], whole[:, 1], whole[:, 2])
 
 
 def _whole(column: pa.Array | pa.ChunkedArray) -> IntArray:

@@ -13,7 +13,7 @@ from customer_segmentation.domain.customer import Attributes
 from customer_segmentation.domain.features import FEATURE_NAMES
 from customer_segmentation.store.tables import customer_changes, distributions
 
-_COLUMNS = ("model_version", "sign", "ends_change", "segment", *FEATURE_NAMES)
+_COLUMNS = ("sign", "ends_change", "segment", *FEATURE_NAMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,12 @@ class Changes:
     """Changes not yet counted.
 
     Attributes:
-        versions: (n,), the model version that gave the segment.
-        signs: (n,), 1 for what entered and -1 for what left.
+        signs: (n,), 1 for what entered, -1 for what left, 0 for what left without being counted.
         changed: how many customers were added, changed or deleted.
         segments: (n,), segment numbers.
         values: (n, d), attributes in users' units.
     """
 
-    versions: IntArray
     signs: IntArray
     changed: int
     segments: IntArray
@@ -50,14 +48,20 @@ class Changes:
 
 def note(
     connection: Connection,
-    left: tuple[Attributes, int, int] | None,
-    entered: tuple[Attributes, int, int] | None,
+    left: tuple[Attributes, int] | None,
+    entered: tuple[Attributes, int] | None,
+    *,
+    counted: bool = True,
 ) -> None:
-    """Append a customer's change: what it was and what it is now, None where it was not there.
+    """Append a customer's change.
 
-    Each is complete attributes, a segment number, and the model version that gave it.
+    Args:
+        connection: of a transaction.
+        left: what it was, complete attributes and a segment number; None where it was not there.
+        entered: what it is now, likewise.
+        counted: whether what it was is counted in the distribution.
     """
-    rows = [(-1, left), (1, entered)]
+    rows = [(-1 if counted else 0, left), (1, entered)]
     there = [(sign, *row) for sign, row in rows if row is not None]
     connection.execute(
         insert(customer_changes),
@@ -66,10 +70,9 @@ def note(
                 "sign": sign,
                 "ends_change": place == len(there),
                 "segment": segment,
-                "model_version": version,
                 **attributes,
             }
-            for place, (sign, attributes, segment, version) in enumerate(there, start=1)
+            for place, (sign, attributes, segment) in enumerate(there, start=1)
         ],
     )
 
@@ -123,5 +126,5 @@ def count_changes(connection: Connection) -> int:
 
 def _changes(rows: Iterable[Any]) -> Changes:
     table = np.fromiter(chain.from_iterable(rows), dtype=np.float64).reshape(-1, len(_COLUMNS))
-    whole = table[:, :4].astype(np.int64)
-    return Changes(whole[:, 0], whole[:, 1], int(whole[:, 2].sum()), whole[:, 3], table[:, 4:])
+    whole = table[:, :3].astype(np.int64)
+    return Changes(whole[:, 0], int(whole[:, 1].sum()), whole[:, 2], table[:, 3:])

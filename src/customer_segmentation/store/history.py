@@ -58,7 +58,7 @@ def add_many(
     insert_rows(connection, segment_changes, {"customer_id": ids.tolist(), **columns}, same)
 
 
-def add_entered(connection: Connection, ids: IntArray, moment: datetime) -> None:
+def add_entered(connection: Connection, ids: IntArray, moment: datetime, version: int) -> None:
     """Append that customers, (n,), who were added in this transaction are in their segments.
 
     The database copies what it has, which takes half the time of sending it again.
@@ -68,7 +68,7 @@ def add_entered(connection: Connection, ids: IntArray, moment: datetime) -> None
         literal(moment, segment_changes.c.changed_at.type),
         literal(str(Cause.ADDED)),
         customers.c.segment,
-        customers.c.model_version,
+        literal(version),
     ).where(is_among(connection, customers.c.customer_id, ids))
     names = ["customer_id", "changed_at", "cause", "to_segment", "model_version"]
     connection.execute(insert(segment_changes).from_select(names, entered))

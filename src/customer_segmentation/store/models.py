@@ -2,16 +2,28 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, overload
 
-from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    RowMapping,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
+from customer_segmentation.domain.arrays import BoolArray, IntArray
+from customer_segmentation.domain.features import LARGEST_INTEGER
 from customer_segmentation.domain.history import Activation, Cause
 from customer_segmentation.domain.jobs import Origin, Trigger
 from customer_segmentation.store import jobs
 from customer_segmentation.store.tables import (
     activations,
     active_model,
-    customers,
     model_versions,
 )
 
@@ -42,30 +54,55 @@ class Active:
     Attributes:
         version: the model version.
         edition: rises with each edit of a segment's words.
+        epoch: what is written to customers carries it.
+        activated_in: the first epoch in which the version serves.
+        rescored_up_to: the re-scoring has passed the customers up to this id.
     """
 
     version: int
     edition: int
+    epoch: int
+    activated_in: int
+    rescored_up_to: int
+
+    @overload
+    def settles(self, customer_id: int, epoch: int) -> bool: ...
+    @overload
+    def settles(self, customer_id: IntArray, epoch: IntArray) -> BoolArray: ...
+    @overload
+    def settles(self, customer_id: Column[int], epoch: Column[int]) -> ColumnElement[bool]: ...
+    def settles(self, customer_id: Any, epoch: Any) -> Any:
+        """Tell whether rows tell their segments by this version, and are counted for it.
+
+        A row of a later epoch may tell it by another version.
+
+        Args:
+            customer_id: of one, of many, (n,), or the column.
+            epoch: in which each was written last.
+        """
+        passed = customer_id <= self.rescored_up_to
+        return (epoch <= self.epoch) & ((epoch >= self.activated_in) | passed)
 
 
 _ALL = select(model_versions)
-_ACTIVE = select(active_model.c.version, active_model.c.edition)
-_IS_RESCORED = select(active_model.c.rescored)
+_ACTIVE = select(*(active_model.c[name] for name in Active.__slots__))
+_ACTIVATION = [column for column in activations.c if column.name not in ("id", "epoch")]
 _ONLY_ROW = 1
-_NO_VERSION = 0
 
 
-def active(connection: Connection, *, keep: bool = False) -> Active | None:
+def active(connection: Connection, *, keep: bool = False, alone: bool = False) -> Active | None:
     """Return what serves, None before the first model.
+
+    SQLite's single writer needs neither lock.
 
     Args:
         connection: of a transaction.
-        keep: let no other transaction activate another version until this one ends. SQLite's
-            single writer needs nothing for that.
+        keep: let no other transaction activate another version until this one ends.
+        alone: let no other transaction write to customers either.
     """
-    query = _ACTIVE.with_for_update(read=True) if keep else _ACTIVE
+    query = _ACTIVE.with_for_update(read=not alone) if keep or alone else _ACTIVE
     row = connection.execute(query).one_or_none()
-    return None if row is None else Active(row.version, row.edition)
+    return None if row is None else Active(*row)
 
 
 def active_version(connection: Connection, *, keep: bool = False) -> int | None:
@@ -129,52 +166,42 @@ def activate(
 ) -> None:
     """Make a version the one that serves, and note it.
 
-    What is counted of the customers starts anew with each activation, so a row that carries the
-    version from a time when it served before is made to be scored again.
-
     Args:
         connection: of a transaction.
         activation: which version, when, by whom and why; its cause is what the history of the
             customers that it moves will say.
         segments: the number that the next new segment gets is at least this.
-        rescored: whether every customer's row carries this version already.
+        rescored: whether every customer's row tells its segment by this version already.
     """
+    epoch = begin_epoch(connection)
     values = {
         "version": activation.version,
         "cause": str(activation.cause),
-        "rescored": rescored,
+        "activated_in": epoch,
+        "rescored_up_to": LARGEST_INTEGER if rescored else 0,
     }
-    settled = is_rescored(connection)
     changed = connection.execute(
         update(active_model).where(active_model.c.id == _ONLY_ROW).values(values)
     )
     if changed.rowcount == 0:
         connection.execute(
-            insert(active_model).values(id=_ONLY_ROW, edition=0, next_segment=segments, **values)
-        )
-    if not settled:
-        # Only a re-scoring that did not come to its end leaves rows of several versions.
-        connection.execute(
-            update(customers)
-            .where(customers.c.model_version == activation.version)
-            .values(model_version=_NO_VERSION)
+            insert(active_model).values(
+                id=_ONLY_ROW, edition=0, next_segment=segments, epoch=epoch, **values
+            )
         )
     raise_next_segment(connection, segments)
     connection.execute(
         insert(activations).values(
-            {
-                column.name: getattr(activation, column.name)
-                for column in activations.c
-                if column.name != "id"
-            }
+            {column.name: getattr(activation, column.name) for column in _ACTIVATION}
+            | {"epoch": epoch}
         )
     )
 
 
 def activations_of(connection: Connection) -> list[Activation]:
     """Return each time that a version began to serve, the newest first."""
-    columns = [column for column in activations.c if column.name != "id"]
-    rows = connection.execute(select(*columns).order_by(activations.c.id.desc())).mappings()
+    query = select(*_ACTIVATION).order_by(activations.c.id.desc())
+    rows = connection.execute(query).mappings()
     return [Activation(**{**row, "cause": Cause(row["cause"])}) for row in rows]
 
 
@@ -225,24 +252,24 @@ def activation_cause(connection: Connection) -> Cause:
     return Cause(connection.execute(select(active_model.c.cause)).scalar_one())
 
 
-def last_activation(connection: Connection) -> int:
-    """Return the number of the last activation; it rises with each, also of the same version."""
-    return connection.execute(select(func.max(activations.c.id))).scalar_one_or_none() or 0
+def begin_epoch(connection: Connection) -> int:
+    """Begin a new epoch and return it; 1 before the first model.
+
+    Every transaction that wrote to customers in an earlier one has ended, and is seen from here on.
+    """
+    query = update(active_model).values(epoch=active_model.c.epoch + 1)
+    return connection.execute(query.returning(active_model.c.epoch)).scalar_one_or_none() or 1
 
 
-def set_rescored(connection: Connection, activation: int) -> bool:
-    """Note that every row carries the version of an activation; return False for an older one."""
-    # Locked first, as an activation that is about to commit is not among the others yet.
-    lock(connection)
-    if last_activation(connection) != activation:
-        return False
-    connection.execute(update(active_model).values(rescored=True))
-    return True
+def pass_rescored(connection: Connection, customer_id: int) -> None:
+    """Note that the re-scoring has passed the customers up to an id."""
+    connection.execute(update(active_model).values(rescored_up_to=customer_id))
 
 
 def is_rescored(connection: Connection) -> bool:
-    """Return whether every customer's row carries the version that serves."""
-    return connection.execute(_IS_RESCORED).scalar_one_or_none() is not False
+    """Return whether every customer's row tells its segment by the version that serves."""
+    found = active(connection)
+    return found is None or found.rescored_up_to >= LARGEST_INTEGER
 
 
 def _stored(row: RowMapping) -> StoredModel:

@@ -64,9 +64,9 @@ customers = Table(
     ),
     *(Column(feature.name, _column_type(feature.kind), nullable=False) for feature in FEATURES),
     Column("segment", Integer, nullable=False),
-    Column("model_version", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False),
 )
-"""Each customer with the segment it is in and the model version that put it there."""
+"""Each customer with the segment it is in, and the epoch in which that was written last."""
 
 segment_changes = Table(
     "segment_changes",
@@ -103,14 +103,19 @@ active_model = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("version", Integer, ForeignKey("model_versions.version"), nullable=False),
     Column("cause", String(16), nullable=False),
-    Column("rescored", Boolean, nullable=False),
     Column("edition", Integer, nullable=False),
     Column("next_segment", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("activated_in", Integer, nullable=False),
+    Column("rescored_up_to", BigInteger, nullable=False),
 )
-"""One row: the version that serves, why, and whether every customer's row already carries it;
-which edition of the segments' words; and the number that the next new segment gets.
+"""One row: the version that serves, and why; which edition of the segments' words; the number that
+the next new segment gets; and the epoch, which what is written to customers carries.
 
-Changing the version is what activating a model means."""
+The epoch rises with each activation, and when a training begins to read. A customer's row tells its
+segment by this version if it was written in the epoch of the activation or a later one, or if the
+re-scoring has passed its id, which writes only to those whom it moves. Any other is scored when
+read. Changing the version is what activating a model means."""
 
 activations = Table(
     "activations",
@@ -122,8 +127,9 @@ activations = Table(
     Column("activated_at", UtcDateTime, nullable=False),
     Column("activated_by", String(200), nullable=False),
     Column("reason", Text, nullable=False),
+    Column("epoch", Integer, nullable=False),
 )
-"""Each time a version began to serve, and who said so."""
+"""Each time a version began to serve, who said so, and the epoch that began with it."""
 
 segment_edits = Table(
     "segment_edits",
@@ -145,21 +151,22 @@ distributions = Table(
     Column("changed", BigInteger, nullable=False),
     Column("content", JSON, nullable=False),
 )
-"""How the customers whose rows carry a version are spread over the bins of its model, but for the
-rows of `customer_changes`; and how many changes were counted since it was activated."""
+"""How the customers whose rows tell their segments by a version are spread over the bins of its
+model, but for what `customer_changes` tells; and how many changes were counted since it was
+activated."""
 
 customer_changes = Table(
     "customer_changes",
     metadata,
     Column("id", _ID, primary_key=True),
-    Column("model_version", Integer, nullable=False),
     Column("sign", Integer, nullable=False),
     Column("ends_change", Boolean, nullable=False),
     *(Column(feature.name, _column_type(feature.kind), nullable=False) for feature in FEATURES),
     Column("segment", Integer, nullable=False),
 )
 """What entered (sign 1) or left (sign -1) a distribution and is not counted in it yet. A customer
-who changed left as it was and entered as it is, and the second row ends the change.
+who changed left as it was and entered as it is, and the second row ends the change. Who had not
+been counted yet leaves with sign 0.
 
 Writers append here, as they would wait for one another to count in one row."""
 
