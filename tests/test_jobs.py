@@ -1,7 +1,9 @@
 """Jobs: started, followed, cancelled, and found again after a crash."""
 
 import os
+import shutil
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -209,6 +211,59 @@ def children(pid: int) -> list[int]:
     return [int(child) for path in listed for child in path.read_text().split()]
 
 
+def test_the_next_training_is_done_by_a_process_that_is_ready(
+    loaded_sqlite: Path, tmp_path: Path
+) -> None:
+    shutil.copy(loaded_sqlite, tmp_path / "bank.db")
+    with running(f"sqlite:///{tmp_path / 'bank.db'}", tmp_path) as server:
+        server.client.post("/retrain_model_with_latest_data").raise_for_status()
+        ready = wait_for_ready(server)
+
+        location = server.client.post("/v1/models").headers["location"]
+
+        last = follow(server.client, location, ended)[-1]
+        assert (last["state"], last["model_version"]) == ("succeeded", 3)
+        with sqlite3.connect(tmp_path / "bank.db") as connection:
+            query = "SELECT pid FROM jobs WHERE id = ?"
+            assert connection.execute(query, [last["id"]]).fetchone() == (ready,)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
+def test_a_process_that_is_ready_ends_with_its_server(
+    loaded_sqlite: Path, tmp_path: Path, sent: signal.Signals
+) -> None:
+    shutil.copy(loaded_sqlite, tmp_path / "bank.db")
+    with running(f"sqlite:///{tmp_path / 'bank.db'}", tmp_path) as server:
+        server.client.post("/retrain_model_with_latest_data").raise_for_status()
+        ready = wait_for_ready(server)
+
+        os.kill(server.pid, sent)
+
+        deadline = time.monotonic() + 20
+        while is_alive(ready):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def wait_for_ready(server: Server) -> int:
+    """Wait until a process is ready for the next job; return its id."""
+    deadline = time.monotonic() + 30
+    while True:
+        for child in children(server.pid):
+            if Path(f"/proc/{child}/cmdline").read_text().endswith("ready\0"):
+                return child
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process is there and not merely waiting to be reaped."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def test_half_finished_re_scoring_is_completed_at_the_next_start(
     server: Server, units: UnitsOfWork, other_version: int
 ) -> None:
@@ -351,7 +406,7 @@ def test_a_job_cancelled_at_the_last_moment_does_not_replace_the_model(
     job = start_job(units.database, JobKind.TRAINING, Origin(Trigger.REQUEST, ""))
 
     with pytest.raises(TrainingCancelledError):
-        run_training(units, CancelledOnceTrained(), Settings(), job.id)
+        run_training(units, CancelledOnceTrained, Settings(), job.id)
 
     assert get_job(units, job.id).state is JobState.CANCELLED
     with units.database.read() as connection:

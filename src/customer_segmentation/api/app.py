@@ -45,10 +45,12 @@ from customer_segmentation.services.schedule import begin_due_training
 from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.unit_of_work import UnitsOfWork, units_over
 from customer_segmentation.services.webhooks import deliver_due
+from customer_segmentation.services.workers import keep_ready
 
 _REFRESH_SECONDS = 0.5
 _COUNT_SECONDS = 2.0
 _JOBS_SECONDS = 5.0
+_READY_SECONDS = 1.0
 _SCHEDULE_SECONDS = 5.0
 _KEYS_SECONDS = 3600.0
 _SEAL_SECONDS = 1.0
@@ -95,6 +97,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 lambda: deliver_due(units, settings),
             ),
             (_SEAL_SECONDS, "seal the audit log", lambda: seal(units.database)),
+            (_READY_SECONDS, "keep a worker ready", keep_ready),
             (_JOBS_SECONDS, "look for dead jobs", lambda: close_dead_jobs(units.database)),
             (_KEYS_SECONDS, "forget old keys", lambda: forget_old_keys(units, now())),
             (

@@ -4,7 +4,6 @@ import contextlib
 import os
 import socket
 import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -21,6 +20,7 @@ from customer_segmentation.services.audit import note
 from customer_segmentation.services.clock import now
 from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.unit_of_work import UnitsOfWork
+from customer_segmentation.services.workers import end_ready, start_worker
 from customer_segmentation.store import jobs, models
 from customer_segmentation.store.database import Database
 
@@ -167,6 +167,7 @@ def close_dead_jobs(database: Database) -> None:
 
 def stop_jobs(database: Database) -> None:
     """Cut off the jobs that this process started, and hand their leases back."""
+    end_ready()
     with database.write() as connection:
         for job_id in list(_processes):
             interrupt(connection, job_id)
@@ -201,43 +202,6 @@ def interrupt(connection: Connection, job_id: str) -> None:
         finished_at=now(),
         error="its process ended before it was done",
     )
-
-
-def start_worker(
-    settings: Settings,
-    task: str,
-    *arguments: str,
-    background: bool = False,
-    answers: bool = False,
-) -> subprocess.Popen[str]:
-    """Start a task of `services/worker.py` in a process of its own.
-
-    The settings go through a pipe: arguments and environments can be seen by other processes,
-    and a database URL may hold a password.
-
-    Args:
-        settings: that the task goes by.
-        task: its name.
-        arguments: of the task.
-        background: whether it must leave the processors to those who answer requests.
-        answers: whether the task writes a result to its standard output, to be read.
-    """
-    command = [sys.executable, "-m", "customer_segmentation.services.worker", task, *arguments]
-    environment = dict(os.environ)
-    if background:
-        spare = max((os.cpu_count() or 1) - 1, 1)
-        environment |= {"OMP_NUM_THREADS": str(spare), "OPENBLAS_NUM_THREADS": str(spare)}
-    process = subprocess.Popen(  # noqa: S603
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE if answers else None,
-        text=True,
-        env=environment,
-    )
-    assert process.stdin is not None  # noqa: S101
-    process.stdin.write(settings.model_dump_json())
-    process.stdin.close()
-    return process
 
 
 def _begin(

@@ -1,6 +1,7 @@
 """The use case of a first start: load a data file into an empty database and train on it."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from customer_segmentation.domain.errors import DataFileError, TrainingRefusedError
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 _NOBODY = "the service"
 
 
-def load_first_data(units: UnitsOfWork, engine: Engine, settings: Settings) -> None:
+def load_first_data(units: UnitsOfWork, engine: Callable[[], Engine], settings: Settings) -> None:
     """Load a file's customers, train the first model on them and make it serve.
 
     All of it is one transaction: a start cut off half way leaves the database empty. Where a model
@@ -36,7 +37,7 @@ def load_first_data(units: UnitsOfWork, engine: Engine, settings: Settings) -> N
     data = read_data_file(path)
     _report(data, path)
     try:
-        model = engine.train(data.ids, data.values, settings.parameters)
+        model = engine().train(data.ids, data.values, settings.parameters)
     except TrainingRefusedError as refusal:
         raise DataFileError(f"{path} cannot be used as the first data. {refusal}") from refusal
     held_back = find_failures(model, None, settings.gates)

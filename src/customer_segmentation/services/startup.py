@@ -4,9 +4,9 @@ import subprocess
 from ipaddress import ip_address
 
 from customer_segmentation.domain.errors import DataFileError, ExposureError
-from customer_segmentation.services.jobs import start_worker
 from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.unit_of_work import UnitsOfWork, units_over
+from customer_segmentation.services.workers import start_worker
 from customer_segmentation.store import models
 from customer_segmentation.store.schema import migrate
 

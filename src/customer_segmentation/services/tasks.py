@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
 from customer_segmentation.domain.errors import (
@@ -34,8 +34,16 @@ AWAITING_APPROVAL = (
 )
 
 
-def run_training(units: UnitsOfWork, engine: Engine, settings: Settings, job_id: str) -> None:
+def run_training(
+    units: UnitsOfWork, engine: Callable[[], Engine], settings: Settings, job_id: str
+) -> None:
     """Do a training job: train, activate, re-score.
+
+    Args:
+        units: over the database.
+        engine: returns the one to train with, which may take a while to be there.
+        settings: that the training goes by.
+        job_id: of the job.
 
     Raises:
         SegmentationError: the training made no model; the job says why.
@@ -46,7 +54,7 @@ def run_training(units: UnitsOfWork, engine: Engine, settings: Settings, job_id:
         with database.write() as connection:
             epoch = models.begin_epoch(connection)
         trained = Snapshot(_read_customers(database, progress), epoch)
-        if not _train(units, engine, settings, job_id, trained.customers, progress):
+        if not _train(units, engine(), settings, job_id, trained.customers, progress):
             end(database, job_id, JobState.HELD_BACK, phase=Phase.DONE)
             return
         total = len(trained.customers.ids)
@@ -54,8 +62,10 @@ def run_training(units: UnitsOfWork, engine: Engine, settings: Settings, job_id:
     end(database, job_id, JobState.SUCCEEDED, phase=Phase.DONE)
 
 
-def run_study(units: UnitsOfWork, engine: Engine, settings: Settings, job_id: str) -> None:
-    """Do a study; its job keeps the result.
+def run_study(
+    units: UnitsOfWork, engine: Callable[[], Engine], settings: Settings, job_id: str
+) -> None:
+    """Do a study; its job keeps the result. Arguments as for `run_training`.
 
     Raises:
         SegmentationError: there is no result; the job says why.
@@ -66,7 +76,7 @@ def run_study(units: UnitsOfWork, engine: Engine, settings: Settings, job_id: st
         with database.read() as connection:
             job = jobs.get(connection, job_id)
         found = _read_customers(database, progress)
-        study = engine.study(
+        study = engine().study(
             found.values, settings.parameters, settings.gates, job.request["ks"], progress
         )
     end(database, job_id, JobState.SUCCEEDED, phase=Phase.DONE, result=asdict(study))

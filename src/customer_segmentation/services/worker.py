@@ -1,21 +1,23 @@
 """The process that trains, so that requests never wait for it.
 
-Run as `python -m customer_segmentation.services.worker TASK …` with the settings as JSON on
-standard input. Only this process imports scikit-learn; one that serves never does.
+`services/workers.py` starts it and tells task and settings, as JSON on standard input. Only this
+process imports scikit-learn, beside its other work; one that serves never does.
 """
 
 import contextlib
 import json
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
 from customer_segmentation.domain.errors import SegmentationError, StoreUnavailableError
 from customer_segmentation.domain.jobs import JobState
-from customer_segmentation.engines.local import LocalEngine
+from customer_segmentation.engines.engine import Engine
 from customer_segmentation.services.comparison import compare
 from customer_segmentation.services.jobs import HEARTBEAT_SECONDS, interrupt
 from customer_segmentation.services.loading import load_first_data
@@ -24,6 +26,7 @@ from customer_segmentation.services.rescoring import rescore
 from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.tasks import note, run_study, run_training
 from customer_segmentation.services.unit_of_work import UnitsOfWork
+from customer_segmentation.services.workers import READY
 from customer_segmentation.store import jobs
 from customer_segmentation.store.database import Database
 
@@ -34,37 +37,66 @@ logger = logging.getLogger(__name__)
 
 def main(arguments: list[str]) -> int:
     """Run a task; return the process's exit status, 0 where it was done."""
-    settings = Settings.model_validate_json(sys.stdin.read())
+    if arguments == [READY]:
+        # Ctrl+C is meant for the server, which ends this process by closing its input.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _stand_back()
+        _load_engine()
+    told = sys.stdin.read()
+    if not told:
+        return 0
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    task, given = json.loads(told)
+    settings = Settings.model_validate_json(given)
     configure_logs(settings.log_format)
     database = Database(settings.database_url)
-    units = UnitsOfWork(database)
-    engine = LocalEngine()
-    if arguments[:1] not in (["load"], ["compare"]):
-        os.nice(_NICENESS)
     try:
-        match arguments:
-            case ["load"]:
-                load_first_data(units, engine, settings)
-            case ["train", job_id]:
-                with _heartbeat(database, job_id):
-                    run_training(units, engine, settings, job_id)
-            case ["study", job_id]:
-                with _heartbeat(database, job_id):
-                    run_study(units, engine, settings, job_id)
-            case ["rescore"]:
-                rescore(units)
-            case ["compare", before, after]:
-                json.dump(asdict(compare(units, int(before), int(after))), sys.stdout)
-            case _:
-                raise SystemExit(
-                    "usage: worker load | train JOB | study JOB | rescore | compare A B"
-                )
+        run(task, UnitsOfWork(database), settings)
     except SegmentationError as error:
         logger.error("%s", error)
         return 1
     finally:
         database.close()
     return 0
+
+
+def run(task: list[str], units: UnitsOfWork, settings: Settings) -> None:
+    """Do a task.
+
+    Raises:
+        SegmentationError: it could not be done.
+    """
+    with ThreadPoolExecutor(1) as beside:
+        match task:
+            case ["load"]:
+                load_first_data(units, beside.submit(_load_engine).result, settings)
+            case ["train", job_id]:
+                _stand_back()
+                with _heartbeat(units.database, job_id):
+                    run_training(units, beside.submit(_load_engine).result, settings, job_id)
+            case ["study", job_id]:
+                _stand_back()
+                with _heartbeat(units.database, job_id):
+                    run_study(units, beside.submit(_load_engine).result, settings, job_id)
+            case ["rescore"]:
+                _stand_back()
+                rescore(units)
+            case ["compare", before, after]:
+                json.dump(asdict(compare(units, int(before), int(after))), sys.stdout)
+            case _:
+                raise ValueError(f"no such task: {task}")
+
+
+def _stand_back() -> None:
+    """Let those who answer requests have the processors first."""
+    os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
+
+
+def _load_engine() -> Engine:
+    """Import the engine, which takes longer than to read many customers."""
+    from customer_segmentation.engines.local import LocalEngine
+
+    return LocalEngine()
 
 
 @contextlib.contextmanager

@@ -1,0 +1,103 @@
+"""Starting the processes of `services/worker.py`, and having one ready while jobs come often."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+
+from customer_segmentation.services.settings import Settings
+
+KEEP_SECONDS = 600.0
+"""How long after a job the next process is kept ready."""
+
+READY = "ready"
+"""The argument of a process that loads what it needs before it is told what to do."""
+
+
+def start_worker(
+    settings: Settings, *task: str, background: bool = False, answers: bool = False
+) -> subprocess.Popen[str]:
+    """Start a task in a process of its own, or give it to the one that is ready.
+
+    What to do goes through a pipe: arguments and environments can be seen by other processes,
+    and a database URL may hold a password.
+
+    Args:
+        settings: that the task goes by.
+        task: its name and arguments.
+        background: whether it must leave the processors to those who answer requests.
+        answers: whether the task writes a result to its standard output, to be read.
+    """
+    told = json.dumps([task, settings.model_dump_json()])
+    if background and not answers:
+        ready = _take_ready()
+        if ready is not None and _tell(ready, told):
+            return ready
+    process = _start(background=background, answers=answers)
+    _tell(process, told)
+    return process
+
+
+def keep_ready() -> None:
+    """Have a process ready that has loaded its libraries, while jobs come often; end it otherwise.
+
+    To be called now and then.
+    """
+    global _ready  # noqa: PLW0603
+    with _lock:
+        if _ready is not None and _ready.poll() is not None:
+            _ready = None
+        is_wanted = time.monotonic() < _wanted_until
+        if is_wanted and _ready is None:
+            _ready = _start(READY, background=True)
+        elif not is_wanted and _ready is not None:
+            _tell(_ready, "")
+            _ready.wait()
+            _ready = None
+
+
+def end_ready() -> None:
+    """End the process that is ready, if there is one, and keep none."""
+    global _wanted_until  # noqa: PLW0603
+    _wanted_until = 0.0
+    keep_ready()
+
+
+_lock = threading.Lock()
+_ready: subprocess.Popen[str] | None = None
+_wanted_until = 0.0
+
+
+def _take_ready() -> subprocess.Popen[str] | None:
+    global _ready, _wanted_until  # noqa: PLW0603
+    with _lock:
+        process, _ready = _ready, None
+        _wanted_until = time.monotonic() + KEEP_SECONDS
+    return process
+
+
+def _start(*arguments: str, background: bool, answers: bool = False) -> subprocess.Popen[str]:
+    environment = dict(os.environ)
+    if background:
+        spare = max((os.cpu_count() or 1) - 1, 1)
+        environment |= {"OMP_NUM_THREADS": str(spare), "OPENBLAS_NUM_THREADS": str(spare)}
+    return subprocess.Popen(  # noqa: S603
+        [sys.executable, "-m", "customer_segmentation.services.worker", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE if answers else None,
+        text=True,
+        env=environment,
+    )
+
+
+def _tell(process: subprocess.Popen[str], told: str) -> bool:
+    """Write what a process is to do, nothing to end it; return False where it is gone."""
+    assert process.stdin is not None  # noqa: S101
+    try:
+        process.stdin.write(told)
+        process.stdin.close()
+    except BrokenPipeError:
+        return False
+    return process.poll() is None
