@@ -64,7 +64,7 @@ Customers are added, changed and deleted, and are segmented anew at once. Anyone
 be segmented without being stored. The K-means model is retrained on the current customers without
 a pause, and the segments keep their numbers, names and meaning.
 
-The examples of the six functions run as they stand: open one and press *Execute*. Every error is an
+The examples run as they stand: open one and press *Execute*. Every error is an
 [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem that names the field at fault, the type
 of its value and what is allowed; a failed request changes nothing.
 """
@@ -199,7 +199,10 @@ async def _repeat(seconds: float, what: str, action: Callable[[], object]) -> No
 
 
 def _complete_document(app: FastAPI, *, guarded: bool) -> None:
-    """Put into the OpenAPI document what no single route says: schemas, and who is let in."""
+    """Put into the OpenAPI document what no single route says: schemas, and who is let in.
+
+    A parameter's example goes beside its schema too, as `/docs` fills it in from there only.
+    """
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -208,6 +211,9 @@ def _complete_document(app: FastAPI, *, guarded: bool) -> None:
         components.setdefault("schemas", {}).update(SCHEMAS)
         for operations in document["paths"].values():
             for operation in operations.values():
+                for parameter in operation.get("parameters", ()):
+                    if parameter["required"] and "examples" in parameter["schema"]:
+                        parameter.setdefault("example", parameter["schema"]["examples"][0])
                 if "requestBody" in operation:
                     operation["responses"] |= _responses(problems.TOO_LARGE, problems.TOO_SLOW)
         if guarded:

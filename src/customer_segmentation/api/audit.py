@@ -15,8 +15,8 @@ from customer_segmentation.services.unit_of_work import UnitsOfWork
 class AuditEntryAnswer(BaseModel):
     """One thing that somebody did."""
 
-    id: int
-    at: datetime
+    id: int = Field(description="Its number; the newest has the highest.")
+    at: datetime = Field(description="When, in UTC.")
     actor: str = Field(description="The key's name, or who ran the command; empty if unknown.")
     kind: str = Field(description="Of what was acted on, such as `customer`.")
     subject: str = Field(description="Which one: its id, number or name.")

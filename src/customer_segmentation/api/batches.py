@@ -35,7 +35,7 @@ from customer_segmentation.services.unit_of_work import UnitsOfWork
 _DONE = {Action.ADD: "added", Action.UPDATE: "updated", Action.DELETE: "deleted"}
 _EXAMPLE = {
     "operations": [
-        {"action": "add", "customer": NEW_CUSTOMER},
+        {"action": "add", "customer": {**NEW_CUSTOMER, "customer_id": 20_003}},
         {"action": "update", "customer": CHANGES},
         {"action": "delete", "customer": {"customer_id": 787}},
     ]

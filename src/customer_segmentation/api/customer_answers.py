@@ -25,7 +25,7 @@ class HistoryEntry(BaseModel):
 class History(BaseModel):
     """How a customer came from segment to segment, the oldest change first."""
 
-    customer_id: int
+    customer_id: int = Field(description="Whose.")
     changes: list[HistoryEntry]
 
 
@@ -35,9 +35,9 @@ class ErasureAnswer(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: str = Field(description="Of the receipt.")
-    customer_id: int
-    erased_at: datetime
-    erased_by: str
+    customer_id: int = Field(description="Who was erased.")
+    erased_at: datetime = Field(description="When, in UTC.")
+    erased_by: str = Field(description="Who asked for it; empty if unknown.")
     removed: dict[str, int] = Field(description="How many rows were removed, by what they were.")
     model_versions: list[int] = Field(
         description="The kept versions that were trained while the customer was there."

@@ -116,7 +116,7 @@ def customers_router(units: UnitsOfWork) -> APIRouter:
         operation_id="add_customer",
         responses=_customer_response(201, "Added", _ETAG | _LOCATION)
         | problem_responses(EXISTS, ERASED, KEY_REUSED, *_WRITE_ERRORS),
-        openapi_extra=json_body("NewCustomer", NEW_CUSTOMER),
+        openapi_extra=json_body("NewCustomer", {**NEW_CUSTOMER, "customer_id": 20_002}),
     )
     async def create(
         request: Request,
@@ -156,7 +156,7 @@ def customers_router(units: UnitsOfWork) -> APIRouter:
         operation_id="replace_customer",
         responses=_customer_response(200, "Replaced")
         | _customer_response(201, "Added", _ETAG | _LOCATION)
-        | problem_responses(NOT_FOUND, ERASED, STALE, *_WRITE_ERRORS),
+        | problem_responses(ERASED, STALE, *_WRITE_ERRORS),
         openapi_extra=json_body("CustomerAttributes", ATTRIBUTES),
     )
     async def put(request: Request, customer_id: CustomerId, if_match: IfMatch = None) -> Response:

@@ -26,7 +26,7 @@ class Event(HistoryEntry):
     """A change of a customer's segment, and its place in the feed."""
 
     cursor: str = Field(description="Go on after this event with `after`.")
-    customer_id: int
+    customer_id: int = Field(description="Whose segment changed.")
 
 
 class Events(BaseModel):

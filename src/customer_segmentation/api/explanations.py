@@ -11,7 +11,7 @@ class ContributionAnswer(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    attribute: str
+    attribute: str = Field(description="Its name.")
     value: int | float = Field(description="The customer's value.")
     typical: float = Field(description="The value at the nearest segment's centroid.")
     typical_other: float = Field(description="The value at the other segment's centroid.")
@@ -27,7 +27,7 @@ class ChangeAnswer(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     segment: int = Field(description="The segment it leads to.")
-    attribute: str
+    attribute: str = Field(description="Its name.")
     value: int | float = Field(description="The value now.")
     needed: int | float = Field(description="The value it takes.")
 
@@ -57,7 +57,7 @@ class ExplanationAnswer(BaseModel):
 class AssignmentAnswer(BaseModel):
     """The segment someone is in, and what to do about it."""
 
-    model_version: int
+    model_version: int = Field(description="Which gave the segment.")
     segment: SegmentWords = Field(description="The segment that holds.")
     raw_segment: int = Field(
         description="The segment of the nearest centroid; another one only where hysteresis keeps "

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from customer_segmentation.api.function_docs import problem_responses
 from customer_segmentation.api.problems import NOT_READY, STORE_UNAVAILABLE
@@ -13,14 +13,14 @@ from customer_segmentation.services.unit_of_work import UnitsOfWork
 class Live(BaseModel):
     """The process answers."""
 
-    status: Literal["live"] = "live"
+    status: Literal["live"] = Field(default="live", description="The process answers.")
 
 
 class Ready(BaseModel):
     """The database answers and a model serves."""
 
-    status: Literal["ready"] = "ready"
-    model_version: int
+    status: Literal["ready"] = Field(default="ready", description="Send requests.")
+    model_version: int = Field(description="The version that serves.")
 
 
 def health_router(units: UnitsOfWork) -> APIRouter:

@@ -61,11 +61,11 @@ class JobAnswer(BaseModel):
     phase: Phase = Field(description="What it is doing.")
     done: int = Field(description="How much of the phase is done: customers, restarts, checks.")
     total: int = Field(description="Of how much; 0 where that is not known.")
-    created_at: datetime
-    finished_at: datetime | None
+    created_at: datetime = Field(description="When it was started, in UTC.")
+    finished_at: datetime | None = Field(description="When it ended; null while it runs.")
     trigger: Trigger = Field(description="What asked for it.")
-    requested_by: str
-    reason: str
+    requested_by: str = Field(description="Who asked for it; empty if unknown.")
+    reason: str = Field(description="Why, in their words; may be empty.")
     model_version: int | None = Field(description="The version that a training made.")
     error: str | None = Field(description="Why there is no version or result.")
 

@@ -23,6 +23,10 @@ Centroids = Annotated[
 class TrainingRequest(Asked):
     """How a training differs from the settings; what is left out is as they say."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"seed": 7, "by": "Ada", "reason": "quarterly"}]}
+    )
+
     k: Annotated[int, Field(ge=2, le=12), NUMBER] | None = Field(
         default=None, description="The number of segments."
     )
@@ -67,12 +71,12 @@ class QualityAnswer(BaseModel):
 class VersionSummary(BaseModel):
     """A model version in brief."""
 
-    version: int
-    created_at: datetime
+    version: int = Field(description="Its number, rising with every training.")
+    created_at: datetime = Field(description="When it was trained, in UTC.")
     trigger: Trigger = Field(description="What asked for the training.")
-    created_by: str
-    reason: str
-    is_active: bool
+    created_by: str = Field(description="Who asked; empty if unknown.")
+    reason: str = Field(description="Why, in their words; may be empty.")
+    is_active: bool = Field(description="Whether it serves.")
     held_back: list[str] = Field(description="Why it did not become active by itself.")
     customers: int = Field(description="How many it was trained on.")
     quality: QualityAnswer
@@ -83,12 +87,15 @@ class ParametersAnswer(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    k: int
-    seed: int
-    restarts: int
+    k: int = Field(description="The number of segments.")
+    seed: int = Field(description="Of every random choice.")
+    restarts: int = Field(description="Random starts that were tried.")
     weights: dict[str, float] = Field(description="By attribute, 0 for one that is not used.")
-    excluded: tuple[str, ...]
-    hysteresis: float
+    excluded: tuple[str, ...] = Field(description="Attributes that it was told not to use.")
+    hysteresis: float = Field(
+        description="How much nearer, as a share of the distance, another segment must be before a "
+        "customer leaves its own."
+    )
 
 
 class MatchAnswer(BaseModel):
@@ -108,10 +115,10 @@ class AttributeSummary(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    mean: float
-    deviation: float
+    mean: float = Field(description="The mean.")
+    deviation: float = Field(description="The standard deviation.")
     minimum: float | None = Field(description="null where extremes are hidden.")
-    maximum: float | None
+    maximum: float | None = Field(description="null where extremes are hidden.")
 
 
 class FingerprintAnswer(BaseModel):
@@ -119,9 +126,9 @@ class FingerprintAnswer(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    customers: int
+    customers: int = Field(description="How many.")
     sha256: str = Field(description="Of ids and attributes, in the order of the ids.")
-    attributes: dict[str, AttributeSummary]
+    attributes: dict[str, AttributeSummary] = Field(description="By attribute.")
 
 
 class ActivationAnswer(BaseModel):
@@ -129,11 +136,11 @@ class ActivationAnswer(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    previous: int | None
+    previous: int | None = Field(description="The version before; null for the first.")
     cause: Cause
-    activated_at: datetime
-    activated_by: str
-    reason: str
+    activated_at: datetime = Field(description="When, in UTC.")
+    activated_by: str = Field(description="Who said so; empty if unknown.")
+    reason: str = Field(description="Why, in their words; may be empty.")
 
 
 class VersionAnswer(VersionSummary):
@@ -145,7 +152,9 @@ class VersionAnswer(VersionSummary):
     matching: list[MatchAnswer]
     fingerprint: FingerprintAnswer
     outlier_distance: float = Field(description="Whoever is farther from every centroid is one.")
-    libraries: dict[str, str]
+    libraries: dict[str, str] = Field(
+        description="Versions of this service, of Python and of what fitted the model."
+    )
     activations: list[ActivationAnswer]
 
 
@@ -158,22 +167,24 @@ class Versions(BaseModel):
 class FateAnswer(BaseModel):
     """What becomes of a segment."""
 
-    number: int
-    name: str
-    fate: Literal["kept", "new", "split", "merged", "retired"]
-    size_before: int | None
-    size_after: int | None
+    number: int = Field(description="The segment's number.")
+    name: str = Field(description="The segment's name.")
+    fate: Literal["kept", "new", "split", "merged", "retired"] = Field(
+        description="Kept or new; or gone: split, merged into another, or retired."
+    )
+    size_before: int | None = Field(description="null for a new segment, or where hidden.")
+    size_after: int | None = Field(description="null for one that is gone, or where hidden.")
     into: list[int] = Field(description="Where the customers of one that is gone go to.")
 
 
 class ImpactAnswer(BaseModel):
     """What changes for the customers between two versions."""
 
-    before: int
-    after: int
-    customers: int
+    before: int = Field(description="The one version.")
+    after: int = Field(description="The other version.")
+    customers: int = Field(description="How many were compared.")
     moved: int | None = Field(description="Customers who would be in another segment.")
-    moved_share: float | None
+    moved_share: float | None = Field(description="Their share of all customers.")
     agreement: float = Field(description="Adjusted Rand index of the two segmentations.")
     matrix: dict[int, dict[int, int | None]] = Field(
         description="Customers by segment before and by segment after; null where hidden."
@@ -193,12 +204,14 @@ class AttributeDriftAnswer(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    attribute: str
+    attribute: str = Field(description="Its name.")
     psi: float = Field(description="Population stability index; 0 where nothing changed.")
-    level: Literal["stable", "moderate", "large"]
+    level: Literal["stable", "moderate", "large"] = Field(description="What the index means.")
     statistic: float = Field(description="Of the two-sample chi-square test.")
     freedom: int = Field(description="Its degrees of freedom.")
-    p_value: float
+    p_value: float = Field(
+        description="How likely so large a statistic is where nothing has changed."
+    )
 
 
 class DriftAnswer(BaseModel):
@@ -206,14 +219,18 @@ class DriftAnswer(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    model_version: int
+    model_version: int = Field(description="The version that serves.")
     psi: float = Field(description="The largest of all indexes.")
     level: Literal["stable", "moderate", "large"] = Field(
         description="Below 0.1 stable, below 0.25 moderate, else large."
     )
-    segments_psi: float
-    trained_shares: dict[int, float | None]
-    current_shares: dict[int, float | None]
+    segments_psi: float = Field(description="The index of the segments' shares.")
+    trained_shares: dict[int, float | None] = Field(
+        description="By segment number, the share at training; null where it is hidden."
+    )
+    current_shares: dict[int, float | None] = Field(
+        description="By segment number, the share now; null where it is hidden."
+    )
     attributes: list[AttributeDriftAnswer]
 
 

@@ -70,7 +70,7 @@ class Prediction(BaseModel):
 class Predictions(BaseModel):
     """The segments of people, in their order."""
 
-    model_version: int
+    model_version: int = Field(description="Which gave the segments.")
     predictions: list[Prediction]
 
 

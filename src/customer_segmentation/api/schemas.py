@@ -149,7 +149,10 @@ SCHEMAS: dict[str, Schema] = {
             "next_best_action": {
                 "type": "object",
                 "description": "The first strategy on a channel that reached the customer before.",
-                "properties": {"text": {"type": "string"}, "channel": {"type": "string"}},
+                "properties": {
+                    "text": {"type": "string", "description": "What to do."},
+                    "channel": {"type": "string", "description": "On which channel."},
+                },
                 "required": ["text", "channel"],
                 "additionalProperties": False,
             },
@@ -164,6 +167,7 @@ SCHEMAS: dict[str, Schema] = {
                 "type": "array",
                 "minItems": 1,
                 "maxItems": BATCH_ROWS,
+                "description": "In the order in which they are done.",
                 "items": {
                     "description": "An action, and a customer: whole to add, the id and some "
                     "attributes to update, the id to delete. A row that is not so fails alone.",
@@ -181,13 +185,20 @@ SCHEMAS: dict[str, Schema] = {
             },
             "outcomes": {
                 "type": "array",
+                "description": "In the order of the operations.",
                 "items": object_schema(
                     "RowOutcome",
                     "What came of one row.",
                     {
                         "row": {"type": "integer", "description": "Its place, from 0."},
-                        "status": {"enum": ["added", "updated", "deleted", "failed"]},
-                        "customer_id": {"type": "integer"},
+                        "status": {
+                            "enum": ["added", "updated", "deleted", "failed"],
+                            "description": "What was done.",
+                        },
+                        "customer_id": {
+                            "type": "integer",
+                            "description": "With which customer; not there where it failed.",
+                        },
                         "customer": {"$ref": "#/components/schemas/Customer"},
                         "problem": {"$ref": "#/components/schemas/Problem"},
                     },
@@ -220,19 +231,31 @@ SCHEMAS: dict[str, Schema] = {
         "A customer, the segment it is in, and what to do about it.",
         {
             "Customer info": {"$ref": "#/components/schemas/CustomerRecord"},
-            "Segmentation info": {"type": "string", "examples": [_SEGMENT.label]},
-            "Business strategy": {"type": "string", "examples": [_SEGMENT.strategy]},
+            "Segmentation info": {
+                "type": "string",
+                "description": "The segment's number and name.",
+                "examples": [_SEGMENT.label],
+            },
+            "Business strategy": {
+                "type": "string",
+                "description": "What to do about its customers.",
+                "examples": [_SEGMENT.strategy],
+            },
         },
     ),
     "StoredCustomer": object_schema(
         "StoredCustomer",
         "What was done, and the customer as it is stored now.",
         {
-            "message": {"type": "string"},
+            "message": {"type": "string", "description": "What was done, for people."},
             "updated_customer": {"$ref": "#/components/schemas/CustomerRecord"},
         },
     ),
-    "Message": object_schema("Message", "What was done.", {"message": {"type": "string"}}),
+    "Message": object_schema(
+        "Message",
+        "What was done.",
+        {"message": {"type": "string", "description": "What was done, for people."}},
+    ),
     "Problem": object_schema(
         "Problem",
         "What went wrong, as RFC 9457 describes it. A failed request changes nothing.",
@@ -247,7 +270,13 @@ SCHEMAS: dict[str, Schema] = {
                 "items": object_schema(
                     "FieldError",
                     "A field and what is wrong with it.",
-                    {"field": {"type": "string"}, "message": {"type": "string"}},
+                    {
+                        "field": {"type": "string", "description": "Which field."},
+                        "message": {
+                            "type": "string",
+                            "description": "What its value is, and what is allowed.",
+                        },
+                    },
                 ),
             },
         },

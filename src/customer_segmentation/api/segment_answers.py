@@ -14,11 +14,11 @@ class AttributeProfileAnswer(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    attribute: str
-    mean: float
-    lower_quartile: float
-    median: float
-    upper_quartile: float
+    attribute: str = Field(description="Its name.")
+    mean: float = Field(description="The mean.")
+    lower_quartile: float = Field(description="A quarter of the customers lie below.")
+    median: float = Field(description="Half of the customers lie below.")
+    upper_quartile: float = Field(description="Three quarters of the customers lie below.")
     difference: float = Field(description="The mean less everybody's mean.")
     deviations: float = Field(description="The difference in standard deviations.")
     shares: dict[int, float | None] = Field(
@@ -39,18 +39,35 @@ class SegmentAnswer(SegmentWords):
 class Segments(BaseModel):
     """The segments of the active model."""
 
-    model_version: int
-    customers: int
+    model_version: int = Field(description="The version that serves.")
+    customers: int = Field(description="How many there are in all.")
     segments: list[SegmentAnswer]
 
 
 class SegmentEditRequest(BaseModel):
     """What to change of a segment's words; what is left out stays as it is."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "strategies": [
+                        {"text": "Upsell bank products to increase profits"},
+                        {"text": "Offer a premium card", "channel": "e-mail"},
+                    ],
+                    "by": "Ada",
+                }
+            ]
+        },
+    )
 
-    name: Line | None = Field(default=None, min_length=1, max_length=200)
-    description: Text | None = Field(default=None, max_length=2000)
+    name: Line | None = Field(
+        default=None, min_length=1, max_length=200, description="What to call it."
+    )
+    description: Text | None = Field(
+        default=None, max_length=2000, description="What to say of it."
+    )
     strategies: list[StrategyWords] | None = Field(
         default=None, min_length=1, max_length=50, description="All of them, the main one first."
     )
@@ -60,14 +77,14 @@ class SegmentEditRequest(BaseModel):
 class SegmentEditAnswer(SegmentWords):
     """A segment's words after an edit."""
 
-    edited_at: datetime
-    edited_by: str
+    edited_at: datetime = Field(description="When, in UTC.")
+    edited_by: str = Field(description="Who did; empty if unknown.")
 
 
 class SegmentEdits(BaseModel):
     """What people made of a segment's words, the oldest edit first."""
 
-    number: int
+    number: int = Field(description="The segment's number.")
     edits: list[SegmentEditAnswer]
 
 
@@ -82,8 +99,8 @@ class Transition(BaseModel):
 class Transitions(BaseModel):
     """Who moved from where to where between two moments."""
 
-    since: datetime
-    until: datetime
+    since: datetime = Field(description="The first moment, in UTC.")
+    until: datetime = Field(description="The second moment, in UTC.")
     moved: int | None = Field(description="Customers there at both moments, in different segments.")
     transitions: list[Transition]
 
@@ -93,7 +110,7 @@ class GroupAnswer(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    group: str
+    group: str = Field(description="Such as `Female` or `25-34`.")
     size: int | None = Field(description="null where it is hidden, as it is small.")
     shares: dict[int, float | None] = Field(
         description="By segment number, the share of the group; null where it is hidden."
@@ -108,7 +125,7 @@ class DisparityAnswer(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    model_version: int
+    model_version: int = Field(description="The version that serves.")
     excluded: tuple[str, ...] = Field(description="Attributes that the model does not use.")
     genders: list[GroupAnswer]
     age_bands: list[GroupAnswer]

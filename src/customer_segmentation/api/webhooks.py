@@ -49,9 +49,9 @@ class WebhookAnswer(BaseModel):
     """A webhook and how its deliveries go."""
 
     id: str = Field(description="32 hexadecimal digits.")
-    url: str
-    created_at: datetime
-    created_by: str
+    url: str = Field(description="Where messages are posted to.")
+    created_at: datetime = Field(description="When it was made, in UTC.")
+    created_by: str = Field(description="Who made it; empty if unknown.")
     cursor: str = Field(description="The place in `/v1/events` up to where it was told.")
     attempts: int = Field(description="How often the next events were sent in vain.")
     next_at: datetime = Field(description="When it is looked at again.")
@@ -75,9 +75,9 @@ class DeadLetterAnswer(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    id: int
-    message_id: str
-    failed_at: datetime
+    id: int = Field(description="Of the dead letter.")
+    message_id: str = Field(description="The `webhook-id` that it was sent with.")
+    failed_at: datetime = Field(description="When it was given up, in UTC.")
     error: str = Field(description="Why the last attempt failed.")
 
 

@@ -11,7 +11,12 @@ class StrategyWords(BaseModel):
 
     model_config = ConfigDict(from_attributes=True, extra="forbid")
 
-    text: Text = Field(min_length=1, max_length=500, examples=["Build loyalty to reduce churn"])
+    text: Text = Field(
+        min_length=1,
+        max_length=500,
+        description="What to do.",
+        examples=["Build loyalty to reduce churn"],
+    )
     channel: Channel = Field(
         default=Channel.ANY, description="The channel; `any` reaches every customer."
     )
@@ -23,6 +28,6 @@ class SegmentWords(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     number: int = Field(description="It stays the same over every retrain.")
-    name: str
+    name: str = Field(description="What people call it.")
     description: str = Field(description="What people say of it; may be empty.")
     strategies: list[StrategyWords] = Field(description="The main one first.")
