@@ -14,7 +14,7 @@ from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.errors import VersionNotFoundError
 from customer_segmentation.domain.jobs import Origin, Trigger
 from customer_segmentation.engines.local import LocalEngine
-from customer_segmentation.model.artifact import Model, Parameters, to_json
+from customer_segmentation.model.artifact import Model, Parameters, Thresholds, to_json
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.gates import Gates, find_failures
 from customer_segmentation.services.clock import now
@@ -100,6 +100,32 @@ def test_a_lost_segment_holds_a_model_back(shipped_model: Model) -> None:
     (failure,) = find_failures(other, shipped_model, Gates())
 
     assert failure.startswith("Segment 3, Budget-Conscious Occasionals, would be lost")
+
+
+def test_fewer_segments_that_continue_none_hold_a_model_back(
+    shipped_customers: tuple[IntArray, FloatArray], shipped_model: Model
+) -> None:
+    two = LocalEngine().train(*shipped_customers, Parameters(k=2), shipped_model, next_number=9)
+    three = LocalEngine().train(*shipped_customers, Parameters(k=3), shipped_model, next_number=9)
+
+    (failure,) = find_failures(two, shipped_model, Gates(max_silhouette_loss=1.0))
+
+    assert failure.startswith("Segment 9, ")
+    assert "would continue none of the segments that serve: it came within 0.61" in failure
+    assert "required are at most 0.50 of the way" in failure
+    assert find_failures(three, shipped_model, Gates()) == ()
+
+
+def test_clusters_farther_than_the_threshold_hold_a_model_back(
+    shipped_customers: tuple[IntArray, FloatArray], shipped_model: Model
+) -> None:
+    close = Parameters(weights={"loyalty_score": 3.0}, thresholds=Thresholds(distance=0.1))
+
+    moved = LocalEngine().train(*shipped_customers, close, shipped_model)
+
+    (failure,) = find_failures(moved, shipped_model, Gates())
+    assert failure.startswith("Segment 0, High-Value Power Users, would be lost")
+    assert "the nearest at 0.14; required are at most 0.10 of the way" in failure
 
 
 def test_a_retrain_held_back_is_a_conflict_that_lists_the_reasons(

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from customer_segmentation.model.artifact import Model
+from customer_segmentation.domain.segments import Segment
+from customer_segmentation.model.artifact import Match, Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +58,40 @@ def _failures_beside(model: Model, serving: Model, gates: Gates) -> list[str]:
             f"{model.quality.silhouette:.2f}; a loss of at most {gates.max_silhouette_loss:.2f} "
             "is allowed"
         )
-    kept = set(model.numbers.tolist())
-    if len(model.segments) >= len(serving.segments):
-        failures += [
-            f"Segment {segment.number}, {segment.name}, would be lost: no new cluster is near "
-            "enough to it and shares enough of its customers"
-            for segment in serving.segments
-            if segment.number not in kept
+    return failures + _failures_of_matching(model, serving)
+
+
+def _failures_of_matching(model: Model, serving: Model) -> list[str]:
+    """Name the segments whose identity would break: as many must go on as there can be."""
+    before, after = serving.numbers.tolist(), model.numbers.tolist()
+    if len(set(before) & set(after)) == min(len(before), len(after)):
+        return []
+    limits = model.parameters.thresholds
+    required = (
+        f"required are at most {limits.distance:.2f} of the way to the next segment, and at least "
+        f"{limits.overlap:.0%} of the customers in both"
+    )
+    if len(after) < len(before):
+        return [
+            f"Segment {segment.number}, {segment.name}, would continue none of the segments that "
+            f"serve: it came within {match.distance:.2f} of the way and shares "
+            f"{match.overlap:.0%}; {required}"
+            for segment, match in zip(_new_segments(model, before), _unmatched(model), strict=True)
         ]
-    return failures
+    nearest = min((match.distance for match in _unmatched(model)), default=None)
+    told = "" if nearest is None else f", the nearest at {nearest:.2f}"
+    return [
+        f"Segment {segment.number}, {segment.name}, would be lost: no new cluster is near enough "
+        f"to it and shares enough of its customers{told}; {required}"
+        for segment in serving.segments
+        if segment.number not in after
+    ]
+
+
+def _new_segments(model: Model, before: list[int]) -> list[Segment]:
+    return [segment for segment in model.segments if segment.number not in before]
+
+
+def _unmatched(model: Model) -> list[Match]:
+    """Return the matches of the clusters that continue no segment: new ones, in their order."""
+    return [match for match in model.matching if match.number is None]

@@ -111,8 +111,8 @@ class Settings(BaseSettings):
         default=0.05,
         ge=0,
         le=2,
-        description="if its silhouette is no more than this below the serving model's, and if no "
-        "segment is lost.",
+        description="if its silhouette is no more than this below the serving model's, and if as "
+        "many segments go on as can.",
     )
     max_match_distance: float = Field(
         default=0.5,
