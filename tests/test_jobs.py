@@ -395,6 +395,27 @@ def test_a_study_compares_numbers_of_segments_and_advises_one(server: Server) ->
     problem(client.get(f"/v1/studies/{training}"), 404)
 
 
+def test_a_model_activated_during_a_training_goes_on_serving(
+    units: UnitsOfWork, other_version: int, shipped_model: Model
+) -> None:
+    class RolledBackMeanwhile(LocalEngine):
+        def train(self, *_data: object, **_how: object) -> Model:
+            activate_version(units, Settings(), 1, "Ada")
+            return shipped_model
+
+    activate_version(units, Settings(), other_version)
+    job = start_job(units.database, JobKind.TRAINING, Origin(Trigger.REQUEST, ""))
+
+    run_training(units, RolledBackMeanwhile, Settings(), job.id)
+
+    assert get_job(units, job.id).state is JobState.HELD_BACK
+    with units.database.read() as connection:
+        assert models.active_version(connection) == 1
+        made = models.find(connection, other_version + 1)
+    assert made is not None
+    assert "Version 1 was activated meanwhile" in made.held_back[0]
+
+
 def test_a_job_cancelled_at_the_last_moment_does_not_replace_the_model(
     units: UnitsOfWork, shipped_model: Model
 ) -> None:

@@ -49,7 +49,7 @@ def take_snapshot(units: UnitsOfWork) -> Snapshot:
     """Read all customers as a training does."""
     with units.database.write() as connection:
         epoch = models.begin_epoch(connection)
-    return Snapshot(stored_customers(units), epoch)
+    return Snapshot(stored_customers(units), epoch, now())
 
 
 def change_some(units: UnitsOfWork, first: int) -> None:

@@ -207,7 +207,8 @@ def customers_router(units: UnitsOfWork) -> APIRouter:
         answer is a receipt. A customer deleted before can still be erased.
         """
         if erase:
-            return ErasureAnswer.model_validate(erase_customer(units, customer_id, actor))
+            receipt = erase_customer(units, customer_id, actor, _tags(if_match))
+            return ErasureAnswer.model_validate(receipt)
         delete_customer(units, customer_id, _tags(if_match))
         return Response(status_code=204)
 

@@ -72,7 +72,7 @@ class VersionSummary(BaseModel):
     """A model version in brief."""
 
     version: int = Field(description="Its number, rising with every training.")
-    created_at: datetime = Field(description="When it was trained, in UTC.")
+    created_at: datetime = Field(description="When its customers were read, in UTC.")
     trigger: Trigger = Field(description="What asked for the training.")
     created_by: str = Field(description="Who asked; empty if unknown.")
     reason: str = Field(description="Why, in their words; may be empty.")

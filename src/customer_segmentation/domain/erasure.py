@@ -14,8 +14,9 @@ class Erasure:
         erased_at: when.
         erased_by: who asked for it, as far as known.
         removed: how many rows were removed, by what they were.
-        model_versions: the kept versions that were trained while the customer was there. Their
-            centroids are means over thousands and hold nobody's attributes.
+        model_versions: the kept versions that were trained while the customer was there, also
+            the one of a training at work then. Their centroids are means over thousands and hold
+            nobody's attributes.
     """
 
     id: str

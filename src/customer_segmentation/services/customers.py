@@ -5,9 +5,11 @@ from datetime import datetime, timedelta
 
 from customer_segmentation.domain.customer import Attributes
 from customer_segmentation.domain.errors import (
+    CustomerExistsError,
     CustomerNotFoundError,
     IdempotencyError,
     StaleCustomerError,
+    TransactionConflictError,
 )
 from customer_segmentation.domain.history import SegmentChange
 from customer_segmentation.domain.paging import Page, Selection
@@ -122,6 +124,7 @@ def replace_customer(
 
     Raises:
         StaleCustomerError: tags are given, and there is no customer with one of them.
+        CustomerErasedError: the customer was erased.
     """
     with units.write() as work:
         try:
@@ -129,7 +132,11 @@ def replace_customer(
         except CustomerNotFoundError as absent:
             if tags is not None:
                 raise StaleCustomerError(customer_id) from absent
+        try:
             return changes.add(work, customer_id, attributes), True
+        except CustomerExistsError as taken:
+            # Another request has just added it, so that it is there to be replaced.
+            raise TransactionConflictError("Another change stood in the way") from taken
 
 
 @tried_again
@@ -173,7 +180,10 @@ def _add_once(
     if before is not None:
         if (before.customer_id, before.asked) != (customer_id, attributes):
             raise IdempotencyError(f"The idempotency key {key} was used for another request")
-        return work.segmented(customer_id, attributes, before.segment)
+        # The segment answered may be gone with the model of then.
+        answered = before.segment in work.serving.segments
+        segment = before.segment if answered else work.serving.assign(attributes)
+        return work.segmented(customer_id, attributes, segment)
     # The key first: of two such requests at once the second waits here and repeats the answer.
     segment = work.serving.assign(attributes)
     idempotency.add(work.connection, key, customer_id, attributes, segment, now())

@@ -1,10 +1,11 @@
 """The use cases of erasing a customer for good, and of letting one come back."""
 
 import uuid
+from collections.abc import Container
 from datetime import datetime
 
 from customer_segmentation.domain.erasure import Erasure
-from customer_segmentation.domain.errors import CustomerNotFoundError
+from customer_segmentation.domain.errors import CustomerNotFoundError, StaleCustomerError
 from customer_segmentation.domain.history import Cause, SegmentChange
 from customer_segmentation.services import changes
 from customer_segmentation.services.audit import CUSTOMER, note
@@ -14,13 +15,16 @@ from customer_segmentation.store import audit, erasures, history, models
 
 
 @tried_again
-def erase_customer(units: UnitsOfWork, customer_id: int, by: str = "") -> Erasure:
+def erase_customer(
+    units: UnitsOfWork, customer_id: int, by: str = "", tags: Container[str] | None = None
+) -> Erasure:
     """Delete a customer with its history and events, and see that nothing brings it back.
 
     A customer deleted before is erased too: its history was still there.
 
     Raises:
         CustomerNotFoundError: there is nothing about such a customer.
+        StaleCustomerError: tags are given, and there is no customer with one of them.
     """
     with units.write() as work:
         known = history.of_customer(work.connection, customer_id)
@@ -28,8 +32,10 @@ def erase_customer(units: UnitsOfWork, customer_id: int, by: str = "") -> Erasur
             raise CustomerNotFoundError(customer_id)
         removed = {"customer": 0}
         if known[-1].cause is not Cause.DELETED:
-            changes.remove(work, customer_id)
+            changes.remove(work, customer_id, tags)
             removed["customer"] = 1
+        elif tags is not None:
+            raise StaleCustomerError(customer_id)
         moment = now()
         stays = _stays(known, moment)
         trained = [

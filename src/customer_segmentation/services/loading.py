@@ -47,14 +47,16 @@ def load_first_data(units: UnitsOfWork, engine: Callable[[], Engine], settings: 
     with units.database.write() as connection:
         if models.lock(connection) is not None:
             return
-        version = models.add(connection, to_json(model), now(), origin, held_back)
+        # One moment for all, as whoever was there when a version was trained was trained with.
+        moment = now()
+        version = models.add(connection, to_json(model), moment, origin, held_back)
         serving = load_model(connection, version)
         segments = serving.assigner.assign(data.values)
         customers.add_many(connection, data.ids, data.values, segments, epoch=0)
         entered = (None, segments)
-        history.add_many(connection, data.ids, now(), Cause.ADDED, entered, version)
+        history.add_many(connection, data.ids, moment, Cause.ADDED, entered, version)
         note(connection, "file", path.name, f"{len(data.ids)} customers added", _NOBODY)
-        activation = Activation(version, None, Cause.ADDED, now(), origin.by, origin.reason)
+        activation = Activation(version, None, Cause.ADDED, moment, origin.by, origin.reason)
         activate(connection, activation, serving, model.distribution)
     logger.info("Loaded %s customers from %s", f"{len(data.ids):,}", path)
 

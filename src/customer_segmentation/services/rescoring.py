@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
@@ -36,10 +37,12 @@ class Snapshot:
     Attributes:
         customers: by rising ids.
         epoch: whoever was changed since carries this epoch or a later one.
+        read_at: the moment.
     """
 
     customers: StoredCustomers
     epoch: int
+    read_at: datetime
 
 
 def rescore(

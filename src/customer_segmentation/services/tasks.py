@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from customer_segmentation.domain.errors import (
     SegmentationError,
@@ -21,7 +21,7 @@ from customer_segmentation.services.rescoring import Snapshot, rescore
 from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.training import parameters_of
 from customer_segmentation.services.unit_of_work import UnitsOfWork, load_model
-from customer_segmentation.store import customers, jobs, models
+from customer_segmentation.store import customers, erasures, jobs, models
 from customer_segmentation.store.arrow import arrow_reader
 from customer_segmentation.store.customers import StoredCustomers
 from customer_segmentation.store.database import Database
@@ -52,13 +52,13 @@ def run_training(
     progress = _Progress(database, job_id)
     with _failures_noted(database, job_id):
         with database.write() as connection:
-            epoch = models.begin_epoch(connection)
-        trained = Snapshot(_read_customers(database, progress), epoch)
-        if not _train(units, engine(), settings, job_id, trained.customers, progress):
+            epoch, read_at = models.begin_epoch(connection), now()
+        snapshot = Snapshot(_read_customers(database, progress), epoch, read_at)
+        if not _train(units, engine(), settings, job_id, snapshot, progress):
             end(database, job_id, JobState.HELD_BACK, phase=Phase.DONE)
             return
-        total = len(trained.customers.ids)
-        rescore(units, lambda done: progress(Phase.RESCORING, done, total), trained)
+        total = len(snapshot.customers.ids)
+        rescore(units, lambda done: progress(Phase.RESCORING, done, total), snapshot)
     end(database, job_id, JobState.SUCCEEDED, phase=Phase.DONE)
 
 
@@ -93,15 +93,33 @@ def end(database: Database, job_id: str, state: JobState, **values: object) -> N
     note(database, job_id, state=state, finished_at=now(), **values)
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class _Trained:
+    """A new model and what it comes from.
+
+    Attributes:
+        model: the model.
+        held_back: in plain words, why it must not serve by itself.
+        snapshot: the customers that it was trained on.
+        serving: the version that its clusters were matched to.
+    """
+
+    model: Model
+    held_back: tuple[str, ...]
+    snapshot: Snapshot
+    serving: int | None
+
+
 def _train(
     units: UnitsOfWork,
     engine: Engine,
     settings: Settings,
     job_id: str,
-    found: StoredCustomers,
+    snapshot: Snapshot,
     progress: "_Progress",
 ) -> bool:
     """Train a model on customers; tell whether it serves now."""
+    found = snapshot.customers
     with units.database.read() as connection:
         job = jobs.get(connection, job_id)
         version = models.active_version(connection)
@@ -112,10 +130,7 @@ def _train(
         found.ids, found.values, parameters, serving, next_number=next_number, progress=progress
     )
     held_back = find_failures(model, serving, settings.gates)
-    if settings.require_approval and not held_back:
-        held_back = (AWAITING_APPROVAL,)
-    _store(units, settings, job, model, held_back)
-    return not held_back
+    return _store(units, settings, job, _Trained(model, held_back, snapshot, version))
 
 
 def _read_customers(database: Database, progress: "_Progress") -> StoredCustomers:
@@ -126,13 +141,21 @@ def _read_customers(database: Database, progress: "_Progress") -> StoredCustomer
         return customers.read_all(read, total, lambda done: progress(Phase.READING, done, total))
 
 
-def _store(
-    units: UnitsOfWork, settings: Settings, job: Job, model: Model, held_back: tuple[str, ...]
-) -> None:
-    """Store a new version and let it serve, unless it is held back."""
+def _store(units: UnitsOfWork, settings: Settings, job: Job, trained: _Trained) -> bool:
+    """Store a new version and let it serve, unless it is held back; tell whether it serves."""
+    model, held_back, snapshot = trained.model, trained.held_back, trained.snapshot
     with units.database.write() as connection:
         previous = models.lock(connection)
-        version = models.add(connection, to_json(model), now(), job.origin, held_back)
+        if previous != trained.serving:
+            # Whoever activated it, such as to undo a training, meant it to serve.
+            held_back += (
+                f"Version {previous} was activated meanwhile, and the model was matched to "
+                f"version {trained.serving}: train again",
+            )
+        if settings.require_approval and not held_back:
+            held_back = (AWAITING_APPROVAL,)
+        version = models.add(connection, to_json(model), snapshot.read_at, job.origin, held_back)
+        erasures.note_trained(connection, version, snapshot.customers.ids)
         models.raise_next_segment(connection, model.next_number)
         # The lease is checked in the very transaction that activates: a worker that was taken
         # for dead, or cancelled, must not replace the model that serves.
@@ -144,6 +167,7 @@ def _store(
             )
             activate(connection, activation, load_model(connection, version))
         models.delete_old(connection, settings.keep_versions)
+    return not held_back
 
 
 class _Progress:

@@ -24,7 +24,7 @@ class Version:
 
     Attributes:
         number: its number, rising with every training.
-        created_at: when it was trained.
+        created_at: when the customers that it was trained on were read.
         origin: what asked for it, who, and why.
         is_active: whether it serves.
         held_back: in plain words, why it did not become active by itself.

@@ -1,6 +1,6 @@
 """Queries on erased customers."""
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from customer_segmentation.domain.arrays import IntArray
 from customer_segmentation.domain.erasure import Erasure
@@ -36,6 +36,24 @@ def find(connection: Connection, customer_id: int) -> Erasure | None:
     if row is None:
         return None
     return Erasure(**{**row, "model_versions": tuple(row["model_versions"])})
+
+
+def note_trained(connection: Connection, version: int, ids: IntArray) -> None:
+    """Write to receipts that a version, which was not there yet, was trained with the customer.
+
+    Args:
+        connection: of a transaction.
+        version: the version.
+        ids: (n,), of the customers that it was trained on.
+    """
+    query = select(erasures.c.customer_id, erasures.c.model_versions)
+    for customer_id, versions in connection.execute(query).all():
+        if customer_id in ids:
+            connection.execute(
+                update(erasures)
+                .where(erasures.c.customer_id == customer_id)
+                .values(model_versions=[*versions, version])
+            )
 
 
 def find_many(connection: Connection, ids: IntArray) -> list[int]:

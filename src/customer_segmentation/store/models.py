@@ -34,7 +34,7 @@ class StoredModel:
 
     Attributes:
         version: its number.
-        created_at: when it was trained.
+        created_at: when the customers that it was trained on were read.
         origin: what asked for it, who, and why.
         held_back: in plain words, why it did not become active by itself.
         artifact: the model.
@@ -141,7 +141,7 @@ def add(
     Args:
         connection: of a transaction.
         artifact: the model.
-        created_at: when it was trained.
+        created_at: when the customers that it was trained on were read.
         origin: what asked for it, who, and why.
         held_back: in plain words, why it must not become active by itself.
     """
