@@ -199,7 +199,7 @@ def test_a_file_is_scored_without_touching_the_database(bank: Path, units: Units
     people = pq.read_table("people.parquet").to_pylist()
     assert [row["cluster_num"] for row in found] == [str(row["cluster_num"]) for row in people]
     values = np.array([[person[f.record_name] for f in FEATURES] for person in people])
-    distances = np.sqrt(units.serving.assigner.squared_distances(values))
+    distances = units.serving.assigner.distances(values)
     assert [float(row["distance_2"]) for row in found] == distances[:, 2].tolist()
     assert all(row["because"] for row in found)
     assert (bank / "bank.db").read_bytes() == before

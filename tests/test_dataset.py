@@ -75,7 +75,7 @@ def test_the_documented_customers_are_clearly_in_their_segment(
     values = np.array([attributes], dtype=np.float64)
     assigner = Assigner(shipped_model)
 
-    nearest, second = np.sort(assigner.squared_distances(values)[0])[:2]
+    nearest, second = np.sort(assigner.distances(values)[0] ** 2)[:2]
 
     assert assigner.assign(values)[0] == segment
     assert nearest < 0.8 * second

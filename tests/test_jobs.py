@@ -20,6 +20,7 @@ from customer_segmentation.domain.jobs import JobKind, JobState, Origin, Phase, 
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model
 from customer_segmentation.model.assign import Assigner
+from customer_segmentation.services import rescoring
 from customer_segmentation.services.jobs import cancel_job, get_job, start_job
 from customer_segmentation.services.rescoring import rescore
 from customer_segmentation.services.settings import Settings
@@ -109,7 +110,9 @@ def test_no_reader_sees_two_models_mixed(
     other_version: int,
     other_model: Model,
     shipped_customers: tuple[IntArray, FloatArray],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(rescoring, "PART", 10_000)
     _, values = shipped_customers
     activate_version(units, Settings(), other_version)
     with pytest.raises(InterruptedError):
@@ -265,8 +268,9 @@ def is_alive(pid: int) -> bool:
 
 
 def test_half_finished_re_scoring_is_completed_at_the_next_start(
-    server: Server, units: UnitsOfWork, other_version: int
+    server: Server, units: UnitsOfWork, other_version: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(rescoring, "PART", 10_000)
     server.kill()
     activate_version(units, Settings(), other_version)
     with pytest.raises(InterruptedError):

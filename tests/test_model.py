@@ -251,7 +251,7 @@ def test_as_few_customers_as_segments_can_be_trained_on(shipped_customers: Custo
 def test_quality_is_measured_and_kept(shipped_customers: Customers, shipped_model: Model) -> None:
     _, values = shipped_customers
     quality = shipped_model.quality
-    distances = Assigner(shipped_model).squared_distances(values)
+    distances = Assigner(shipped_model).distances(values) ** 2
     segments = Assigner(shipped_model).assign(values)
 
     assert quality.inertia == pytest.approx(distances.min(axis=1).sum())

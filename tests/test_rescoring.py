@@ -10,6 +10,7 @@ from customer_segmentation.domain.history import Activation, Cause
 from customer_segmentation.domain.jobs import Origin, Trigger
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters, to_json
+from customer_segmentation.services import rescoring
 from customer_segmentation.services.activation import activate
 from customer_segmentation.services.clock import now
 from customer_segmentation.services.customers import (
@@ -20,12 +21,19 @@ from customer_segmentation.services.customers import (
     update_customer,
 )
 from customer_segmentation.services.distribution import count, read_current
-from customer_segmentation.services.rescoring import CHUNK, Snapshot, rescore
+from customer_segmentation.services.rescoring import Snapshot, rescore
 from customer_segmentation.services.unit_of_work import UnitsOfWork, load_model
 from customer_segmentation.store import models
 from tests.stored import stored_customers
 
 POOR = {"monthly_income": 900, "account_balance": 3, "transaction_count": 1, "loyalty_score": 9}
+
+
+@pytest.fixture(autouse=True, params=[5_000, 50])
+def small_parts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Re-score in several transactions: by the number of customers, and of those who move."""
+    monkeypatch.setattr(rescoring, "PART", 5_000)
+    monkeypatch.setattr(rescoring, "MOVES", request.param)
 
 
 @pytest.fixture(scope="module")
@@ -163,4 +171,3 @@ def test_a_customer_moved_by_a_re_scoring_has_it_in_the_history_once(
     rescore(units)
 
     assert [change.cause for change in get_history(units, moved)] == ["added", "retrained"]
-    assert len(stored.ids) > CHUNK

@@ -224,7 +224,7 @@ def test_hysteresis_keeps_a_customer_near_a_border_where_it_is(
     ids, values = shipped_customers
     calm = LocalEngine().train(ids, values, Parameters(hysteresis=0.2), shipped_model)
     assigner = Assigner(calm)
-    distances = np.sqrt(assigner.squared_distances(values))
+    distances = assigner.distances(values)
     order = np.sort(distances, axis=1)
     second = calm.numbers[np.argsort(distances, axis=1)[:, 1]]
 

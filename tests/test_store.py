@@ -21,6 +21,7 @@ from customer_segmentation.domain.history import Activation, Cause
 from customer_segmentation.domain.jobs import JobKind, JobState, Origin, Trigger
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters, to_json
+from customer_segmentation.services import rescoring
 from customer_segmentation.services.activation import activate as make_active
 from customer_segmentation.services.clock import now
 from customer_segmentation.services.customers import (
@@ -224,8 +225,10 @@ def stored_segment(units: UnitsOfWork, customer_id: int) -> int:
 
 
 def test_a_rescoring_that_was_cut_off_goes_on_where_it_stopped(
-    units: UnitsOfWork, other_model: Model
+    units: UnitsOfWork, other_model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(rescoring, "PART", 10_000)
+
     class CutOffError(Exception):
         """Stands in for a crash."""
 

@@ -1,5 +1,6 @@
 """Real-time assignment: preparation and centroids folded into two arrays at load."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import copysign, inf, log1p
 
@@ -9,6 +10,7 @@ from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.domain.customer import Attributes
 from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.model.artifact import Model
+from customer_segmentation.model.least import two_least
 from customer_segmentation.model.prepare import transform
 
 _CHUNK = 4096
@@ -60,14 +62,12 @@ class Assigner:
         preparation = model.preparation
         used = preparation.used
         slope = -2.0 * model.centroids[:, used] * preparation.scale[used]
-        self._preparation = preparation
-        self._centroids = model.centroids
         self._numbers = model.numbers
         self._outlier_distance = model.outlier_distance
         self._hysteresis = model.parameters.hysteresis
         self._used = used
-        self._center = preparation.center[used]
         self._slope = np.ascontiguousarray(slope.T)[:, :, None]
+        self._center, self._scale = preparation.center[used], preparation.scale[used]
         self._base = ((model.centroids**2).sum(axis=1) - slope @ self._center)[:, None]
         self._attributes = [
             (FEATURES[j].name, FEATURES[j].skewed, FEATURES[j].unscored, center)
@@ -118,12 +118,10 @@ class Assigner:
 
         A customer equally near to two centroids gets the one that stands first.
         """
-        if len(values) <= _CHUNK:
-            return self._numbers[self._nearest(values)]
         segments = np.empty(len(values), dtype=np.int64)
-        for start in range(0, len(values), _CHUNK):
-            rows = slice(start, start + _CHUNK)
-            segments[rows] = self._numbers[self._nearest(values[rows])]
+        for rows in _chunks(len(values)):
+            lines = self._lines_of(self._transformed(values[rows]))
+            segments[rows] = self._numbers[lines.argmin(axis=0)]
         return segments
 
     def assign_calmly(self, values: FloatArray, current: IntArray) -> IntArray:
@@ -135,7 +133,7 @@ class Assigner:
         nearest = self.assign(values)
         if self._hysteresis == 0.0:
             return nearest
-        distances = np.sqrt(self.squared_distances(values))
+        distances = self.distances(values)
         rows = np.searchsorted(self._numbers, current).clip(max=len(self._numbers) - 1)
         there = self._numbers[rows] == current
         stay = distances[np.arange(len(values)), rows] * (1.0 - self._hysteresis)
@@ -143,26 +141,62 @@ class Assigner:
 
     def assess(self, values: FloatArray) -> Assessment:
         """Assign customers, (n, d), and tell how clear and how usual each one is."""
-        confidence = np.empty(len(values))
-        nearest = np.empty(len(values))
-        for start in range(0, len(values), _CHUNK):
-            rows = slice(start, start + _CHUNK)
-            distances = np.sqrt(np.partition(self.squared_distances(values[rows]), 1, axis=1))
-            nearest[rows] = distances[:, 0]
-            ratio = np.ones(len(distances))
-            np.divide(distances[:, 0], distances[:, 1], out=ratio, where=distances[:, 1] > 0.0)
+        segments = np.empty(len(values), dtype=np.int64)
+        confidence, nearest = np.empty(len(values)), np.empty(len(values))
+        for rows in _chunks(len(values)):
+            transformed = self._transformed(values[rows])
+            places, least, second_least = two_least(self._lines_of(transformed))
+            norms = self._norms(transformed)
+            first, second = _distances(least, norms), _distances(second_least, norms)
+            segments[rows] = self._numbers[places]
+            nearest[rows] = first
+            ratio = np.ones(len(first))
+            np.divide(first, second, out=ratio, where=second > 0.0)
             confidence[rows] = 1.0 - ratio
-        return Assessment(self.assign(values), confidence, nearest > self._outlier_distance)
+        return Assessment(segments, confidence, nearest > self._outlier_distance)
 
-    def squared_distances(self, values: FloatArray) -> FloatArray:
-        """Return the squared distance, (n, k), of each customer, (n, d), to each centroid."""
-        coordinates = self._preparation.prepare(values)
-        return ((coordinates[:, None, :] - self._centroids[None, :, :]) ** 2).sum(axis=2)
+    def distances(self, values: FloatArray) -> FloatArray:
+        """Return the distance, (n, k), of each customer, (n, d), to each centroid."""
+        transformed = self._transformed(values)
+        return _distances(self._lines_of(transformed), self._norms(transformed)).T
 
-    def _nearest(self, values: FloatArray) -> IntArray:
-        transformed = transform(values)[:, self._used]
-        filled = np.where(np.isnan(transformed), self._center, transformed).T
-        # Reducing the first axis adds attribute after attribute, as `assign_one` does; a matrix
-        # product would add in an order that depends on the number of rows.
-        linear = np.add.reduce(self._slope * filled[:, None, :], axis=0)
-        return (linear + self._base).argmin(axis=0)
+    def _transformed(self, values: FloatArray) -> FloatArray:
+        """Return the transformed attributes that are used, (d, n), those not scored as typical."""
+        columns = transform(values).T[self._used]
+        for column, (_, _, unscored, center) in zip(columns, self._attributes, strict=True):
+            if unscored is not None:
+                column[np.isnan(column)] = center
+        return columns
+
+    def _lines_of(self, transformed: FloatArray) -> FloatArray:
+        """Return each segment's discriminant, (k, n).
+
+        Attribute after attribute is added, as `assign_one` does; a matrix product would add in an
+        order that depends on the number of rows.
+        """
+        lines = np.zeros((len(self._numbers), transformed.shape[1]))
+        product = np.empty_like(lines)
+        for slope, column in zip(self._slope, transformed, strict=True):
+            np.multiply(slope, column, out=product)
+            lines += product
+        lines += self._base
+        return lines
+
+    def _norms(self, transformed: FloatArray) -> FloatArray:
+        """Return what every discriminant lacks to be a squared distance, (n,)."""
+        norms = np.zeros(transformed.shape[1])
+        for column, center, scale in zip(transformed, self._center, self._scale, strict=True):
+            coordinate = (column - center) * scale
+            norms += coordinate * coordinate
+        return norms
+
+
+def _distances(lines: FloatArray, norms: FloatArray) -> FloatArray:
+    """Return the distances that discriminants, (n,) or (k, n), are of."""
+    # Rounding leaves those who stand on a centroid a little on either side of it.
+    return np.sqrt(np.maximum(lines + norms, 0.0))
+
+
+def _chunks(rows: int) -> Iterator[slice]:
+    """Yield parts of so many rows that their columns stay in a processor's cache."""
+    return (slice(start, start + _CHUNK) for start in range(0, rows, _CHUNK))

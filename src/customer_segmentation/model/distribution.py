@@ -10,9 +10,13 @@ import numpy as np
 
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.domain.features import FEATURES, Feature
+from customer_segmentation.model.parts import map_all
 
 _WHOLE_RANGE = 200
 """An attribute of at most this many whole values has a bin for each of them."""
+
+_MOST_KNOWN = 10_000
+"""Whole values up to this are put into bins by a table."""
 
 _LARGEST_SUMMABLE = 1e290
 """Amounts beyond it are added as if they were this, as a sum of a few would overflow."""
@@ -76,7 +80,8 @@ def fit_bins(values: FloatArray) -> Bins:
     Args:
         values: (n, d), n >= 1, attributes in the feature table's order, in users' units.
     """
-    return Bins(tuple(_cuts(f, column) for f, column in zip(FEATURES, values.T, strict=True)))
+    cuts = map_all(lambda j: _cuts(FEATURES[j], values[:, j]), range(len(FEATURES)))
+    return Bins(tuple(cuts))
 
 
 def _cuts(feature: Feature, column: FloatArray) -> FloatArray:
@@ -85,6 +90,16 @@ def _cuts(feature: Feature, column: FloatArray) -> FloatArray:
         return np.arange(least + 1, most + 1, dtype=np.float64)
     # A percentile that is a customer's own value keeps cuts exact where many share one value.
     return np.unique(np.quantile(column, _PERCENTILES, method="inverted_cdf"))
+
+
+def _bins_of(feature: Feature, cuts: FloatArray, column: FloatArray) -> IntArray:
+    """Return the bin of each value, (n,)."""
+    last = cuts[-1] if len(cuts) else 0.0
+    if not feature.is_integer or last > _MOST_KNOWN:
+        return np.searchsorted(cuts, column, side="right")
+    # Looking each value up takes a fraction of the time of looking for its place.
+    known = np.searchsorted(cuts, np.arange(last + 1.0), side="right")
+    return known[np.minimum(column, last).astype(np.int64)]
 
 
 def empty_distribution(bins: Bins, k: int) -> Distribution:
@@ -114,14 +129,16 @@ def count_customers(
         outlying: (n,), whether each is an outlier.
         signs: (n,), 1 for a customer who came and -1 for one who left; all came unless given.
     """
-    weights = np.ones(len(values)) if signs is None else signs.astype(np.float64)
+    ours = None if signs is None else signs.astype(np.float64)
     counted = empty_distribution(bins, k)
     for j, (cuts, column) in enumerate(zip(bins.cuts, values.T, strict=True)):
         width = len(cuts) + 1
-        places = rows * width + np.searchsorted(cuts, column, side="right")
-        counts = np.bincount(places, weights=weights, minlength=k * width)
-        counted.counts[:, bins.of_attribute(j)] = np.rint(counts).reshape(k, width)
-        summable = np.clip(column, -_LARGEST_SUMMABLE, _LARGEST_SUMMABLE)
-        counted.sums[:, j] = np.bincount(rows, weights=summable * weights, minlength=k)
-    counted.outliers[:] = np.rint(np.bincount(rows, weights=outlying * weights, minlength=k))
+        places = rows * width + _bins_of(FEATURES[j], cuts, column)
+        counts = np.bincount(places, weights=ours, minlength=k * width)
+        counted.counts[:, bins.of_attribute(j)] = counts.reshape(k, width)
+    members = (rows == np.arange(k)[:, None]).astype(np.float64)
+    if ours is not None:
+        members *= ours
+    counted.sums[:] = members @ np.clip(values, -_LARGEST_SUMMABLE, _LARGEST_SUMMABLE)
+    counted.outliers[:] = members @ outlying
     return counted

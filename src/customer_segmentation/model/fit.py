@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from itertools import count
 
 import numpy as np
 from sklearn.cluster import KMeans
@@ -9,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from customer_segmentation.domain.arrays import FloatArray
 from customer_segmentation.model.lloyd import Clusters, run_lloyd
+from customer_segmentation.model.parts import map_all
 
 SAMPLE = 20_000
 """Restarts look at this many rows at most; the best is then polished on all of them."""
@@ -62,16 +64,19 @@ def try_starts(
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Clusters:
     """Return the best of some random starts; arguments as for `fit_clusters`."""
-    found = []
     rows = np.ascontiguousarray(coordinates)
-    starts = np.random.SeedSequence(seed).generate_state(restarts).tolist()
-    for done, start in enumerate(starts):
-        progress(done, restarts)
-        kmeans = KMeans(n_clusters=k, n_init=1, random_state=start)
-        with warnings.catch_warnings():
-            # A bootstrap of few customers can hold fewer distinct ones than clusters.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            found.append(kmeans.fit(rows))
+    done = count()
+
+    def start(state: int) -> KMeans:
+        fitted = KMeans(n_clusters=k, n_init=1, random_state=state).fit(rows)
+        progress(next(done) + 1, restarts)
+        return fitted
+
+    progress(0, restarts)
+    with warnings.catch_warnings():
+        # A bootstrap of few customers can hold fewer distinct ones than clusters.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = map_all(start, np.random.SeedSequence(seed).generate_state(restarts).tolist())
     best = min(found, key=lambda kmeans: kmeans.inertia_)
     return run_lloyd(coordinates, best.cluster_centers_)
 

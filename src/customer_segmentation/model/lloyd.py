@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.model.least import two_least
 from customer_segmentation.model.parts import PART, map_parts
 
 _ROUNDING = 1e-9
@@ -137,15 +138,7 @@ def _nearest(
     # What it was is taken for a little nearer, so that rounding cannot send it to and fro.
     known = np.take_along_axis(squared, before[None, :], axis=0)
     np.put_along_axis(squared, before[None, :], known * (1.0 - _ROUNDING), axis=0)
-    least = squared[0].copy()
-    second = np.full_like(least, np.inf)
-    nearest = np.zeros(len(least), dtype=np.int64)
-    for cluster in range(1, len(centroids)):
-        candidate = squared[cluster]
-        is_nearer = candidate < least
-        np.minimum(second, np.where(is_nearer, least, candidate), out=second)
-        np.minimum(least, candidate, out=least)
-        nearest[is_nearer] = cluster
+    nearest, least, second = two_least(squared)
     slack = np.sqrt(second) - np.sqrt(least)
     # Less what rounding may make of them.
     slack -= _ROUNDING * (1.0 + np.sqrt(second))

@@ -1,6 +1,5 @@
 """Preparing attributes for K-means: skew taken out, scales made alike, weights applied."""
 
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -8,7 +7,7 @@ import numpy as np
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.features import FEATURES
-from customer_segmentation.model.parts import map_parts
+from customer_segmentation.model.parts import map_all
 
 _SKEWED = [j for j, feature in enumerate(FEATURES) if feature.skewed]
 _UNSCORED = [(j, f.unscored) for j, f in enumerate(FEATURES) if f.unscored is not None]
@@ -86,8 +85,7 @@ def fit_preparation(
         weights: replaces the feature table's weights, by attribute name.
         excluded: names of attributes that the model must not use.
     """
-    moments = [_moments(column) for column in transformed.T]
-    center, spread = np.array(moments).T
+    center, spread = np.array(map_all(_moments, transformed.T)).T
     return preparation_of(center, spread, weights, excluded)
 
 
@@ -118,6 +116,4 @@ def _moments(column: FloatArray) -> tuple[float, float]:
     measured = column[~np.isnan(column)]
     if len(measured) == 0:
         return 0.0, 0.0
-    center = float(measured.mean())
-    parts = map_parts(lambda part: float(((measured[part] - center) ** 2).sum()), len(measured))
-    return center, math.sqrt(sum(parts) / len(measured))
+    return float(measured.mean()), float(measured.std())

@@ -126,13 +126,12 @@ def count(
     signs: IntArray | None = None,
 ) -> Distribution:
     """Return the distribution of customers, (n, d), in segments of these numbers, (n,)."""
-    nearest = np.sqrt(serving.assigner.squared_distances(values).min(axis=1, initial=np.inf))
     return count_customers(
         serving.model.bins,
         len(serving.model.segments),
         values,
         np.searchsorted(serving.model.numbers, segments),
-        nearest > serving.model.outlier_distance,
+        serving.assigner.assess(values).outliers,
         signs,
     )
 

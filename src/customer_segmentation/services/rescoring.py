@@ -23,11 +23,11 @@ from customer_segmentation.store.arrow import ArrowReader, arrow_reader
 from customer_segmentation.store.customers import StoredCustomers
 from customer_segmentation.store.models import Active
 
-CHUNK = 10_000
-"""Customers a transaction: few enough that writes of requests come between two of them."""
+PART = 50_000
+"""Customers looked at in one transaction, while writes of requests wait, at most."""
 
-_READ = 10 * CHUNK
-"""Customers read at once: few enough for memory, and for the database to clean up behind."""
+MOVES = 5_000
+"""Customers written in one transaction, at most."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -114,9 +114,14 @@ def _chunks(
 ) -> Iterator[_Chunk]:
     after = active.rescored_up_to
     for part, epoch in _parts(read, after, active.activated_in, snapshot):
-        last = int(part.ids[-1])
-        yield _score(serving, after, last, epoch, part.at(part.epochs < epoch))
-        after = last
+        segments = serving.assigner.assign_calmly(part.values, part.segments)
+        moves = np.cumsum(segments != part.segments)
+        ends = np.searchsorted(moves, np.arange(MOVES, moves[-1], MOVES), side="right")
+        for rows in np.split(np.arange(len(segments)), ends):
+            waiting = rows[part.epochs[rows] < epoch]
+            place = (after, int(part.ids[rows[-1]]), epoch)
+            yield _chunk(serving, place, part.at(waiting), segments[waiting])
+            after = place[1]
 
 
 def _parts(
@@ -125,21 +130,21 @@ def _parts(
     """Yield customers with ids above one, and the epoch of those who were changed since."""
     if snapshot is not None and after == 0:
         known = snapshot.customers
-        for start in range(0, len(known.ids), CHUNK):
-            yield known.at(slice(start, start + CHUNK)), snapshot.epoch
+        for start in range(0, len(known.ids), PART):
+            yield known.at(slice(start, start + PART)), snapshot.epoch
         after = int(known.ids[-1])
-    while len((found := customers.read_after(read, after, _READ)).ids) > 0:
-        for start in range(0, len(found.ids), CHUNK):
-            yield found.at(slice(start, start + CHUNK)), activated_in
+    while len((found := customers.read_after(read, after, PART)).ids) > 0:
+        yield found, activated_in
         after = int(found.ids[-1])
 
 
-def _score(
-    serving: ServingModel, after: int, last: int, epoch: int, waiting: StoredCustomers
+def _chunk(
+    serving: ServingModel,
+    place: tuple[int, int, int],
+    waiting: StoredCustomers,
+    segments: IntArray,
 ) -> _Chunk:
-    segments = serving.assigner.assign_calmly(waiting.values, waiting.segments)
-    counted = count(serving, waiting.values, segments)
-    return _Chunk(after, last, epoch, waiting, segments, counted)
+    return _Chunk(*place, waiting, segments, count(serving, waiting.values, segments))
 
 
 @tried_again
@@ -169,8 +174,10 @@ def _read_again(work: UnitOfWork, chunk: _Chunk) -> _Chunk:
 
     Whoever was changed since the activation needs no re-scoring.
     """
-    place = (work.connection, chunk.after, chunk.last)
-    unchanged = customers.find_ids_written_before(*place, chunk.epoch)
+    place = (chunk.after, chunk.last, chunk.epoch)
+    unchanged = customers.find_ids_written_before(work.connection, *place)
     same = chunk.waiting.at(np.searchsorted(chunk.waiting.ids, unchanged))
-    changed = customers.find_written(*place, chunk.epoch, work.active.activated_in)
-    return _score(work.serving, chunk.after, chunk.last, chunk.epoch, same + changed)
+    changed = customers.find_written(work.connection, *place, work.active.activated_in)
+    waiting, serving = same + changed, work.serving
+    segments = serving.assigner.assign_calmly(waiting.values, waiting.segments)
+    return _chunk(serving, place, waiting, segments)

@@ -102,7 +102,7 @@ class ScoredTable:
             strategies,
         ]
         if self._explained:
-            distances = np.sqrt(serving.assigner.squared_distances(values))
+            distances = serving.assigner.distances(values)
             columns.append(pa.array(assessment.outliers))
             columns += map(pa.array, distances.T)
             columns.append(_reasons(serving, found))
