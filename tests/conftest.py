@@ -125,9 +125,9 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
 @pytest.fixture
 def units(database_url: str) -> Iterator[UnitsOfWork]:
     """Units of work over a database of the test's own."""
-    database = Database(database_url)
-    yield UnitsOfWork(database)
-    database.close()
+    units = UnitsOfWork(Database(database_url))
+    yield units
+    units.close()
 
 
 @pytest.fixture

@@ -24,9 +24,9 @@ from tests.test_functions import problem
 
 def test_every_change_tells_who_made_it(units: UnitsOfWork) -> None:
     with acting_as("Ada"):
-        update_customer(units, 56, {"loyalty_score": 7})
+        units.run(update_customer, 56, {"loyalty_score": 7})
     with acting_as("Bob"):
-        delete_customer(units, 56)
+        units.run(delete_customer, 56)
 
     found = list_entries(units.database, kind="customer", subject="56")
 
@@ -37,21 +37,21 @@ def test_every_change_tells_who_made_it(units: UnitsOfWork) -> None:
 
 
 def test_what_failed_is_not_on_record(units: UnitsOfWork) -> None:
-    delete_customer(units, 56)
+    units.run(delete_customer, 56)
     before = list_entries(units.database)
     with pytest.raises(Exception, match="no customer"):
-        update_customer(units, 56, {"loyalty_score": 7})
+        units.run(update_customer, 56, {"loyalty_score": 7})
 
     assert list_entries(units.database) == before
 
 
 def test_values_are_kept_where_switched_on_and_go_with_an_erasure(units: UnitsOfWork) -> None:
     units.audit = Audit(keeps_values=True)
-    update_customer(units, 56, {"loyalty_score": 7})
+    units.run(update_customer, 56, {"loyalty_score": 7})
     (_, values), *_ = list_entries(units.database, subject="56")
     assert values == {"loyalty_score": 7}
 
-    receipt = erase_customer(units, 56)
+    receipt = units.run(erase_customer, 56)
 
     assert receipt.removed["audit values"] == 1
     assert all(values is None for _, values in list_entries(units.database, subject="56"))
@@ -59,9 +59,9 @@ def test_values_are_kept_where_switched_on_and_go_with_an_erasure(units: UnitsOf
 
 
 def test_the_chain_holds_and_an_earlier_head_is_in_it(units: UnitsOfWork) -> None:
-    update_customer(units, 56, {"loyalty_score": 7})
+    units.run(update_customer, 56, {"loyalty_score": 7})
     first = verify(units.database)
-    update_customer(units, 56, {"loyalty_score": 8})
+    units.run(update_customer, 56, {"loyalty_score": 8})
 
     second = verify(units.database, first.head)
 
@@ -71,7 +71,7 @@ def test_the_chain_holds_and_an_earlier_head_is_in_it(units: UnitsOfWork) -> Non
 
 
 def test_no_statement_changes_the_log(units: UnitsOfWork) -> None:
-    update_customer(units, 56, {"loyalty_score": 7})
+    units.run(update_customer, 56, {"loyalty_score": 7})
     seal(units.database)
     statements = [
         update(audit_entries).values(actor="Mallory"),
@@ -109,7 +109,7 @@ def test_who_goes_around_the_triggers_is_found_out(
 ) -> None:
     units.audit = Audit(keeps_values=True)
     for customer_id in (56, 57, 58):
-        update_customer(units, customer_id, {"loyalty_score": 7})
+        units.run(update_customer, customer_id, {"loyalty_score": 7})
     seal(units.database)
 
     with units.database.write() as connection:
@@ -129,7 +129,7 @@ def test_who_goes_around_the_triggers_is_found_out(
 def test_many_who_seal_at_once_make_one_chain(units: UnitsOfWork) -> None:
     def work(customer_id: int) -> None:
         for score in range(10):
-            update_customer(units, customer_id, {"loyalty_score": score})
+            units.run(update_customer, customer_id, {"loyalty_score": score})
             seal(units.database)
 
     threads = [threading.Thread(target=work, args=(n,)) for n in (1, 2, 3, 4)]
@@ -176,7 +176,7 @@ def test_admins_read_over_http_who_read_and_wrote(
 
 
 def test_the_command_line_verifies(units: UnitsOfWork, database_url: str) -> None:
-    update_customer(units, 56, {"loyalty_score": 7})
+    units.run(update_customer, 56, {"loyalty_score": 7})
     env = {"DATABASE_URL": database_url}
 
     good = run("audit", "verify", env=env)

@@ -66,12 +66,12 @@ def test_it_follows_every_change_whether_counted_yet_or_not(units: UnitsOfWork) 
     anyone = get_customer(units, 56).customer.attributes
     assert_current(units)
 
-    add_customer(units, 30_000, anyone)
-    update_customer(units, 7287, {"transaction_count": 40, "loyalty_score": 900})
-    delete_customer(units, 787)
+    units.run(add_customer, 30_000, anyone)
+    units.run(update_customer, 7287, {"transaction_count": 40, "loyalty_score": 900})
+    units.run(delete_customer, 787)
     assert_current(units)
     count_waiting_changes(units)
-    update_customer(units, 30_000, {"account_balance": -5})
+    units.run(update_customer, 30_000, {"account_balance": -5})
 
     assert_current(units)
     assert read_current(units).changed == 4
@@ -82,10 +82,10 @@ def test_it_follows_every_change_whether_counted_yet_or_not(units: UnitsOfWork) 
 
 
 def test_it_starts_anew_with_each_activation(units: UnitsOfWork, other_version: int) -> None:
-    update_customer(units, 56, {"age": 90})
+    units.run(update_customer, 56, {"age": 90})
     activate_version(units, Settings(), other_version)
-    update_customer(units, 56, {"loyalty_score": 1})
-    delete_customer(units, 787)
+    units.run(update_customer, 56, {"loyalty_score": 1})
+    units.run(delete_customer, 787)
 
     assert read_current(units).distribution.sizes.sum() == 1
     rescore(units)

@@ -70,7 +70,7 @@ def test_a_follower_amid_writers_misses_no_change(units: UnitsOfWork) -> None:
 
     def write(first: int) -> None:
         for customer_id in range(first, first + 50):
-            add_customer(units, customer_id, anyone)
+            units.run(add_customer, customer_id, anyone)
 
     def read() -> None:
         at = place
@@ -108,7 +108,7 @@ def test_a_change_that_commits_late_is_not_passed_over(units: UnitsOfWork) -> No
     with units.database.write() as late:
         late.execute(text("SELECT pg_current_xact_id()"))
         late.execute(text("SELECT nextval('segment_changes_id_seq')"))
-        add_customer(units, 30_001, anyone)
+        units.run(add_customer, 30_001, anyone)
         assert read_events(units, place, 10) == []
 
     deadline = time.monotonic() + 30

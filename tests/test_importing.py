@@ -59,7 +59,7 @@ def interrupt(_read: int, found: int) -> None:
 
 def test_new_customers_are_segmented_counted_and_told(units: UnitsOfWork, tmp_path: Path) -> None:
     for customer_id in range(1, 6):
-        delete_customer(units, customer_id)
+        units.run(delete_customer, customer_id)
     before = get_customer(units, 6).customer
 
     outcome, rejects = run(units, shipped(tmp_path / "five.csv", last=6))
@@ -95,7 +95,7 @@ def test_customers_who_are_there_are_changed_and_segmented_anew(
 def test_an_insert_changes_nobody_and_refuses_who_is_there_otherwise(
     units: UnitsOfWork, tmp_path: Path
 ) -> None:
-    delete_customer(units, 2)
+    units.run(delete_customer, 2)
     path = shipped(tmp_path / "three.csv", last=3)
     changed = shipped(tmp_path / "changed.csv", first=3, last=3, changes={"age": "90"})
 
@@ -142,7 +142,7 @@ def test_a_replacement_by_nobody_is_refused(units: UnitsOfWork, tmp_path: Path) 
 def test_a_dry_run_tells_what_would_be_done_and_does_nothing(
     units: UnitsOfWork, tmp_path: Path, mode: Mode
 ) -> None:
-    delete_customer(units, 1)
+    units.run(delete_customer, 1)
     path = shipped(tmp_path / "some.csv", last=300, changes={"age": "44"})
     with units.database.read() as connection:
         place = history.last_place(connection)
@@ -156,7 +156,7 @@ def test_a_dry_run_tells_what_would_be_done_and_does_nothing(
 
 
 def test_nobody_who_was_erased_is_brought_back(units: UnitsOfWork, tmp_path: Path) -> None:
-    erase_customer(units, 2)
+    units.run(erase_customer, 2)
 
     outcome, rejects = run(units, shipped(tmp_path / "three.csv", last=3))
 
@@ -170,7 +170,7 @@ def test_an_import_that_was_cut_off_and_is_done_again_has_the_same_result(
 ) -> None:
     monkeypatch.setattr(importing, "CHUNK", 50)
     for customer_id in range(1, 301):
-        delete_customer(units, customer_id)
+        units.run(delete_customer, customer_id)
     path = shipped(tmp_path / "some.csv", last=300)
 
     with pytest.raises(KeyboardInterrupt):

@@ -34,7 +34,7 @@ def test_a_backup_made_amid_writes_is_whole_and_can_be_restored(url: str, tmp_pa
     def write() -> None:
         while not stop.is_set():
             age = len(ages) % 100
-            update_customer(units, 56, {"age": age})
+            units.run(update_customer, 56, {"age": age})
             ages.append(age)
 
     writer = threading.Thread(target=write)
@@ -44,7 +44,7 @@ def test_a_backup_made_amid_writes_is_whole_and_can_be_restored(url: str, tmp_pa
     back_up(units, tmp_path / "copy.db")
     stop.set()
     writer.join()
-    update_customer(units, 56, {"age": 130})
+    units.run(update_customer, 56, {"age": 130})
 
     restore(Settings(database_url=url), tmp_path / "copy.db")
 

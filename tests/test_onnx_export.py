@@ -14,7 +14,8 @@ from customer_segmentation.model.artifact import Parameters
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.services import onnx_export
 from customer_segmentation.services.onnx_export import write_onnx
-from customer_segmentation.services.unit_of_work import ServingModel, UnitsOfWork
+from customer_segmentation.services.serving import ServingModel
+from customer_segmentation.services.unit_of_work import UnitsOfWork
 from tests.commands import run
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -141,7 +141,7 @@ def test_batches_that_lock_each_other_are_both_done(units: UnitsOfWork) -> None:
 
     def change(ids: range, age: int) -> None:
         for _ in range(3):
-            apply_batch(units, [Operation(Action.UPDATE, i, {"age": age}) for i in ids])
+            units.run(apply_batch, [Operation(Action.UPDATE, i, {"age": age}) for i in ids])
 
     forwards = threading.Thread(target=change, args=(range(1, 300), 30))
     backwards = threading.Thread(target=change, args=(range(299, 0, -1), 40))

@@ -22,7 +22,8 @@ from customer_segmentation.services.customers import (
 )
 from customer_segmentation.services.distribution import count, read_current
 from customer_segmentation.services.rescoring import Snapshot, rescore
-from customer_segmentation.services.unit_of_work import UnitsOfWork, load_model
+from customer_segmentation.services.serving import load_model
+from customer_segmentation.services.unit_of_work import UnitsOfWork
 from customer_segmentation.store import models
 from tests.stored import stored_customers
 
@@ -62,13 +63,13 @@ def take_snapshot(units: UnitsOfWork) -> Snapshot:
 
 def change_some(units: UnitsOfWork, first: int) -> None:
     """Change, delete and add customers from an id on, and at the end of all."""
-    update_customer(units, first, POOR)
-    update_customer(units, first + 1, {"age": 33})
-    delete_customer(units, first + 2)
+    units.run(update_customer, first, POOR)
+    units.run(update_customer, first + 1, {"age": 33})
+    units.run(delete_customer, first + 2)
     anyone = get_customer(units, first).customer.attributes
-    delete_customer(units, first + 3)
-    add_customer(units, first + 3, anyone)
-    add_customer(units, 30_000 + first, anyone)
+    units.run(delete_customer, first + 3)
+    units.run(add_customer, first + 3, anyone)
+    units.run(add_customer, 30_000 + first, anyone)
 
 
 def assert_settled(units: UnitsOfWork) -> None:
@@ -133,12 +134,13 @@ def test_a_version_that_served_before_counts_everybody_again(
         change_some(units, 100)
         rescore(units)
         assert_settled(units)
-        for customer_id in (102, 103):
-            add_customer(units, customer_id + 50_000, get_customer(units, 100).customer.attributes)
-        delete_customer(units, 30_100)
+        anyone = get_customer(units, 100).customer.attributes
         for customer_id in (50_102, 50_103):
-            delete_customer(units, customer_id)
-        add_customer(units, 102, get_customer(units, 100).customer.attributes)
+            units.run(add_customer, customer_id, anyone)
+        units.run(delete_customer, 30_100)
+        for customer_id in (50_102, 50_103):
+            units.run(delete_customer, customer_id)
+        units.run(add_customer, 102, anyone)
 
 
 def test_an_activation_during_a_re_scoring_takes_it_over(

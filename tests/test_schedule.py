@@ -51,7 +51,7 @@ def test_so_many_changes_are_due_and_after_a_vain_training_as_many_again(
 
     def change(times: int) -> None:
         for age in range(times):
-            update_customer(units, 56, {"age": 30 + age})
+            units.run(update_customer, 56, {"age": 30 + age})
 
     change(2)
     assert find_due(units, changes, now()) is None
@@ -70,7 +70,7 @@ def test_drift_is_due_once_for_each_model(units: UnitsOfWork) -> None:
     drift = Settings(retrain_on_drift=0.0001)
     assert find_due(units, drift, now()) is None
     for customer in range(1, 500):
-        update_customer(units, customer, {"age": 18})
+        units.run(update_customer, customer, {"age": 18})
 
     origin = find_due(units, drift, now())
 

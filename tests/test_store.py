@@ -33,7 +33,8 @@ from customer_segmentation.services.customers import (
 )
 from customer_segmentation.services.jobs import close_dead_jobs, start_job
 from customer_segmentation.services.rescoring import rescore
-from customer_segmentation.services.unit_of_work import UnitsOfWork, load_model
+from customer_segmentation.services.serving import load_model
+from customer_segmentation.services.unit_of_work import UnitsOfWork
 from customer_segmentation.store import customers, jobs, models
 from customer_segmentation.store.arrow import arrow_reader
 from customer_segmentation.store.database import Database
@@ -87,17 +88,18 @@ def test_the_latest_migration_is_the_one_the_code_names() -> None:
 def test_a_customer_is_added_read_changed_and_deleted(units: UnitsOfWork) -> None:
     attributes = get_customer(units, 56).customer.attributes
 
-    add_customer(units, 30_000, attributes)
-    changed = update_customer(units, 30_000, {"age": 77, "account_balance": 0.1})
+    units.run(add_customer, 30_000, attributes)
+    changed = units.run(update_customer, 30_000, {"age": 77, "account_balance": 0.1})
 
     assert changed == get_customer(units, 30_000)
     assert changed.customer.attributes == {**attributes, "age": 77, "account_balance": 0.1}
     with pytest.raises(CustomerExistsError):
-        add_customer(units, 30_000, attributes)
-    delete_customer(units, 30_000)
-    for gone in (get_customer, delete_customer):
-        with pytest.raises(CustomerNotFoundError):
-            gone(units, 30_000)
+        units.run(add_customer, 30_000, attributes)
+    units.run(delete_customer, 30_000)
+    with pytest.raises(CustomerNotFoundError):
+        get_customer(units, 30_000)
+    with pytest.raises(CustomerNotFoundError):
+        units.run(delete_customer, 30_000)
 
 
 def test_two_writers_never_lose_each_others_update(units: UnitsOfWork) -> None:
@@ -105,7 +107,7 @@ def test_two_writers_never_lose_each_others_update(units: UnitsOfWork) -> None:
 
     def write(name: str) -> None:
         for value in range(1, 31):
-            update_customer(units, 56, {name: value})
+            units.run(update_customer, 56, {name: value})
 
     with ThreadPoolExecutor(len(names)) as pool:
         list(pool.map(write, names))
@@ -125,7 +127,7 @@ def test_writers_in_several_processes_never_lose_an_update(
         "from customer_segmentation.services.unit_of_work import UnitsOfWork\n"
         "from customer_segmentation.store.database import Database\n"
         "units = UnitsOfWork(Database(sys.argv[1]))\n"
-        "for value in range(1, 51): update_customer(units, 56, {sys.argv[2]: value})\n"
+        "for value in range(1, 51): units.run(update_customer, 56, {sys.argv[2]: value})\n"
     )
     names = ("age", "transaction_count", "monthly_income")
     writers = [subprocess.Popen([sys.executable, "-c", code, database_url, name]) for name in names]
@@ -140,7 +142,7 @@ def test_one_of_many_who_add_the_same_id_succeeds(units: UnitsOfWork) -> None:
 
     def add(age: int) -> int | None:
         try:
-            add_customer(units, 40_000, {**attributes, "age": age})
+            units.run(add_customer, 40_000, {**attributes, "age": age})
         except CustomerExistsError:
             return None
         return age
@@ -190,10 +192,10 @@ def test_every_change_of_segment_is_in_the_history_with_its_cause(units: UnitsOf
     attributes = get_customer(units, 56).customer.attributes
     poor = {"monthly_income": 900, "account_balance": 3, "total_withdrawal_amount": 50}
 
-    add_customer(units, 50_000, attributes)
-    update_customer(units, 50_000, {"age": 30})
-    update_customer(units, 50_000, {**poor, "total_deposit_amount": 60, "transaction_count": 1})
-    delete_customer(units, 50_000)
+    units.run(add_customer, 50_000, attributes)
+    units.run(update_customer, 50_000, {"age": 30})
+    units.run(update_customer, 50_000, {**poor, "total_deposit_amount": 60, "transaction_count": 1})
+    units.run(delete_customer, 50_000)
 
     changes = [(c.cause, c.from_segment, c.to_segment) for c in get_history(units, 50_000)]
     assert changes == [("added", None, 0), ("updated", 0, 3), ("deleted", 3, None)]
@@ -307,7 +309,7 @@ def test_a_job_whose_process_is_dead_loses_the_lease(units: UnitsOfWork) -> None
 
 
 def test_training_reads_each_customer_exactly(units: UnitsOfWork) -> None:
-    update_customer(units, 56, {"account_balance": 0.1, "monthly_income": 1e300})
+    units.run(update_customer, 56, {"account_balance": 0.1, "monthly_income": 1e300})
 
     with arrow_reader(units.database) as read:
         found = customers.read_all(read, 10)

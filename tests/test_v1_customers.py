@@ -141,11 +141,11 @@ def test_an_answer_repeated_after_its_segment_is_gone_is_of_a_segment_that_there
     units: UnitsOfWork, shipped_model: Model
 ) -> None:
     attributes = get_customer(units, 56).customer.attributes
-    first = add_customer_once(units, 30_000, attributes, "k")
+    first = units.run(add_customer_once, 30_000, attributes, "k")
     segments = tuple(replace(s, number=s.number + 10) for s in shipped_model.segments)
     activate(units, replace(shipped_model, segments=segments))
 
-    again = add_customer_once(units, 30_000, attributes, "k")
+    again = units.run(add_customer_once, 30_000, attributes, "k")
 
     assert first.segment.number == 0
     assert again.segment.number == 10
@@ -156,7 +156,7 @@ def test_of_many_who_replace_a_customer_that_is_not_there_one_adds_it(units: Uni
     attributes = get_customer(units, 56).customer.attributes
 
     def put(age: int) -> bool:
-        return replace_customer(units, 40_000 + age % 5, {**attributes, "age": age})[1]
+        return units.run(replace_customer, 40_000 + age % 5, {**attributes, "age": age})[1]
 
     with ThreadPoolExecutor(8) as pool:
         added = list(pool.map(put, range(20, 60)))
@@ -301,7 +301,7 @@ def test_an_erasure_counts_towards_the_next_training(units: UnitsOfWork) -> None
     after_one = Settings(retrain_after_changes=1)
     assert find_due(units, after_one, now()) is None
 
-    erase_customer(units, 56)
+    units.run(erase_customer, 56)
 
     due = find_due(units, after_one, now())
     assert due is not None
@@ -313,7 +313,7 @@ def test_a_receipt_names_the_version_that_was_in_training_too(
 ) -> None:
     class ErasedMeanwhile(LocalEngine):
         def train(self, *_data: object, **_how: object) -> Model:
-            erase_customer(units, 56)
+            units.run(erase_customer, 56)
             return shipped_model
 
     job = start_job(units.database, JobKind.TRAINING, Origin(Trigger.REQUEST, ""))
@@ -321,7 +321,7 @@ def test_a_receipt_names_the_version_that_was_in_training_too(
     run_training(units, ErasedMeanwhile, Settings(), job.id)
 
     assert get_erasure(units, 56).model_versions == (1, 2)
-    erase_customer(units, 57)
+    units.run(erase_customer, 57)
     assert get_erasure(units, 57).model_versions == (1, 2)
 
 

@@ -96,7 +96,7 @@ def test_a_signature_is_the_one_that_the_standard_shows() -> None:
 def test_what_changes_is_told_in_order_and_signed(units: UnitsOfWork, receiver: Receiver) -> None:
     webhook = create_webhook(units, FAST, receiver.url, "Ada")
     for customer_id in (787, 56, 9):
-        delete_customer(units, customer_id)
+        units.run(delete_customer, customer_id)
 
     deliver_due(units, FAST)
 
@@ -116,7 +116,7 @@ def test_the_audit_log_keeps_whom_receivers_were_told_of(
 ) -> None:
     units.audit = Audit(keeps_reads=True)
     webhook = create_webhook(units, FAST, receiver.url, "Ada")
-    delete_customer(units, 787)
+    units.run(delete_customer, 787)
 
     deliver_due(units, FAST)
     with acting_as("Bob"):
@@ -132,7 +132,7 @@ def test_what_fails_is_sent_again_as_the_same_message(
     units: UnitsOfWork, receiver: Receiver
 ) -> None:
     webhook = create_webhook(units, FAST, receiver.url, "Ada")
-    delete_customer(units, 787)
+    units.run(delete_customer, 787)
     receiver.status = 503
     deliver_until(units, 1, receiver)
     assert get_webhook(units, webhook.id).error == "answered 503"
@@ -154,17 +154,17 @@ def test_what_nobody_takes_becomes_a_dead_letter_that_can_be_sent_again(
     units: UnitsOfWork, receiver: Receiver
 ) -> None:
     webhook = create_webhook(units, FAST, receiver.url, "Ada")
-    delete_customer(units, 787)
-    delete_customer(units, 56)
+    units.run(delete_customer, 787)
+    units.run(delete_customer, 56)
     receiver.status = 302
     deliver_until(units, 3, receiver)
     (letter,) = list_dead_letters(units, webhook.id)
     receiver.status = 200
-    delete_customer(units, 9)
+    units.run(delete_customer, 9)
     deliver_until(units, 4, receiver)
     assert receiver.customers()[-1] == 9
 
-    erase_customer(units, 56)
+    units.run(erase_customer, 56)
     redeliver(units, FAST, webhook.id, letter.id)
 
     assert json.loads(receiver.messages[-1][1])["events"][0]["customer_id"] == 787
@@ -174,7 +174,7 @@ def test_what_nobody_takes_becomes_a_dead_letter_that_can_be_sent_again(
 
 def test_a_dead_letter_that_fails_again_stays(units: UnitsOfWork, receiver: Receiver) -> None:
     webhook = create_webhook(units, FAST, receiver.url, "Ada")
-    delete_customer(units, 787)
+    units.run(delete_customer, 787)
     receiver.status = 500
     deliver_until(units, 3, receiver)
     (letter,) = list_dead_letters(units, webhook.id)
@@ -188,7 +188,7 @@ def test_a_dead_letter_that_fails_again_stays(units: UnitsOfWork, receiver: Rece
 def test_two_processes_do_not_send_the_same_twice(units: UnitsOfWork, receiver: Receiver) -> None:
     create_webhook(units, FAST, receiver.url, "Ada")
     for customer_id in range(1, 300):
-        update_customer(units, customer_id, {"transaction_count": 40, "loyalty_score": 900})
+        units.run(update_customer, customer_id, {"transaction_count": 40, "loyalty_score": 900})
     threads = [threading.Thread(target=deliver_due, args=(units, FAST)) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -228,7 +228,7 @@ def test_a_host_that_moves_to_a_private_address_is_not_called(
     units: UnitsOfWork, receiver: Receiver
 ) -> None:
     webhook = create_webhook(units, FAST, receiver.url, "Ada")
-    delete_customer(units, 787)
+    units.run(delete_customer, 787)
 
     deliver_due(units, Settings())
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 from fastapi import APIRouter, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from customer_segmentation.api.customer_answers import customer_content
@@ -18,6 +17,7 @@ from customer_segmentation.api.problems import (
     body_of,
 )
 from customer_segmentation.api.requests import read_object
+from customer_segmentation.api.running import written
 from customer_segmentation.api.schemas import BATCH_ROWS, CHANGES, NEW_CUSTOMER, reference
 from customer_segmentation.domain.customer import (
     accept_id,
@@ -68,7 +68,7 @@ def batches_router(units: UnitsOfWork) -> APIRouter:
         rows = _rows(await read_object(request))
         accepted = [_accept(row) for row in rows]
         operations = [found for found in accepted if isinstance(found, Operation)]
-        outcomes = iter(await run_in_threadpool(apply_batch, units, operations))
+        outcomes = iter(await written(units, apply_batch, operations))
         told = [
             _tell(row, next(outcomes), found)
             if isinstance(found, Operation)

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from customer_segmentation.domain.features import CUSTOMER_ID
 from customer_segmentation.domain.history import Cause
-from customer_segmentation.services.unit_of_work import SegmentedCustomer
+from customer_segmentation.services.serving import SegmentedCustomer
 
 
 class HistoryEntry(BaseModel):

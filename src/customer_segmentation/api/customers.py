@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Header, Path, Query, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from customer_segmentation.api.customer_answers import (
@@ -28,6 +27,7 @@ from customer_segmentation.api.problems import (
     STORE_UNAVAILABLE,
 )
 from customer_segmentation.api.requests import read_object
+from customer_segmentation.api.running import looked_up, written
 from customer_segmentation.api.schemas import ATTRIBUTES, NEW_CUSTOMER, Schema, reference
 from customer_segmentation.api.security import Actor
 from customer_segmentation.domain.customer import (
@@ -51,7 +51,8 @@ from customer_segmentation.services.customers import (
 )
 from customer_segmentation.services.erasure import erase_customer
 from customer_segmentation.services.explanation import explain_customer
-from customer_segmentation.services.unit_of_work import SegmentedCustomer, UnitsOfWork
+from customer_segmentation.services.serving import SegmentedCustomer
+from customer_segmentation.services.unit_of_work import UnitsOfWork
 
 CustomerId = Annotated[
     int, Path(ge=1, le=LARGEST_INTEGER, description=CUSTOMER_ID.meaning, examples=[56])
@@ -133,10 +134,10 @@ def customers_router(units: UnitsOfWork) -> APIRouter:
         """Store a new customer, segmented at once; every field is required."""
         customer_id, attributes = accept_new_customer(await fields_of(request))
         if idempotency_key is None:
-            added = await run_in_threadpool(add_customer, units, customer_id, attributes)
+            added = await written(units, add_customer, customer_id, attributes)
         else:
-            added = await run_in_threadpool(
-                add_customer_once, units, customer_id, attributes, idempotency_key
+            added = await written(
+                units, add_customer_once, customer_id, attributes, idempotency_key
             )
         return _answer(added, 201, Location=f"/v1/customers/{customer_id}")
 
@@ -146,9 +147,9 @@ def customers_router(units: UnitsOfWork) -> APIRouter:
         operation_id="get_customer",
         responses=_customer_response(200, "The customer") | problem_responses(*_READ_ERRORS),
     )
-    def read(customer_id: CustomerId) -> Response:
+    async def read(customer_id: CustomerId) -> Response:
         """Return a customer's attributes and segment; the `ETag` guards a later change."""
-        return _answer(get_customer(units, customer_id))
+        return _answer(await looked_up(units, get_customer, customer_id))
 
     @router.put(
         "/{customer_id}",
@@ -162,8 +163,8 @@ def customers_router(units: UnitsOfWork) -> APIRouter:
     async def put(request: Request, customer_id: CustomerId, if_match: IfMatch = None) -> Response:
         """Replace all attributes, or add the customer where there is none of this id."""
         attributes = accept_attributes(await fields_of(request))
-        stored, is_new = await run_in_threadpool(
-            replace_customer, units, customer_id, attributes, _tags(if_match)
+        stored, is_new = await written(
+            units, replace_customer, customer_id, attributes, _tags(if_match)
         )
         if is_new:
             return _answer(stored, 201, Location=f"/v1/customers/{customer_id}")
@@ -182,9 +183,7 @@ def customers_router(units: UnitsOfWork) -> APIRouter:
     ) -> Response:
         """Change the attributes given, keep the others, and segment the customer anew."""
         changed = accept_changes(await fields_of(request))
-        return _answer(
-            await run_in_threadpool(update_customer, units, customer_id, changed, _tags(if_match))
-        )
+        return _answer(await written(units, update_customer, customer_id, changed, _tags(if_match)))
 
     @router.delete(
         "/{customer_id}",
@@ -193,7 +192,7 @@ def customers_router(units: UnitsOfWork) -> APIRouter:
         operation_id="delete_customer",
         responses=_DELETED | problem_responses(STALE, *_READ_ERRORS),
     )
-    def delete(
+    async def delete(
         customer_id: CustomerId,
         actor: Actor,
         if_match: IfMatch = None,
@@ -207,9 +206,9 @@ def customers_router(units: UnitsOfWork) -> APIRouter:
         answer is a receipt. A customer deleted before can still be erased.
         """
         if erase:
-            receipt = erase_customer(units, customer_id, actor, _tags(if_match))
+            receipt = await written(units, erase_customer, customer_id, actor, _tags(if_match))
             return ErasureAnswer.model_validate(receipt)
-        delete_customer(units, customer_id, _tags(if_match))
+        await written(units, delete_customer, customer_id, _tags(if_match))
         return Response(status_code=204)
 
     @router.get(

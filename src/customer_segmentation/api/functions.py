@@ -8,6 +8,7 @@ from starlette.responses import Response
 from customer_segmentation.api.function_docs import FUNCTIONS
 from customer_segmentation.api.lean import Endpoint, LeanRoutes
 from customer_segmentation.api.requests import read_object, read_query_number
+from customer_segmentation.api.running import looked_up, written
 from customer_segmentation.api.security import actor_of
 from customer_segmentation.domain.customer import (
     accept_attributes,
@@ -39,7 +40,7 @@ def add_functions(app: FastAPI, units: UnitsOfWork, settings: Settings) -> None:
     async def get_customer_info_from_database(request: Request) -> Response:
         """Return a customer's record, its segment and the business strategy for it."""
         customer_id = int(read_query_number(request, CUSTOMER_ID))
-        found = await run_in_threadpool(get_customer, units, customer_id)
+        found = await looked_up(units, get_customer, customer_id)
         return _json(
             {
                 "Customer info": found.customer.record,
@@ -51,7 +52,7 @@ def add_functions(app: FastAPI, units: UnitsOfWork, settings: Settings) -> None:
     async def update_customer_details_to_database(request: Request) -> Response:
         """Change the attributes given, keep the others, and segment the customer anew."""
         customer_id, changes = accept_update(await fields_of(request))
-        updated = await run_in_threadpool(update_customer, units, customer_id, changes)
+        updated = await written(units, update_customer, customer_id, changes)
         return _json(
             {
                 "message": f"Customer id {customer_id} updated successfully",
@@ -62,13 +63,13 @@ def add_functions(app: FastAPI, units: UnitsOfWork, settings: Settings) -> None:
     async def delete_customer_from_database(request: Request) -> Response:
         """Delete a customer from the database, and so from every later training."""
         customer_id = int(read_query_number(request, CUSTOMER_ID))
-        await run_in_threadpool(delete_customer, units, customer_id)
+        await written(units, delete_customer, customer_id)
         return _json({"message": f"Customer with ID {customer_id} deleted successfully"})
 
     async def add_customer_to_database(request: Request) -> Response:
         """Store a new customer, segmented at once; every field is required."""
         customer_id, attributes = accept_new_customer(await fields_of(request))
-        added = await run_in_threadpool(add_customer, units, customer_id, attributes)
+        added = await written(units, add_customer, customer_id, attributes)
         return _json(
             {
                 "message": "Customer successfully added to databank",

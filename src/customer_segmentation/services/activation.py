@@ -6,7 +6,7 @@ from customer_segmentation.domain.history import Activation
 from customer_segmentation.model.distribution import Distribution
 from customer_segmentation.services.audit import note
 from customer_segmentation.services.distribution import start_counting
-from customer_segmentation.services.unit_of_work import ServingModel
+from customer_segmentation.services.serving import ServingModel
 from customer_segmentation.store import models
 
 

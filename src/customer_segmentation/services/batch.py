@@ -11,12 +11,8 @@ from customer_segmentation.domain.errors import (
     CustomerNotFoundError,
 )
 from customer_segmentation.services import changes
-from customer_segmentation.services.unit_of_work import (
-    SegmentedCustomer,
-    UnitOfWork,
-    UnitsOfWork,
-    tried_again,
-)
+from customer_segmentation.services.serving import SegmentedCustomer
+from customer_segmentation.services.unit_of_work import UnitOfWork
 from customer_segmentation.store import customers
 
 
@@ -49,16 +45,14 @@ Outcome = (
 """The customer as it is now, None for a deleted one, or why nothing was done."""
 
 
-@tried_again
-def apply_batch(units: UnitsOfWork, operations: Sequence[Operation]) -> list[Outcome]:
+def apply_batch(work: UnitOfWork, operations: Sequence[Operation]) -> list[Outcome]:
     """Do each operation, in order; those that can be done are done together, or none is.
 
     Returns:
         what came of each.
     """
-    with units.write() as work:
-        customers.lock_many(work.connection, {o.customer_id for o in operations})
-        return [_apply(work, operation) for operation in operations]
+    customers.lock_many(work.connection, {o.customer_id for o in operations})
+    return [_apply(work, operation) for operation in operations]
 
 
 def _apply(work: UnitOfWork, operation: Operation) -> Outcome:
@@ -66,7 +60,7 @@ def _apply(work: UnitOfWork, operation: Operation) -> Outcome:
         match operation.action:
             case Action.ADD:
                 # A taken id ends a PostgreSQL transaction, unless only a part of it is undone.
-                with work.connection.begin_nested():
+                with work.part():
                     return changes.add(work, operation.customer_id, operation.attributes)
             case Action.UPDATE:
                 return changes.change(work, operation.customer_id, operation.attributes)

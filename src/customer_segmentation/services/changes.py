@@ -10,10 +10,8 @@ from customer_segmentation.domain.errors import (
 )
 from customer_segmentation.domain.history import Cause, SegmentChange
 from customer_segmentation.services.clock import now
-from customer_segmentation.services.unit_of_work import (
-    SegmentedCustomer,
-    UnitOfWork,
-)
+from customer_segmentation.services.serving import SegmentedCustomer
+from customer_segmentation.services.unit_of_work import UnitOfWork
 from customer_segmentation.store import customers, distributions, erasures, history
 from customer_segmentation.store.customers import Assignment
 
@@ -27,7 +25,7 @@ def add(work: UnitOfWork, customer_id: int, attributes: Attributes) -> Segmented
         CustomerExistsError: the id is taken.
         CustomerErasedError: the customer was erased.
     """
-    if erasures.find(work.connection, customer_id) is not None:
+    if erasures.is_erased(work.connection, customer_id):
         raise CustomerErasedError(customer_id)
     segment = work.serving.assign(attributes)
     customers.add(work.connection, customer_id, attributes, Assignment(segment, work.active.epoch))
@@ -59,7 +57,7 @@ def change(
     attributes = {**before, **changes}
     segment = work.serving.reassign(attributes, left.segment)
     assignment = Assignment(segment, work.active.epoch)
-    customers.change(work.connection, customer_id, changes, assignment)
+    customers.change(work.connection, customer_id, attributes, assignment)
     counted = work.active.settles(customer_id, left.epoch)
     entered = (attributes, segment)
     distributions.note(work.connection, (before, left.segment), entered, counted=counted)
@@ -83,15 +81,6 @@ def remove(work: UnitOfWork, customer_id: int, tags: Container[str] | None = Non
     work.audit.note_change(work.connection, customer_id, "deleted")
 
 
-def segment_of(
-    work: UnitOfWork, customer_id: int, attributes: Attributes, stored: Assignment
-) -> int:
-    """Return the number of the segment that a stored customer is in by the active model."""
-    if work.active.settles(customer_id, stored.epoch):
-        return stored.segment
-    return work.serving.reassign(attributes, stored.segment)
-
-
 def _find(
     work: UnitOfWork, customer_id: int, tags: Container[str] | None
 ) -> tuple[Attributes, Assignment]:
@@ -101,7 +90,7 @@ def _find(
         raise CustomerNotFoundError(customer_id)
     attributes, assignment = found
     if tags is not None and ANY_TAG not in tags:
-        shown = segment_of(work, customer_id, attributes, assignment)
+        shown = work.segment_of(customer_id, attributes, assignment)
         if Customer(customer_id, attributes, shown).tag not in tags:
             raise StaleCustomerError(customer_id)
     return found

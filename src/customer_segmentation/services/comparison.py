@@ -7,8 +7,9 @@ import numpy as np
 
 from customer_segmentation.domain.errors import VersionNotFoundError, VersionsNotComparableError
 from customer_segmentation.model.impact import Impact, count_pairs, measure_impact
+from customer_segmentation.services.serving import load_model
 from customer_segmentation.services.settings import Settings
-from customer_segmentation.services.unit_of_work import UnitsOfWork, load_model
+from customer_segmentation.services.unit_of_work import UnitsOfWork
 from customer_segmentation.services.workers import start_worker
 from customer_segmentation.store import customers, models
 from customer_segmentation.store.arrow import arrow_reader

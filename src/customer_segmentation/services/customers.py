@@ -15,15 +15,9 @@ from customer_segmentation.domain.history import SegmentChange
 from customer_segmentation.domain.paging import Page, Selection
 from customer_segmentation.services import changes
 from customer_segmentation.services.clock import now
-from customer_segmentation.services.unit_of_work import (
-    SegmentedCustomer,
-    UnitOfWork,
-    UnitsOfWork,
-    tried_again,
-)
+from customer_segmentation.services.serving import SegmentedCustomer
+from customer_segmentation.services.unit_of_work import UnitOfWork, UnitsOfWork
 from customer_segmentation.store import customers, history, idempotency
-from customer_segmentation.store.customers import Assignment
-from customer_segmentation.store.idempotency import KeyTakenError
 
 KEY_LIFE = timedelta(days=1)
 """How long an idempotency key is remembered."""
@@ -35,11 +29,11 @@ def get_customer(units: UnitsOfWork, customer_id: int) -> SegmentedCustomer:
     Raises:
         CustomerNotFoundError: there is no such customer.
     """
-    with units.read() as work:
-        found = customers.find(work.connection, customer_id)
-        if found is None:
-            raise CustomerNotFoundError(customer_id)
-        segmented = _segmented(work, customer_id, *found)
+    active, found = customers.look_up(units.database, customer_id)
+    view = units.view(active)
+    if found is None:
+        raise CustomerNotFoundError(customer_id)
+    segmented = view.read(customer_id, *found)
     units.audit.note_reads(units.database, [customer_id])
     return segmented
 
@@ -54,7 +48,7 @@ def list_customers(
     """
     with units.read() as work:
         rows = customers.read_page(work.connection, selection, selection.limit + 1)
-        found = [_segmented(work, *row) for row in rows[: selection.limit]]
+        found = [work.read(*row) for row in rows[: selection.limit]]
     units.audit.note_reads(units.database, [one.customer.customer_id for one in found])
     if len(rows) <= selection.limit:
         return found, None
@@ -63,39 +57,42 @@ def list_customers(
     return found, Page(value, last.customer_id)
 
 
-@tried_again
-def add_customer(units: UnitsOfWork, customer_id: int, attributes: Attributes) -> SegmentedCustomer:
+def add_customer(work: UnitOfWork, customer_id: int, attributes: Attributes) -> SegmentedCustomer:
     """Store a new customer, segmented.
 
     Raises:
         CustomerExistsError: the id is taken.
+        CustomerErasedError: the customer was erased.
     """
-    with units.write() as work:
-        return changes.add(work, customer_id, attributes)
+    return changes.add(work, customer_id, attributes)
 
 
-@tried_again
 def add_customer_once(
-    units: UnitsOfWork, customer_id: int, attributes: Attributes, key: str
+    work: UnitOfWork, customer_id: int, attributes: Attributes, key: str
 ) -> SegmentedCustomer:
     """Store a new customer, or where the same was asked under this key before, return that answer.
 
     Raises:
         CustomerExistsError: the id is taken, by another request.
+        CustomerErasedError: the customer was erased.
         IdempotencyError: the key was used for something else.
     """
-    try:
-        with units.write() as work:
-            return _add_once(work, customer_id, attributes, key)
-    except KeyTakenError:
-        # Another request with this key came first, by a moment.
-        with units.write() as work:
-            return _add_once(work, customer_id, attributes, key)
+    before = idempotency.find(work.connection, key)
+    if before is not None:
+        if (before.customer_id, before.asked) != (customer_id, attributes):
+            raise IdempotencyError(f"The idempotency key {key} was used for another request")
+        # The segment answered may be gone with the model of then.
+        answered = before.segment in work.serving.segments
+        segment = before.segment if answered else work.serving.assign(attributes)
+        return work.segmented(customer_id, attributes, segment)
+    # The key first: of two such requests at once the second waits here and repeats the answer.
+    segment = work.serving.assign(attributes)
+    idempotency.add(work.connection, key, customer_id, attributes, segment, now())
+    return changes.add(work, customer_id, attributes)
 
 
-@tried_again
 def update_customer(
-    units: UnitsOfWork,
+    work: UnitOfWork,
     customer_id: int,
     changed: Attributes,
     tags: Container[str] | None = None,
@@ -106,13 +103,11 @@ def update_customer(
         CustomerNotFoundError: there is no such customer.
         StaleCustomerError: tags are given, and the customer's is none of them.
     """
-    with units.write() as work:
-        return changes.change(work, customer_id, changed, tags)
+    return changes.change(work, customer_id, changed, tags)
 
 
-@tried_again
 def replace_customer(
-    units: UnitsOfWork,
+    work: UnitOfWork,
     customer_id: int,
     attributes: Attributes,
     tags: Container[str] | None = None,
@@ -126,31 +121,26 @@ def replace_customer(
         StaleCustomerError: tags are given, and there is no customer with one of them.
         CustomerErasedError: the customer was erased.
     """
-    with units.write() as work:
-        try:
-            return changes.change(work, customer_id, attributes, tags), False
-        except CustomerNotFoundError as absent:
-            if tags is not None:
-                raise StaleCustomerError(customer_id) from absent
-        try:
-            return changes.add(work, customer_id, attributes), True
-        except CustomerExistsError as taken:
-            # Another request has just added it, so that it is there to be replaced.
-            raise TransactionConflictError("Another change stood in the way") from taken
+    try:
+        return changes.change(work, customer_id, attributes, tags), False
+    except CustomerNotFoundError as absent:
+        if tags is not None:
+            raise StaleCustomerError(customer_id) from absent
+    try:
+        return changes.add(work, customer_id, attributes), True
+    except CustomerExistsError as taken:
+        # Another request has just added it, so that it is there to be replaced.
+        raise TransactionConflictError("Another change stood in the way") from taken
 
 
-@tried_again
-def delete_customer(
-    units: UnitsOfWork, customer_id: int, tags: Container[str] | None = None
-) -> None:
+def delete_customer(work: UnitOfWork, customer_id: int, tags: Container[str] | None = None) -> None:
     """Delete a customer.
 
     Raises:
         CustomerNotFoundError: there is no such customer.
         StaleCustomerError: tags are given, and the customer's is none of them.
     """
-    with units.write() as work:
-        changes.remove(work, customer_id, tags)
+    changes.remove(work, customer_id, tags)
 
 
 def forget_old_keys(units: UnitsOfWork, moment: datetime) -> None:
@@ -171,27 +161,3 @@ def get_history(units: UnitsOfWork, customer_id: int) -> list[SegmentChange]:
         raise CustomerNotFoundError(customer_id)
     units.audit.note_reads(units.database, [customer_id])
     return found
-
-
-def _add_once(
-    work: UnitOfWork, customer_id: int, attributes: Attributes, key: str
-) -> SegmentedCustomer:
-    before = idempotency.find(work.connection, key)
-    if before is not None:
-        if (before.customer_id, before.asked) != (customer_id, attributes):
-            raise IdempotencyError(f"The idempotency key {key} was used for another request")
-        # The segment answered may be gone with the model of then.
-        answered = before.segment in work.serving.segments
-        segment = before.segment if answered else work.serving.assign(attributes)
-        return work.segmented(customer_id, attributes, segment)
-    # The key first: of two such requests at once the second waits here and repeats the answer.
-    segment = work.serving.assign(attributes)
-    idempotency.add(work.connection, key, customer_id, attributes, segment, now())
-    return changes.add(work, customer_id, attributes)
-
-
-def _segmented(
-    work: UnitOfWork, customer_id: int, attributes: Attributes, assignment: Assignment
-) -> SegmentedCustomer:
-    segment = changes.segment_of(work, customer_id, attributes, assignment)
-    return work.segmented(customer_id, attributes, segment)

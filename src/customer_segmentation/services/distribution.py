@@ -13,7 +13,8 @@ from customer_segmentation.model.distribution import (
     empty_distribution,
 )
 from customer_segmentation.model.drift import Drift, measure_drift
-from customer_segmentation.services.unit_of_work import ServingModel, UnitOfWork, UnitsOfWork
+from customer_segmentation.services.serving import ServingModel
+from customer_segmentation.services.unit_of_work import UnitOfWork, UnitsOfWork
 from customer_segmentation.store import distributions
 from customer_segmentation.store.customers import StoredCustomers
 from customer_segmentation.store.distributions import Changes, StoredDistribution

@@ -10,13 +10,12 @@ from customer_segmentation.domain.history import Cause, SegmentChange
 from customer_segmentation.services import changes
 from customer_segmentation.services.audit import CUSTOMER, note
 from customer_segmentation.services.clock import now
-from customer_segmentation.services.unit_of_work import UnitsOfWork, tried_again
+from customer_segmentation.services.unit_of_work import UnitOfWork, UnitsOfWork
 from customer_segmentation.store import audit, erasures, history, models
 
 
-@tried_again
 def erase_customer(
-    units: UnitsOfWork, customer_id: int, by: str = "", tags: Container[str] | None = None
+    work: UnitOfWork, customer_id: int, by: str = "", tags: Container[str] | None = None
 ) -> Erasure:
     """Delete a customer with its history and events, and see that nothing brings it back.
 
@@ -26,30 +25,27 @@ def erase_customer(
         CustomerNotFoundError: there is nothing about such a customer.
         StaleCustomerError: tags are given, and there is no customer with one of them.
     """
-    with units.write() as work:
-        known = history.of_customer(work.connection, customer_id)
-        if not known:
-            raise CustomerNotFoundError(customer_id)
-        removed = {"customer": 0}
-        if known[-1].cause is not Cause.DELETED:
-            changes.remove(work, customer_id, tags)
-            removed["customer"] = 1
-        elif tags is not None:
-            raise StaleCustomerError(customer_id)
-        moment = now()
-        stays = _stays(known, moment)
-        trained = [
-            version.version
-            for version in models.read_all(work.connection)
-            if any(came <= version.created_at <= left for came, left in stays)
-        ]
-        removed |= erasures.remove_traces(work.connection, customer_id)
-        removed["audit values"] = audit.remove_values(work.connection, CUSTOMER, str(customer_id))
-        note(work.connection, CUSTOMER, customer_id, "erased", by)
-        erasure = Erasure(
-            uuid.uuid4().hex, customer_id, moment, by, removed, tuple(sorted(trained))
-        )
-        erasures.add(work.connection, erasure)
+    known = history.of_customer(work.connection, customer_id)
+    if not known:
+        raise CustomerNotFoundError(customer_id)
+    removed = {"customer": 0}
+    if known[-1].cause is not Cause.DELETED:
+        changes.remove(work, customer_id, tags)
+        removed["customer"] = 1
+    elif tags is not None:
+        raise StaleCustomerError(customer_id)
+    moment = now()
+    stays = _stays(known, moment)
+    trained = [
+        version.version
+        for version in models.read_all(work.connection)
+        if any(came <= version.created_at <= left for came, left in stays)
+    ]
+    removed |= erasures.remove_traces(work.connection, customer_id)
+    removed["audit values"] = audit.remove_values(work.connection, CUSTOMER, str(customer_id))
+    note(work.connection, CUSTOMER, customer_id, "erased", by)
+    erasure = Erasure(uuid.uuid4().hex, customer_id, moment, by, removed, tuple(sorted(trained)))
+    erasures.add(work.connection, erasure)
     return erasure
 
 

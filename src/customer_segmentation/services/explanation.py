@@ -6,8 +6,8 @@ from customer_segmentation.domain.customer import Attributes
 from customer_segmentation.domain.errors import CustomerNotFoundError
 from customer_segmentation.domain.segments import Segment, Strategy
 from customer_segmentation.model.explain import Explanation, explain
-from customer_segmentation.services.changes import segment_of
-from customer_segmentation.services.unit_of_work import ServingModel, UnitsOfWork
+from customer_segmentation.services.serving import ServingModel
+from customer_segmentation.services.unit_of_work import UnitsOfWork
 from customer_segmentation.store import customers
 
 
@@ -49,7 +49,7 @@ def explain_customer(units: UnitsOfWork, customer_id: int) -> ExplainedAssignmen
         if found is None:
             raise CustomerNotFoundError(customer_id)
         attributes, assignment = found
-        segment = segment_of(work, customer_id, attributes, assignment)
+        segment = work.segment_of(customer_id, attributes, assignment)
         serving = work.serving
     units.audit.note_reads(units.database, [customer_id])
     return _explain(serving, attributes, segment)

@@ -15,7 +15,8 @@ from customer_segmentation.domain.features import (
 )
 from customer_segmentation.domain.paging import Selection
 from customer_segmentation.files.audience import group_names, hashed_ids
-from customer_segmentation.services.unit_of_work import ServingModel, UnitsOfWork
+from customer_segmentation.services.serving import ServingModel
+from customer_segmentation.services.unit_of_work import UnitsOfWork
 from customer_segmentation.store import customers
 from customer_segmentation.store.arrow import arrow_reader
 from customer_segmentation.store.customers import StoredCustomers

@@ -15,8 +15,9 @@ from customer_segmentation.services.activation import activate
 from customer_segmentation.services.audit import note
 from customer_segmentation.services.clock import now
 from customer_segmentation.services.data_file import DataFile, read_data_file
+from customer_segmentation.services.serving import load_model
 from customer_segmentation.services.settings import Settings
-from customer_segmentation.services.unit_of_work import UnitsOfWork, load_model
+from customer_segmentation.services.unit_of_work import UnitsOfWork
 from customer_segmentation.store import customers, history, models
 
 logger = logging.getLogger(__name__)

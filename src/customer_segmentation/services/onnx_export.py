@@ -8,7 +8,8 @@ import numpy as np
 from customer_segmentation import __version__
 from customer_segmentation.domain.errors import ExtraMissingError
 from customer_segmentation.domain.features import FEATURE_BY_NAME, FEATURE_NAMES
-from customer_segmentation.services.unit_of_work import ServingModel, UnitsOfWork
+from customer_segmentation.services.serving import ServingModel
+from customer_segmentation.services.unit_of_work import UnitsOfWork
 
 if TYPE_CHECKING:
     from onnx import NodeProto, TensorProto

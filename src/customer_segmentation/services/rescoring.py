@@ -12,12 +12,8 @@ from customer_segmentation.files.ahead import read_ahead
 from customer_segmentation.model.distribution import Distribution
 from customer_segmentation.services.clock import now
 from customer_segmentation.services.distribution import add_counted, count
-from customer_segmentation.services.unit_of_work import (
-    ServingModel,
-    UnitOfWork,
-    UnitsOfWork,
-    tried_again,
-)
+from customer_segmentation.services.serving import ServingModel
+from customer_segmentation.services.unit_of_work import UnitOfWork, UnitsOfWork, tried_again
 from customer_segmentation.store import customers, history, models
 from customer_segmentation.store.arrow import ArrowReader, arrow_reader
 from customer_segmentation.store.customers import StoredCustomers

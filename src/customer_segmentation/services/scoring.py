@@ -17,7 +17,8 @@ from customer_segmentation.files.checking import Checked, Checker
 from customer_segmentation.files.mapping import ColumnMapping
 from customer_segmentation.files.reading import Source
 from customer_segmentation.model.explain import pulls_apart
-from customer_segmentation.services.unit_of_work import ServingModel, UnitsOfWork
+from customer_segmentation.services.serving import ServingModel
+from customer_segmentation.services.unit_of_work import UnitsOfWork
 
 _REASONS = 3
 

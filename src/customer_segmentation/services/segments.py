@@ -14,7 +14,8 @@ from customer_segmentation.model.profile import (
 from customer_segmentation.services.audit import note
 from customer_segmentation.services.clock import now
 from customer_segmentation.services.distribution import read_current
-from customer_segmentation.services.unit_of_work import UnitsOfWork, load_model
+from customer_segmentation.services.serving import load_model
+from customer_segmentation.services.unit_of_work import UnitsOfWork
 from customer_segmentation.store import history, models, segments
 
 

@@ -7,7 +7,8 @@ from sqlglot.dialects.dialect import Dialect
 
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
 from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_BY_NAME, Feature
-from customer_segmentation.services.unit_of_work import ServingModel, UnitsOfWork
+from customer_segmentation.services.serving import ServingModel
+from customer_segmentation.services.unit_of_work import UnitsOfWork
 
 DIALECTS = sorted(name for name in Dialect.classes if name)
 

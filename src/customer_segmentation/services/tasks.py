@@ -18,9 +18,10 @@ from customer_segmentation.model.gates import find_failures
 from customer_segmentation.services.activation import activate
 from customer_segmentation.services.clock import now
 from customer_segmentation.services.rescoring import Snapshot, rescore
+from customer_segmentation.services.serving import load_model
 from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.training import parameters_of
-from customer_segmentation.services.unit_of_work import UnitsOfWork, load_model
+from customer_segmentation.services.unit_of_work import UnitsOfWork
 from customer_segmentation.store import customers, erasures, jobs, models
 from customer_segmentation.store.arrow import arrow_reader
 from customer_segmentation.store.customers import StoredCustomers

@@ -4,29 +4,21 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
-import numpy as np
-import pyarrow as pa
 from sqlalchemy import Connection
 
-from customer_segmentation.domain.arrays import IntArray
-from customer_segmentation.domain.customer import Attributes, Customer
-from customer_segmentation.domain.errors import (
-    NotReadyError,
-    TransactionConflictError,
-    VersionNotFoundError,
-)
-from customer_segmentation.domain.features import FEATURE_NAMES
-from customer_segmentation.domain.segments import Segment
-from customer_segmentation.model.artifact import Model, from_json
-from customer_segmentation.model.assign import Assigner
+from customer_segmentation.domain.errors import NotReadyError, TransactionConflictError
 from customer_segmentation.services.audit import Audit
-from customer_segmentation.store import models, segments
-from customer_segmentation.store.database import POOL_SIZE, Database
+from customer_segmentation.services.group_commit import GroupCommit
+from customer_segmentation.services.serving import ServingModel, View, load_model
+from customer_segmentation.store import models
+from customer_segmentation.store.database import POOL_SIZE, Database, undone_alone
 from customer_segmentation.store.models import Active
 
 Arguments = ParamSpec("Arguments")
@@ -36,73 +28,21 @@ _TRIES = 5
 _DEFAULT_AUDIT = Audit()
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class ServingModel:
-    """A model ready to answer.
-
-    Attributes:
-        version: its version in the database.
-        model: the trained model, with the segments' words as people have edited them.
-        assigner: the model folded for assignment.
-        segments: its segments by number.
-    """
-
-    version: int
-    model: Model
-    assigner: Assigner
-    segments: dict[int, Segment]
-
-    def assign(self, attributes: Attributes) -> int:
-        """Return the number of the segment that complete attributes fall into."""
-        return self.assigner.assign_one(attributes)
-
-    def reassign(self, attributes: Attributes, current: int) -> int:
-        """Return the number of the segment that a customer in one already belongs to now."""
-        if self.model.parameters.hysteresis == 0.0:
-            return self.assigner.assign_one(attributes)
-        values = np.array([[attributes[name] for name in FEATURE_NAMES]], dtype=np.float64)
-        return int(self.assigner.assign_calmly(values, np.array([current]))[0])
-
-    def words(self, segments: IntArray) -> tuple[pa.Array, pa.Array]:
-        """Return the names and the main strategies, (n,) texts, of segments by number, (n,)."""
-        numbers = self.model.numbers.tolist()
-        places = pa.array(np.searchsorted(numbers, segments))
-        found = [self.segments[number] for number in numbers]
-        names = pa.array([segment.name for segment in found])
-        return names.take(places), pa.array([s.strategy for s in found]).take(places)
-
-
 @dataclass(frozen=True, slots=True)
-class SegmentedCustomer:
-    """A customer, the segment it is in, and the model version that gave it."""
-
-    customer: Customer
-    segment: Segment
-    model_version: int
-
-
-@dataclass(frozen=True, slots=True)
-class UnitOfWork:
+class UnitOfWork(View):
     """One transaction.
 
     Attributes:
         connection: what queries run on.
-        active: what serves in this transaction, and whose rows tell their segments by it.
-        serving: the model that is active in this transaction.
         audit: notes what is done.
     """
 
     connection: Connection
-    active: Active
-    serving: ServingModel
     audit: Audit
 
-    def segmented(
-        self, customer_id: int, attributes: Attributes, segment: int
-    ) -> SegmentedCustomer:
-        """Return a customer in a segment of this number."""
-        customer = Customer(customer_id, attributes, segment)
-        return SegmentedCustomer(customer, self.serving.segments[segment], self.serving.version)
+    def part(self) -> AbstractContextManager[None]:
+        """Undo what a block writes if it raises, and nothing else of the transaction."""
+        return undone_alone(self.connection)
 
 
 class UnitsOfWork:
@@ -115,6 +55,8 @@ class UnitsOfWork:
         self._serving: ServingModel | None = None
         self._refreshing = threading.Lock()
         self._models: dict[tuple[int, int], ServingModel] = {}
+        self._submitting = threading.Lock()
+        self._submitted: GroupCommit | ThreadPoolExecutor | None = None
 
     @property
     def serving(self) -> ServingModel:
@@ -139,7 +81,13 @@ class UnitsOfWork:
         return self.serving
 
     def close(self) -> None:
-        """Close every connection."""
+        """Finish what was submitted, and close every connection."""
+        with self._submitting:
+            if isinstance(self._submitted, GroupCommit):
+                self._submitted.close()
+            elif self._submitted is not None:
+                self._submitted.shutdown()
+            self._submitted = None
         self.database.close()
 
     def refresh(self) -> None:
@@ -175,10 +123,63 @@ class UnitsOfWork:
         with self.database.write() as connection:
             yield self._work(connection, models.active(connection, keep=True, alone=alone))
 
+    def run(
+        self,
+        use_case: Callable[Concatenate[UnitOfWork, Arguments], Result],
+        *arguments: Arguments.args,
+        **named: Arguments.kwargs,
+    ) -> Result:
+        """Run a use case in a transaction of its own; errors as `write`, and the use case's."""
+
+        @tried_again
+        def attempt() -> Result:
+            with self.write() as work:
+                return use_case(work, *arguments, **named)
+
+        return attempt()
+
+    def submit(
+        self,
+        use_case: Callable[Concatenate[UnitOfWork, Arguments], Result],
+        *arguments: Arguments.args,
+        **named: Arguments.kwargs,
+    ) -> Future[Result]:
+        """Run a use case beside; its future tells the result once that is durable, or the error.
+
+        On SQLite, which has one writer, those that wait at the same time are committed together.
+        """
+        with self._submitting:
+            if self._submitted is None:
+                is_single = self.database.is_sqlite
+                self._submitted = GroupCommit(self) if is_single else ThreadPoolExecutor(POOL_SIZE)
+            submitted = self._submitted
+        if isinstance(submitted, GroupCommit):
+            return submitted.submit(lambda work: use_case(work, *arguments, **named))
+        context = copy_context()
+
+        def run() -> Result:
+            return self.run(use_case, *arguments, **named)
+
+        return submitted.submit(context.run, run)
+
+    def view(self, active: Active | None) -> View:
+        """Return how rows are to be read that were read together with this.
+
+        Raises:
+            NotReadyError: there is no model yet.
+        """
+        if active is None:
+            raise NotReadyError("The service has no trained model yet; try again soon")
+        known = self._models.get((active.version, active.edition))
+        if known is None:
+            with self.database.read() as connection:
+                known = self._model(connection, active)
+        return View(active, known)
+
     def _work(self, connection: Connection, active: Active | None) -> UnitOfWork:
         if active is None:
             raise NotReadyError("The service has no trained model yet; try again soon")
-        return UnitOfWork(connection, active, self._model(connection, active), self.audit)
+        return UnitOfWork(active, self._model(connection, active), connection, self.audit)
 
     def _model(self, connection: Connection, active: Active) -> ServingModel:
         known, key = self._models, (active.version, active.edition)
@@ -221,23 +222,4 @@ def units_over(
     """
     return UnitsOfWork(
         Database(database_url, pool_size=pool_size, statement_seconds=statement_seconds), audit
-    )
-
-
-def load_model(connection: Connection, version: int) -> ServingModel:
-    """Read a model version and make it ready to answer.
-
-    Raises:
-        VersionNotFoundError: there is no such version.
-        ArtifactError: its artifact is damaged.
-    """
-    stored = models.find(connection, version)
-    if stored is None:
-        raise VersionNotFoundError(version)
-    model = from_json(stored.artifact).with_words(segments.read_words(connection))
-    return ServingModel(
-        version=version,
-        model=model,
-        assigner=Assigner(model),
-        segments={segment.number: segment for segment in model.segments},
     )

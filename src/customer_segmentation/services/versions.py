@@ -12,8 +12,9 @@ from customer_segmentation.model.explain import typical_values
 from customer_segmentation.services.activation import activate
 from customer_segmentation.services.clock import now
 from customer_segmentation.services.rescoring import rescore
+from customer_segmentation.services.serving import load_model
 from customer_segmentation.services.settings import Settings
-from customer_segmentation.services.unit_of_work import UnitsOfWork, load_model
+from customer_segmentation.services.unit_of_work import UnitsOfWork
 from customer_segmentation.store import models, segments
 from customer_segmentation.store.models import StoredModel
 

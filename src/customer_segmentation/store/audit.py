@@ -19,9 +19,11 @@ from sqlalchemy import (
 
 from customer_segmentation.domain.audit import AuditEntry
 from customer_segmentation.store.commit_order import up_to_running
+from customer_segmentation.store.prepared import Prepared
 from customer_segmentation.store.tables import audit_chain, audit_entries, audit_values
 
 _COLUMNS = [column for column in audit_entries.c if column.name != "transaction_id"]
+_ADD = Prepared(insert(audit_entries).inline(), ["at", "actor", "kind", "subject", "action"])
 _START = 0
 
 
@@ -53,12 +55,8 @@ def add(
     action: str,
 ) -> None:
     """Append an entry for each subject, without values."""
-    entries = [
-        {"at": moment, "actor": actor, "kind": kind, "subject": subject, "action": action}
-        for subject in subjects
-    ]
-    if entries:
-        connection.execute(insert(audit_entries), entries)
+    for subject in subjects:
+        _ADD.run(connection, at=moment, actor=actor, kind=kind, subject=subject, action=action)
 
 
 def add_with_values(

@@ -28,14 +28,31 @@ from customer_segmentation.domain.features import FEATURE_NAMES, Number, plain_n
 from customer_segmentation.domain.paging import Selection
 from customer_segmentation.store.arrow import ArrowReader
 from customer_segmentation.store.bulk import insert_rows, is_among
+from customer_segmentation.store.database import Database
 from customer_segmentation.store.models import Active
-from customer_segmentation.store.tables import customers
+from customer_segmentation.store.prepared import Prepared
+from customer_segmentation.store.tables import active_model, customers
 
 _ATTRIBUTES = [customers.c[name] for name in FEATURE_NAMES]
 _ROW = [*_ATTRIBUTES, customers.c.segment, customers.c.epoch]
 _STORED = select(customers.c.customer_id, *_ROW).order_by(customers.c.customer_id)
 _NO_IDS = np.empty(0, dtype=np.int64)
-_BY_ID = select(*_ROW).where(customers.c.customer_id == bindparam("id"))
+_OF_ID = customers.c.customer_id == bindparam("id")
+_FIND = Prepared(select(*_ROW).where(_OF_ID))
+_FIND_FOR_UPDATE = Prepared(select(*_ROW).where(_OF_ID).with_for_update())
+_LOOK_UP = Prepared(
+    select(*(active_model.c[name] for name in Active.__slots__), *_ROW).select_from(
+        active_model.outerjoin(customers, _OF_ID)
+    )
+)
+_COLUMNS = [column.name for column in customers.c]
+_ADD = Prepared(insert(customers), _COLUMNS)
+_CHANGE = Prepared(
+    update(customers)
+    .where(_OF_ID)
+    .values({name: bindparam(name) for name in _COLUMNS if name != "customer_id"})
+)
+_REMOVE = Prepared(delete(customers).where(_OF_ID).returning(*_ROW))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +73,23 @@ def find(
         customer_id: whose.
         for_update: keep other transactions from changing the customer until this one ends.
     """
-    query = _BY_ID.with_for_update() if for_update else _BY_ID
-    row = connection.execute(query, {"id": customer_id}).one_or_none()
-    return None if row is None else _read(row)
+    query = _FIND_FOR_UPDATE if for_update else _FIND
+    rows = query.run(connection, id=customer_id)
+    return _read(rows[0]) if rows else None
+
+
+def look_up(
+    database: Database, customer_id: int
+) -> tuple[Active | None, tuple[Attributes, Assignment] | None]:
+    """Return what serves, and a customer's attributes and assignment; None for what there is not.
+
+    Before the first model there are no customers.
+    """
+    rows = database.look_up(_LOOK_UP, id=customer_id)
+    if not rows:
+        return None, None
+    active, row = rows[0][: len(Active.__slots__)], rows[0][len(Active.__slots__) :]
+    return Active(*active), None if row[0] is None else _read(row)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -133,7 +164,7 @@ def add(
         CustomerExistsError: the id is taken.
     """
     try:
-        connection.execute(insert(customers), _values(customer_id, attributes, assignment))
+        _ADD.run(connection, **_values(customer_id, attributes, assignment))
     except IntegrityError as taken:
         raise CustomerExistsError(customer_id) from taken
 
@@ -158,13 +189,10 @@ def add_many(
 
 
 def change(
-    connection: Connection, customer_id: int, changes: Attributes, assignment: Assignment
+    connection: Connection, customer_id: int, attributes: Attributes, assignment: Assignment
 ) -> None:
-    """Change some attributes of a customer, and its assignment."""
-    connection.execute(
-        update(customers).where(customers.c.customer_id == bindparam("id")),
-        _values(customer_id, changes, assignment) | {"id": customer_id},
-    )
+    """Replace all attributes of a customer, and its assignment."""
+    _CHANGE.run(connection, id=customer_id, **_values(customer_id, attributes, assignment))
 
 
 def change_many(
@@ -193,11 +221,8 @@ def remove_many(connection: Connection, ids: IntArray) -> None:
 
 def remove(connection: Connection, customer_id: int) -> tuple[Attributes, Assignment] | None:
     """Delete a customer; return what it was, or None where there was no such one."""
-    row = connection.execute(
-        delete(customers).where(customers.c.customer_id == bindparam("id")).returning(*_ROW),
-        {"id": customer_id},
-    ).one_or_none()
-    return None if row is None else _read(row)
+    rows = _REMOVE.run(connection, id=customer_id)
+    return _read(rows[0]) if rows else None
 
 
 def read_page(

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, create_engine, event
+from sqlalchemy import Connection, Engine, Select, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
     ArgumentError,
@@ -19,6 +19,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from customer_segmentation.domain.errors import StoreUnavailableError, TransactionConflictError
+from customer_segmentation.store.prepared import Prepared, Row
 
 POOL_SIZE = 10
 _BUSY_TIMEOUT_SECONDS = 30
@@ -57,10 +58,13 @@ class Database:
             if self.is_sqlite
             else self._engine.execution_options(isolation_level="REPEATABLE READ")
         )
+        self._autocommitting = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._writing = self._engine.execution_options(begin="BEGIN IMMEDIATE")
         # SQLite has one writer at a time. Waiting on a lock of this process is fair and wakes at
         # once; SQLite's own busy handler, which other processes meet, sleeps and tries again.
         self._writer = threading.Lock()
+        self._looking = threading.Lock()
+        self._kept: Connection | None = None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -78,6 +82,22 @@ class Database:
             with _store_errors(), self._engine.begin() as connection:
                 yield connection
 
+    def look_up(self, query: Prepared, **values: object) -> list[Row]:
+        """Return what one query finds, which by itself sees one snapshot.
+
+        Opening a transaction, and on PostgreSQL its round trips, takes longer than the query.
+        """
+        with _store_errors():
+            if not self.is_sqlite:
+                with self._autocommitting.connect() as connection:
+                    return query.run(connection, **values)
+            with self._looking:
+                kept, self._kept = self._kept or self._engine.connect(), None
+                found = query.run(kept, **values)
+                # Where that has failed, the connection is given up.
+                self._kept = kept
+                return found
+
     def render(self, query: Select[Any]) -> str:
         """Return a query, its values written into it, for what reads beside SQLAlchemy."""
         compiled = query.compile(self._engine, compile_kwargs={"literal_binds": True})
@@ -85,7 +105,29 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
+        with self._looking:
+            if self._kept is not None:
+                self._kept.close()
+                self._kept = None
         self._engine.dispose()
+
+
+@contextmanager
+def undone_alone(connection: Connection) -> Iterator[None]:
+    """Undo what a block writes in a transaction if it raises, and nothing else."""
+    _BEGIN_PART.run(connection)
+    try:
+        yield
+    except BaseException:
+        _UNDO_PART.run(connection)
+        raise
+    finally:
+        _END_PART.run(connection)
+
+
+_BEGIN_PART = Prepared(text("SAVEPOINT part"))
+_UNDO_PART = Prepared(text("ROLLBACK TO SAVEPOINT part"))
+_END_PART = Prepared(text("RELEASE SAVEPOINT part"))
 
 
 @contextmanager

@@ -11,9 +11,11 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.customer import Attributes
 from customer_segmentation.domain.features import FEATURE_NAMES
+from customer_segmentation.store.prepared import Prepared
 from customer_segmentation.store.tables import customer_changes, distributions
 
 _COLUMNS = ("sign", "ends_change", "segment", *FEATURE_NAMES)
+_NOTE = Prepared(insert(customer_changes).inline(), _COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +63,14 @@ def note(
         entered: what it is now, likewise.
         counted: whether what it was is counted in the distribution.
     """
-    rows = [(-1 if counted else 0, left), (1, entered)]
-    there = [(sign, *row) for sign, row in rows if row is not None]
-    connection.execute(
-        insert(customer_changes),
-        [
-            {
-                "sign": sign,
-                "ends_change": place == len(there),
-                "segment": segment,
-                **attributes,
-            }
-            for place, (sign, attributes, segment) in enumerate(there, start=1)
-        ],
-    )
+    if left is not None:
+        attributes, segment = left
+        sign = -1 if counted else 0
+        ends = entered is None
+        _NOTE.run(connection, sign=sign, ends_change=ends, segment=segment, **attributes)
+    if entered is not None:
+        attributes, segment = entered
+        _NOTE.run(connection, sign=1, ends_change=True, segment=segment, **attributes)
 
 
 def find(

@@ -1,11 +1,16 @@
 """Queries on erased customers."""
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from customer_segmentation.domain.arrays import IntArray
 from customer_segmentation.domain.erasure import Erasure
 from customer_segmentation.store.bulk import is_among
+from customer_segmentation.store.prepared import Prepared
 from customer_segmentation.store.tables import erasures, idempotency_keys, segment_changes
+
+_IS_ERASED = Prepared(
+    select(erasures.c.customer_id).where(erasures.c.customer_id == bindparam("id"))
+)
 
 
 def remove_traces(connection: Connection, customer_id: int) -> dict[str, int]:
@@ -24,6 +29,11 @@ def add(connection: Connection, erasure: Erasure) -> None:
     connection.execute(
         insert(erasures), {column.name: getattr(erasure, column.name) for column in erasures.c}
     )
+
+
+def is_erased(connection: Connection, customer_id: int) -> bool:
+    """Return whether a customer is on the suppression list."""
+    return bool(_IS_ERASED.run(connection, id=customer_id))
 
 
 def find(connection: Connection, customer_id: int) -> Erasure | None:

@@ -18,17 +18,17 @@ from customer_segmentation.domain.arrays import IntArray
 from customer_segmentation.domain.history import FIRST_PLACE, Cause, Place, SegmentChange
 from customer_segmentation.store.bulk import insert_rows, is_among
 from customer_segmentation.store.commit_order import up_to_running
+from customer_segmentation.store.prepared import Prepared
 from customer_segmentation.store.tables import customers, segment_changes
 
 _COLUMNS = [c for c in segment_changes.c if c.name not in ("id", "transaction_id")]
+_ADD = Prepared(insert(segment_changes).inline(), [column.name for column in _COLUMNS])
 _PLACE = tuple_(segment_changes.c.transaction_id, segment_changes.c.id)
 
 
 def add(connection: Connection, change: SegmentChange) -> None:
     """Append one change."""
-    connection.execute(
-        insert(segment_changes), {column.name: getattr(change, column.name) for column in _COLUMNS}
-    )
+    _ADD.run(connection, **{name: getattr(change, name) for name in SegmentChange.__slots__})
 
 
 def add_many(

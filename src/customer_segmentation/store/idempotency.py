@@ -7,11 +7,8 @@ from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from customer_segmentation.domain.customer import Attributes
+from customer_segmentation.domain.errors import TransactionConflictError
 from customer_segmentation.store.tables import idempotency_keys
-
-
-class KeyTakenError(Exception):
-    """Another transaction has just used the key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ def add(
     """Remember under a key which customer was to be added, and into which segment it was put.
 
     Raises:
-        KeyTakenError: another transaction used the key meanwhile.
+        TransactionConflictError: another transaction used the key meanwhile.
     """
     values = {
         "key": key,
@@ -62,7 +59,7 @@ def add(
     try:
         connection.execute(insert(idempotency_keys), values)
     except IntegrityError as taken:
-        raise KeyTakenError from taken
+        raise TransactionConflictError("Another request has just used the key") from taken
 
 
 def delete_older(connection: Connection, moment: datetime) -> None:

@@ -21,6 +21,7 @@ from customer_segmentation.domain.features import LARGEST_INTEGER
 from customer_segmentation.domain.history import Activation, Cause
 from customer_segmentation.domain.jobs import Origin, Trigger
 from customer_segmentation.store import jobs
+from customer_segmentation.store.prepared import Prepared
 from customer_segmentation.store.tables import (
     activations,
     active_model,
@@ -85,7 +86,10 @@ class Active:
 
 
 _ALL = select(model_versions)
-_ACTIVE = select(*(active_model.c[name] for name in Active.__slots__))
+_SERVING = select(*(active_model.c[name] for name in Active.__slots__))
+_ACTIVE = Prepared(_SERVING)
+_KEPT = Prepared(_SERVING.with_for_update(read=True))
+_ALONE = Prepared(_SERVING.with_for_update())
 _ACTIVATION = [column for column in activations.c if column.name not in ("id", "epoch")]
 _ONLY_ROW = 1
 
@@ -100,9 +104,9 @@ def active(connection: Connection, *, keep: bool = False, alone: bool = False) -
         keep: let no other transaction activate another version until this one ends.
         alone: let no other transaction write to customers either.
     """
-    query = _ACTIVE.with_for_update(read=not alone) if keep or alone else _ACTIVE
-    row = connection.execute(query).one_or_none()
-    return None if row is None else Active(*row)
+    query = _ALONE if alone else _KEPT if keep else _ACTIVE
+    rows = query.run(connection)
+    return Active(*rows[0]) if rows else None
 
 
 def active_version(connection: Connection, *, keep: bool = False) -> int | None:
