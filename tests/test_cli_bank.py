@@ -19,6 +19,7 @@ LISTS = [
     ("segments", "list"),
     ("segments", "show", "2"),
     ("segments", "transitions", "--since", "2020-01-01", "--until", "2100-01-01"),
+    ("segments", "transitions", "--before", "1", "--after", "2"),
     ("jobs", "list"),
     ("audit", "list", "--kind", "segment"),
     ("customers", "get", "56"),

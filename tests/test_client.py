@@ -49,6 +49,7 @@ def test_every_call_is_answered(server: Server) -> None:
         with pytest.raises(ServiceError, match="ended"):
             bank.cancel_job(job["id"])
         assert bank.get_impact(1)["before"] == 2
+        assert bank.get_moves(1, 2)["after"] == 2
         assert bank.get_record(2)["model"]["is_active"]
         assert bank.activate_model(1, "Bo", "as before")["is_active"]
         assert bank.get_model(2)["quality"]["stability"] > 0.9

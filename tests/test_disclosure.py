@@ -8,12 +8,13 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from customer_segmentation.api.disclosure import conceal_version
+from customer_segmentation.api.disclosure import conceal_transitions, conceal_version
 from customer_segmentation.api.model_answers import QualityAnswer, VersionSummary
+from customer_segmentation.api.segment_answers import Transition, Transitions
 from customer_segmentation.domain.access import Role
 from customer_segmentation.domain.disclosure import hide_small
 from customer_segmentation.domain.jobs import Trigger
@@ -67,6 +68,23 @@ def test_another_table_tells_the_same(counts: np.ndarray, least: int) -> None:
         # A known cell is a sum of multiples of the totals.
         solution = np.linalg.lstsq(known.T, alone, rcond=None)[0]
         assert not np.allclose(known.T @ solution, alone)
+
+
+@given(TABLES, st.integers(0, 15))
+def test_transitions_tell_no_more_than_the_table(counts: np.ndarray, least: int) -> None:
+    assume(counts.any(axis=0).all() and counts.any(axis=1).all())
+    transitions = [
+        Transition(from_segment=left, to_segment=entered, customers=int(count))
+        for (left, entered), count in np.ndenumerate(counts)
+        if count
+    ]
+
+    told = conceal_transitions(Transitions(moved=0, transitions=transitions), least).matrix
+
+    hidden = [
+        [told[str(i)][str(j)] is None for j in range(len(row))] for i, row in enumerate(counts)
+    ]
+    assert hidden == hide_small(counts, least).tolist()
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from customer_segmentation.services.unit_of_work import UnitsOfWork
 from customer_segmentation.store import models
 from tests.servers import Server, running
 from tests.test_functions import NEW_CUSTOMER, SOMEONE, problem
-from tests.test_store import activate
+from tests.test_store import activate, store_candidate
 
 Customers = tuple[IntArray, FloatArray]
 
@@ -201,7 +201,34 @@ def test_transitions_count_who_moved_between_two_moments(server: Server) -> None
         params={"since": after.isoformat(), "until": after.isoformat()},
     ).json()
     assert same["moved"] == 0
+    assert answer["matrix"]["0"][str(moved)] == answer["matrix"]["none"]["0"] == 1
+    assert sum(row["none"] for row in answer["matrix"].values()) == 1
     problem(client.get("/v1/segments/transitions?since=today&until=never"), 422)
+
+
+def test_transitions_between_two_versions_are_those_of_activating_the_second(
+    server: Server, units: UnitsOfWork, shipped_model: Model, shipped_customers: Customers
+) -> None:
+    ids, values = shipped_customers
+    other = LocalEngine().train(
+        ids, values, Parameters(weights={"loyalty_score": 3.0}), shipped_model
+    )
+    version = store_candidate(units, other)
+    client = server.client
+
+    answer = client.get(f"/v1/segments/transitions?before=1&after={version}").json()
+
+    left, entered = Assigner(shipped_model).assign(values), Assigner(other).assign(values)
+    assert answer["moved"] == (left != entered).sum() > 0
+    expected = {(a, b): ((left == a) & (entered == b)).sum() for a in range(4) for b in range(4)}
+    assert {(int(a), int(b)): n for a, row in answer["matrix"].items() for b, n in row.items()} == (
+        expected
+    )
+    assert (answer["before"], answer["after"], answer["since"]) == (1, version, None)
+    problem(client.get("/v1/segments/transitions?before=1&after=99"), 404)
+    moment = "2026-11-01T00:00:00Z"
+    for query in ("", "before=1", f"since={moment}", f"since={moment}&until={moment}&before=1"):
+        problem(client.get(f"/v1/segments/transitions?{query}"), 422)
 
 
 def test_a_new_segment_never_gets_a_number_that_another_had(

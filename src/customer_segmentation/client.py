@@ -221,6 +221,11 @@ class _Service(Generic[Answer]):
         query = {"since": since.isoformat(), "until": until.isoformat()}
         return self._send(_Call("GET", "/v1/segments/transitions", query))
 
+    def get_moves(self, before: int, after: int) -> Answer:
+        """Count who is where by one model version and where by another."""
+        query = {"before": before, "after": after}
+        return self._send(_Call("GET", "/v1/segments/transitions", query))
+
     def get_disparity(self) -> Answer:
         """Return how genders and age bands are spread over the segments."""
         return self._send(_Call("GET", "/v1/segments/disparity"))

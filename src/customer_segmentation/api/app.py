@@ -138,7 +138,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(customers_router(units))
     app.include_router(erasures_router(units))
     app.include_router(batches_router(units))
-    app.include_router(segments_router(units))
+    app.include_router(segments_router(units, settings))
     app.include_router(predictions_router(units))
     app.include_router(events_router(units))
     app.include_router(webhooks_router(units, settings))

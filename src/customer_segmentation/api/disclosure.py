@@ -16,6 +16,7 @@ from customer_segmentation.api.segment_answers import (
     GroupAnswer,
     SegmentAnswer,
     Segments,
+    Transition,
     Transitions,
 )
 from customer_segmentation.domain.disclosure import hide_small
@@ -57,13 +58,16 @@ def conceal_segments(answer: Segments, least: int) -> Segments:
 
 def conceal_transitions(answer: Transitions, least: int) -> Transitions:
     """Hide small movements."""
-    counts: dict[int | None, dict[int | None, int]] = {}
-    for t in answer.transitions:
-        counts.setdefault(t.from_segment, {})[t.to_segment] = t.customers or 0
+    moves = {(t.from_segment, t.to_segment): t.customers or 0 for t in answer.transitions}
+    columns = list(dict.fromkeys(entered for _, entered in moves))
+    counts = {left: {c: moves.get((left, c), 0) for c in columns} for left, _ in moves}
     told = conceal_table(counts, least)
+    # That nobody moved is not listed, unless it is hidden that nobody did.
     transitions = [
-        t.model_copy(update={"customers": told[t.from_segment][t.to_segment]})
-        for t in answer.transitions
+        Transition(from_segment=left, to_segment=entered, customers=count)
+        for left, row in told.items()
+        for entered, count in row.items()
+        if count != 0
     ]
     hides = any(t.customers is None for t in transitions)
     moved = None if hides else answer.moved

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from customer_segmentation.api.jobs import By
 from customer_segmentation.api.values import Line, Text
 from customer_segmentation.api.words import SegmentWords, StrategyWords
+from customer_segmentation.domain.history import as_matrix
 
 
 class AttributeProfileAnswer(BaseModel):
@@ -89,20 +90,31 @@ class SegmentEdits(BaseModel):
 
 
 class Transition(BaseModel):
-    """Customers who were in one segment at the first moment and in one at the second."""
+    """Customers who were in one segment the first time and in one the second time."""
 
-    from_segment: int | None = Field(description="null: not there at the first moment.")
-    to_segment: int | None = Field(description="null: not there any more at the second.")
+    from_segment: int | None = Field(description="null: not there the first time.")
+    to_segment: int | None = Field(description="null: not there any more the second time.")
     customers: int | None = Field(description="null where it is hidden, as it is small.")
 
 
 class Transitions(BaseModel):
-    """Who moved from where to where between two moments."""
+    """Who moved from where to where between two moments or two versions."""
 
-    since: datetime = Field(description="The first moment, in UTC.")
-    until: datetime = Field(description="The second moment, in UTC.")
-    moved: int | None = Field(description="Customers there at both moments, in different segments.")
+    since: datetime | None = Field(default=None, description="The first moment, in UTC.")
+    until: datetime | None = Field(default=None, description="The second moment, in UTC.")
+    before: int | None = Field(default=None, description="The one version.")
+    after: int | None = Field(default=None, description="The other version.")
+    moved: int | None = Field(description="Customers there both times, in different segments.")
     transitions: list[Transition]
+
+    @computed_field(  # type: ignore[prop-decorator]
+        description="The transitions as a matrix: customers by segment before and, within, by "
+        "segment after; `none` is not there, null is hidden."
+    )
+    @property
+    def matrix(self) -> dict[str, dict[str, int | None]]:
+        """The transitions as a matrix."""
+        return as_matrix({(t.from_segment, t.to_segment): t.customers for t in self.transitions})
 
 
 class GroupAnswer(BaseModel):

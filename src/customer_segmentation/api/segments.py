@@ -15,6 +15,8 @@ from customer_segmentation.api.function_docs import problem_responses
 from customer_segmentation.api.problems import (
     INVALID,
     NO_SEGMENT,
+    NO_VERSION,
+    NOT_COMPARABLE,
     NOT_READY,
     STORE_UNAVAILABLE,
 )
@@ -31,7 +33,9 @@ from customer_segmentation.api.segment_answers import (
     Transitions,
 )
 from customer_segmentation.api.words import SegmentWords
+from customer_segmentation.domain.errors import FieldError, InvalidInputError
 from customer_segmentation.domain.segments import SegmentEdit, Strategy
+from customer_segmentation.services.comparison import count_moves
 from customer_segmentation.services.segments import (
     ProfiledSegment,
     count_transitions,
@@ -40,14 +44,24 @@ from customer_segmentation.services.segments import (
     list_edits,
     list_segments,
 )
+from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.unit_of_work import UnitsOfWork
 
 SegmentNumber = Annotated[
     int, Path(ge=0, le=2**31 - 1, description="The segment's number.", examples=[0])
 ]
+OneVersion = Annotated[
+    int | None, Query(ge=1, le=2**31 - 1, description="A model version, in place of a moment.")
+]
+
+_SINCE, _UNTIL = "2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z"
 
 
-def segments_router(units: UnitsOfWork) -> APIRouter:
+def _example(moment: str) -> dict[str, Any]:
+    return {"a month": {"value": moment}}
+
+
+def segments_router(units: UnitsOfWork, settings: Settings) -> APIRouter:
     """Return the routes under `/v1/segments`."""
     router = APIRouter(prefix="/v1", tags=["Segments"])
 
@@ -103,32 +117,47 @@ def segments_router(units: UnitsOfWork) -> APIRouter:
         "/segments/transitions",
         summary="Who moved from where to where",
         operation_id="get_transitions",
-        responses=problem_responses(INVALID, STORE_UNAVAILABLE),
+        responses=problem_responses(INVALID, NO_VERSION, NOT_COMPARABLE, STORE_UNAVAILABLE),
     )
     def transitions(
         least: LeastGroup,
         since: Annotated[
-            AwareDatetime, Query(description="The first moment.", examples=["2026-11-01T00:00:00Z"])
-        ],
+            AwareDatetime | None,
+            Query(description="The first moment.", openapi_examples=_example(_SINCE)),
+        ] = None,
         until: Annotated[
-            AwareDatetime,
-            Query(description="The second moment.", examples=["2026-12-01T00:00:00Z"]),
-        ],
+            AwareDatetime | None,
+            Query(description="The second moment.", openapi_examples=_example(_UNTIL)),
+        ] = None,
+        before: OneVersion = None,
+        after: OneVersion = None,
     ) -> Transitions:
-        """Count customers by the segments they were in at two moments; versions have an impact."""
-        since, until = sorted((since, until))
-        counts = count_transitions(units, since, until)
+        """Count customers by the segments they were in at two moments, `since` and `until`.
+
+        Given two versions, `before` and `after`, in place of moments: the customers of now by the
+        segments that the versions give them.
+        """
+        if before is None and after is None and since is not None and until is not None:
+            since, until = sorted((since, until))
+            moves = count_transitions(units, since, until)
+        elif before is not None and after is not None and since is None and until is None:
+            moves = count_moves(units, settings, before, after)
+        else:
+            message = "give since and until, or before and after"
+            raise InvalidInputError([FieldError("since", message)])
         answer = Transitions(
             since=since,
             until=until,
+            before=before,
+            after=after,
             moved=sum(
                 count
-                for (left, entered), count in counts.items()
+                for (left, entered), count in moves.items()
                 if left is not None and entered is not None and left != entered
             ),
             transitions=[
                 Transition(from_segment=left, to_segment=entered, customers=count)
-                for (left, entered), count in sorted(counts.items(), key=_by_numbers)
+                for (left, entered), count in sorted(moves.items(), key=_by_numbers)
             ],
         )
         return conceal_transitions(answer, least)

@@ -36,6 +36,9 @@ class Bank(Protocol):
     def get_transitions(self, since: datetime, until: datetime) -> Json:
         """Count who moved from where to where between two moments."""
 
+    def get_moves(self, before: int, after: int) -> Json:
+        """Count who is where by one model version and where by another."""
+
     def begin_training(
         self, *, k: int | None, seed: int | None, exclude: list[str] | None, by: str, reason: str
     ) -> Json:

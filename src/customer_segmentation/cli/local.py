@@ -7,10 +7,11 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from customer_segmentation.client import Json
+from customer_segmentation.domain.history import as_matrix
 from customer_segmentation.domain.jobs import Job, Origin, Trigger
 from customer_segmentation.domain.segments import Channel, Segment, Strategy
 from customer_segmentation.services.audit import list_entries
-from customer_segmentation.services.comparison import compare_versions
+from customer_segmentation.services.comparison import compare_versions, count_moves
 from customer_segmentation.services.customers import get_customer, get_history
 from customer_segmentation.services.distribution import get_drift
 from customer_segmentation.services.jobs import cancel_job, follow_job, get_job, list_jobs
@@ -112,14 +113,13 @@ class LocalBank:
     def get_transitions(self, since: datetime, until: datetime) -> Json:
         """Count who moved from where to where between two moments."""
         since, until = sorted((since, until))
-        counts = count_transitions(self._units, since, until)
-        pairs = sorted(counts, key=lambda pair: [-1 if n is None else n for n in pair])
-        moved = sum(counts[a, b] for a, b in pairs if a is not None and b is not None and a != b)
-        transitions = [
-            {"from_segment": left, "to_segment": entered, "customers": counts[left, entered]}
-            for left, entered in pairs
-        ]
-        return _plain({"since": since, "until": until, "moved": moved, "transitions": transitions})
+        moves = count_transitions(self._units, since, until)
+        return _transitions(moves, since=since, until=until)
+
+    def get_moves(self, before: int, after: int) -> Json:
+        """Count who is where by one model version and where by another."""
+        moves = count_moves(self._units, self._settings, before, after)
+        return _transitions(moves, before=before, after=after)
 
     def begin_training(
         self, *, k: int | None, seed: int | None, exclude: list[str] | None, by: str, reason: str
@@ -209,6 +209,18 @@ class LocalBank:
         entries = [{**_chosen(entry, _ENTRY), "values": values} for entry, values in found]
         after = found[-1][0].id if len(found) == limit else None
         return _plain({"entries": entries, "next_before": after})
+
+
+def _transitions(moves: dict[tuple[int | None, int | None], int], **between: object) -> Json:
+    pairs = sorted(moves, key=lambda pair: [-1 if n is None else n for n in pair])
+    moved = sum(moves[a, b] for a, b in pairs if a is not None and b is not None and a != b)
+    transitions = [
+        {"from_segment": left, "to_segment": entered, "customers": moves[left, entered]}
+        for left, entered in pairs
+    ]
+    asked = dict.fromkeys(("since", "until", "before", "after")) | between
+    answer = {**asked, "moved": moved, "transitions": transitions, "matrix": as_matrix(moves)}
+    return _plain(answer)
 
 
 def _job(job: Job) -> Json:

@@ -164,34 +164,41 @@ def edit_segment(
 
 @segments.command("transitions")
 def count_transitions(
-    since: Annotated[datetime, typer.Option(help="The first moment, in UTC.")],
+    since: Annotated[datetime | None, typer.Option(help="The first moment, in UTC.")] = None,
     until: Annotated[
         datetime | None, typer.Option(help="The second moment, in UTC.", show_default="now")
     ] = None,
+    before: Annotated[int | None, typer.Option(help="A model version.", min=1)] = None,
+    after: Annotated[int | None, typer.Option(help="Another model version.", min=1)] = None,
     url: Url = None,
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
-    """Count who moved from which segment to which between two moments.
+    """Count who moved from which segment to which between two moments or two model versions.
 
     Example: customer-segmentation segments transitions --since 2026-11-01
     """
-    last = datetime.now(UTC) if until is None else until.replace(tzinfo=UTC)
+    moments, versions = since is not None, before is not None and after is not None
+    if moments == versions or (versions and until is not None):
+        raise typer.BadParameter("give --since, or --before and --after")
     with open_bank(url, key) as bank:
-        found = bank.get_transitions(since.replace(tzinfo=UTC), last)
+        if since is not None:
+            last = datetime.now(UTC) if until is None else until.replace(tzinfo=UTC)
+            found = bank.get_transitions(since.replace(tzinfo=UTC), last)
+        else:
+            found = bank.get_moves(before or 0, after or 0)
     if as_json:
         print_json(found)
         return
     say(f"{amount(found['moved'])} customers moved")
-    rows = [
-        (
-            "not there" if move["from_segment"] is None else str(move["from_segment"]),
-            "not there" if move["to_segment"] is None else str(move["to_segment"]),
-            amount(move["customers"]),
-        )
-        for move in found["transitions"]
-    ]
-    print_table(("from", "to", "customers"), rows)
+    matrix = found["matrix"]
+    columns = list(next(iter(matrix.values()), {}))
+    rows = [(_place(left), *map(amount, row.values())) for left, row in matrix.items()]
+    print_table(("from / to", *map(_place, columns)), rows)
+
+
+def _place(segment: str) -> str:
+    return "not there" if segment == "none" else segment
 
 
 def _find(bank: Bank, number: int) -> Json:

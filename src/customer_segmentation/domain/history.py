@@ -1,8 +1,14 @@
 """What happened: changes of customers' segments, and activations of models."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeAlias
+
+Moves: TypeAlias = Mapping[tuple[int | None, int | None], int | None]
+"""Customers by the segments they left and entered, None where they were not there; the count itself
+is None where it is hidden."""
 
 
 class Cause(StrEnum):
@@ -55,6 +61,26 @@ class Activation:
     activated_at: datetime
     activated_by: str
     reason: str
+
+
+def as_matrix(moves: Moves) -> dict[str, dict[str, int | None]]:
+    """Return counts by the segment left and, within, by the one entered; `none` is not there."""
+    rows, columns = ({pair[side] for pair in moves} for side in (0, 1))
+    return {
+        _name(left): {
+            _name(entered): moves.get((left, entered), 0) for entered in _ordered(columns)
+        }
+        for left in _ordered(rows)
+    }
+
+
+def _ordered(segments: Collection[int | None]) -> list[int | None]:
+    numbers: list[int | None] = [*sorted(number for number in segments if number is not None)]
+    return numbers + [None] * (None in segments)
+
+
+def _name(segment: int | None) -> str:
+    return "none" if segment is None else str(segment)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,24 @@ def compare_versions(
     return dict(json.loads(answer))
 
 
+def count_moves(
+    units: UnitsOfWork, settings: Settings, before: int, after: int
+) -> dict[tuple[int | None, int | None], int]:
+    """Count the customers of now by the segments that two versions give them.
+
+    Raises:
+        VersionNotFoundError: there is no such version.
+        VersionsNotComparableError: the comparison could not be worked out.
+    """
+    matrix = compare_versions(units, settings, before, after)["matrix"]
+    return {
+        (int(left), int(entered)): count
+        for left, row in matrix.items()
+        for entered, count in row.items()
+        if count
+    }
+
+
 def compare(units: UnitsOfWork, before: int, after: int) -> Impact:
     """Tell what activating one version in place of another changes for the customers.
 
