@@ -274,9 +274,12 @@ def test_with_hysteresis_both_segments_are_shown(loaded_sqlite: Path, tmp_path: 
 
         customer = client.get("/v1/customers/56/explanation").json()
         attributes = client.get("/get_customer_info_from_database?customer_id=56").json()
+        (listed,) = client.get("/v1/customers?limit=1&cursor=W251bGwsIDU1XQ==").json()["customers"]
 
         assert customer["segment"]["number"] == 0
         assert customer["raw_segment"] == customer["explanation"]["segment"] != 0
         assert attributes["Customer info"]["cluster_num"] == 0
+        assert listed["customer_id"] == 56
+        assert (listed["segment"], listed["raw_segment"]) == (0, customer["raw_segment"])
         someone = client.post("/v1/segments:predict", json=SOMEONE).json()
         assert someone["segment"]["number"] == someone["raw_segment"]

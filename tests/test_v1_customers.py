@@ -58,6 +58,8 @@ def test_a_customer_lives_and_ends_as_a_resource(server: Server) -> None:
         **NEW,
         "segment": 0,
         "segment_name": "High-Value Power Users",
+        "raw_segment": 0,
+        "is_outlier": False,
         "next_best_action": {
             "text": "Upsell bank products to increase profits",
             "channel": "any",
@@ -73,6 +75,19 @@ def test_a_customer_lives_and_ends_as_a_resource(server: Server) -> None:
     problem(client.get("/v1/customers/30000"), 404)
     again = client.put("/v1/customers/30000", json=ATTRIBUTES)
     assert (again.status_code, again.headers["location"]) == (201, "/v1/customers/30000")
+
+
+def test_customers_far_from_every_centroid_are_flagged(server: Server) -> None:
+    client = server.client
+    far = {"monthly_income": 1e12, "account_balance": -1e12}
+
+    flagged = client.patch("/v1/customers/56", json=far).json()["is_outlier"]
+
+    assert flagged
+    assert client.get("/v1/customers/56").json()["is_outlier"]
+    everyone = pages(client, limit=1000)
+    told = sum(s["outliers"] for s in client.get("/v1/segments").json()["segments"])
+    assert sum(customer["is_outlier"] for customer in everyone) == told > 50
 
 
 def test_a_change_is_refused_once_the_customer_has_changed(server: Server) -> None:

@@ -1,5 +1,6 @@
 """Customers, their history and their erasure in answers."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -7,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from customer_segmentation.domain.features import CUSTOMER_ID
 from customer_segmentation.domain.history import Cause
-from customer_segmentation.services.serving import SegmentedCustomer
+from customer_segmentation.services.serving import SegmentedCustomer, assess
 
 
 class HistoryEntry(BaseModel):
@@ -46,6 +47,19 @@ class ErasureAnswer(BaseModel):
 
 def customer_content(found: SegmentedCustomer) -> dict[str, Any]:
     """Return a customer as `/v1` shows it."""
+    return customer_contents([found])[0]
+
+
+def customer_contents(found: Sequence[SegmentedCustomer]) -> list[dict[str, Any]]:
+    """Return customers of one model as `/v1` shows them."""
+    if not found:
+        return []
+    assessment = assess(found)
+    nearest, outliers = assessment.segments.tolist(), assessment.outliers.tolist()
+    return [_content(*one) for one in zip(found, nearest, outliers, strict=True)]
+
+
+def _content(found: SegmentedCustomer, nearest: int, is_outlier: bool) -> dict[str, Any]:
     attributes = found.customer.attributes
     action = found.segment.next_best_action(attributes)
     return {
@@ -53,6 +67,8 @@ def customer_content(found: SegmentedCustomer) -> dict[str, Any]:
         **attributes,
         "segment": found.segment.number,
         "segment_name": found.segment.name,
+        "raw_segment": nearest,
+        "is_outlier": is_outlier,
         "next_best_action": {"text": action.text, "channel": action.channel.value},
         "model_version": found.model_version,
     }

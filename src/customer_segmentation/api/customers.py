@@ -11,6 +11,7 @@ from customer_segmentation.api.customer_answers import (
     History,
     HistoryEntry,
     customer_content,
+    customer_contents,
 )
 from customer_segmentation.api.explanations import AssignmentAnswer, assignment_answer
 from customer_segmentation.api.function_docs import json_body, problem_responses
@@ -103,7 +104,7 @@ def customers_router(units: UnitsOfWork) -> APIRouter:
         return Response(
             msgspec.json.encode(
                 {
-                    "customers": [customer_content(customer) for customer in found],
+                    "customers": customer_contents(found),
                     "next_cursor": None if page is None else cursor_of(page),
                 }
             ),

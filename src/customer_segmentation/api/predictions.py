@@ -60,7 +60,9 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 class Prediction(BaseModel):
     """The segment that one falls into."""
 
-    segment: int = Field(ge=0, description="The segment's number.")
+    segment: int = Field(
+        ge=0, description="The nearest segment's number: hysteresis is for stored customers only."
+    )
     confidence: float = Field(
         description="1 - d1/d2 of the distances to the nearest and second nearest centroid."
     )

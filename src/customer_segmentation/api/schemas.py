@@ -144,8 +144,22 @@ SCHEMAS: dict[str, Schema] = {
         _ID_SCHEMA
         | _ATTRIBUTE_SCHEMAS
         | {
-            "segment": {"type": "integer", "minimum": 0, "description": "The segment's number."},
-            "segment_name": {"type": "string", "description": "The segment's name."},
+            "segment": {
+                "type": "integer",
+                "minimum": 0,
+                "description": "The number of the segment that holds.",
+            },
+            "segment_name": {"type": "string", "description": "Its name."},
+            "raw_segment": {
+                "type": "integer",
+                "minimum": 0,
+                "description": "The number of the nearest segment; another one only where "
+                "hysteresis keeps the customer in its own.",
+            },
+            "is_outlier": {
+                "type": "boolean",
+                "description": "Whether the customer is far from every centroid.",
+            },
             "next_best_action": {
                 "type": "object",
                 "description": "The first strategy on a channel that reached the customer before.",

@@ -29,6 +29,10 @@ def get_customer(
         return
     action = found["next_best_action"]
     say(f"Cluster {found['segment']}: {found['segment_name']}")
+    if found["raw_segment"] != found["segment"]:
+        say(f"Nearest is cluster {found['raw_segment']}, but not by enough to leave")
+    if found["is_outlier"]:
+        say("An outlier: far from every centroid, so that the segment says little")
     say(f"Next best action: {action['text']} ({action['channel']})")
     print_table(("attribute", "value"), [(f.name, str(found[f.name])) for f in FEATURES])
 

@@ -17,6 +17,7 @@ from customer_segmentation.services.distribution import get_drift
 from customer_segmentation.services.jobs import cancel_job, follow_job, get_job, list_jobs
 from customer_segmentation.services.model_record import get_record
 from customer_segmentation.services.segments import count_transitions, edit_segment, list_segments
+from customer_segmentation.services.serving import assess
 from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.training import Overrides, begin_training
 from customer_segmentation.services.unit_of_work import UnitsOfWork
@@ -56,11 +57,14 @@ class LocalBank:
         found = get_customer(self._units, customer_id)
         attributes = found.customer.attributes
         action = found.segment.next_best_action(attributes)
+        assessment = assess([found])
         return {
             "customer_id": customer_id,
             **attributes,
             "segment": found.segment.number,
             "segment_name": found.segment.name,
+            "raw_segment": int(assessment.segments[0]),
+            "is_outlier": bool(assessment.outliers[0]),
             "next_best_action": {"text": action.text, "channel": action.channel.value},
             "model_version": found.model_version,
         }

@@ -1,6 +1,7 @@
 """The model that serves, and how customers' rows read by it."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,7 @@ from customer_segmentation.domain.errors import VersionNotFoundError
 from customer_segmentation.domain.features import FEATURE_NAMES
 from customer_segmentation.domain.segments import Segment
 from customer_segmentation.model.artifact import Model, from_json
-from customer_segmentation.model.assign import Assigner
+from customer_segmentation.model.assign import Assessment, Assigner
 from customer_segmentation.store import models, segments
 from customer_segmentation.store.customers import Assignment
 from customer_segmentation.store.models import Active
@@ -56,11 +57,29 @@ class ServingModel:
 
 @dataclass(frozen=True, slots=True)
 class SegmentedCustomer:
-    """A customer, the segment it is in, and the model version that gave it."""
+    """A customer, the segment it is in, and the model version that gave it.
+
+    Attributes:
+        customer: the customer.
+        segment: the segment that holds.
+        model_version: the version.
+        serving: its model.
+    """
 
     customer: Customer
     segment: Segment
     model_version: int
+    serving: ServingModel = field(repr=False, compare=False)
+
+
+def assess(found: Sequence[SegmentedCustomer]) -> Assessment:
+    """Tell the nearest segment of customers of one model, and which of them are outliers.
+
+    With hysteresis the nearest segment may be another one than that which holds.
+    """
+    rows = [[*one.customer.attributes.values()] for one in found]
+    values = np.array(rows, dtype=np.float64).reshape(-1, len(FEATURE_NAMES))
+    return found[0].serving.assigner.assess(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +105,8 @@ class View:
     ) -> SegmentedCustomer:
         """Return a customer in a segment of this number."""
         customer = Customer(customer_id, attributes, segment)
-        return SegmentedCustomer(customer, self.serving.segments[segment], self.serving.version)
+        serving = self.serving
+        return SegmentedCustomer(customer, serving.segments[segment], serving.version, serving)
 
     def read(
         self, customer_id: int, attributes: Attributes, stored: Assignment
