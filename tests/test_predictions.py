@@ -67,6 +67,52 @@ def test_every_format_gives_each_customer_its_segment(
     assert table.to_pylist() == as_lines
 
 
+def test_every_format_tells_why_as_a_single_call_does(
+    shared_server: Server, shipped_customers: tuple[IntArray, FloatArray]
+) -> None:
+    client = shared_server.client
+    _, values = shipped_customers
+    rows = people(values[:40])
+    why = f"{PATH}?explain=true"
+
+    as_json = client.post(why, json=rows).json()["predictions"]
+    lines = "\n".join(json.dumps(row) for row in rows).encode()
+    answer = client.post(why, content=lines, headers={"Content-Type": NDJSON})
+    as_lines = [json.loads(line) for line in answer.text.splitlines()]
+    columns = arrow(pa.table({f.name: [row[f.name] for row in rows] for f in FEATURES}))
+    answer = client.post(why, content=columns, headers={"Content-Type": ARROW})
+    table = pa.ipc.open_stream(answer.content).read_all().to_pylist()
+
+    assert as_lines == as_json
+    for told, row, person in zip(as_json, table, rows, strict=True):
+        one = client.post(why, json=person).json()["explanation"]
+        brief = told["explanation"]
+        assert brief["other"] == row["other"] == one["other"]
+        assert brief["distances"] == pytest.approx(one["distances"])
+        assert brief["distances"] == {str(n): row[f"distance_{n}"] for n in range(4)}
+        assert brief["contributions"] == row["contributions"]
+        for found, expected in zip(brief["contributions"], one["contributions"][:3], strict=True):
+            assert found["attribute"] == expected["attribute"]
+            assert found["value"] == person[found["attribute"]]
+            for name in ("typical", "typical_other", "pull"):
+                assert found[name] == pytest.approx(expected[name])
+
+
+def test_a_hundred_thousand_are_explained_in_one_request(
+    shared_server: Server, shipped_customers: tuple[IntArray, FloatArray]
+) -> None:
+    _, values = shipped_customers
+    columns = dict(zip(FEATURE_NAMES, np.tile(values, (5, 1)).T, strict=True))
+
+    answer = shared_server.client.post(
+        f"{PATH}?explain=true", content=arrow(pa.table(columns)), headers={"Content-Type": ARROW}
+    )
+
+    table = pa.ipc.open_stream(answer.content).read_all()
+    assert table.num_rows == 100_000
+    assert table.slice(0, 20_000).equals(table.slice(80_000))
+
+
 def test_a_batch_and_a_single_call_agree(shared_server: Server) -> None:
     client = shared_server.client
 

@@ -203,10 +203,11 @@ class _Service(Generic[Answer]):
         path = "/v1/segments:predict"
         return self._send(_Call("POST", path, query, dict(attributes), repeatable=True))
 
-    def predict_many(self, people: Sequence[Attributes]) -> Answer:
-        """Tell the segments of up to 100,000 people, in their order."""
+    def predict_many(self, people: Sequence[Attributes], *, explain: bool = False) -> Answer:
+        """Tell the segments of up to 100,000 people, in their order, and why where asked."""
+        query = {"explain": explain}
         body = [dict(attributes) for attributes in people]
-        return self._send(_Call("POST", "/v1/segments:predict", {}, body, repeatable=True))
+        return self._send(_Call("POST", "/v1/segments:predict", query, body, repeatable=True))
 
     def list_segments(self) -> Answer:
         """Return the segments and what their customers are like now."""

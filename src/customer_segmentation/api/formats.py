@@ -1,18 +1,25 @@
 """Many people in a request and their segments in its answer: JSON, NDJSON, Arrow IPC streams."""
 
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Annotated, Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from customer_segmentation.domain.arrays import FloatArray
 from customer_segmentation.domain.customer import accept_attributes
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
-from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES, LARGEST_INTEGER, Feature
+from customer_segmentation.domain.features import (
+    FEATURE_NAMES,
+    FEATURES,
+    LARGEST_INTEGER,
+    Feature,
+    plain_number,
+)
 from customer_segmentation.services.prediction import Predictions
 
 MOST_ROWS = 100_000
@@ -106,17 +113,24 @@ def read_arrow(body: bytes) -> FloatArray:
 
 
 def write_arrow(predictions: Predictions) -> bytes:
-    """Write an Arrow IPC stream: segment, confidence and is_outlier of each row."""
+    """Write an Arrow IPC stream: segment, confidence and is_outlier of each row, and why."""
     import pyarrow as pa
 
     found = predictions.assessment
-    table = pa.table(
-        {
-            "segment": found.segments.astype(np.int32),
-            "confidence": found.confidence,
-            "is_outlier": found.outliers,
-        }
-    ).replace_schema_metadata({"model_version": str(predictions.model_version)})
+    columns = {
+        "segment": found.segments.astype(np.int32),
+        "confidence": found.confidence,
+        "is_outlier": found.outliers,
+    }
+    why = predictions.explanations
+    if why is not None:
+        columns["other"] = why.others.astype(np.int32)
+        numbers = predictions.numbers.tolist()
+        for number, distances in zip(numbers, why.distances.T, strict=True):
+            columns[f"distance_{number}"] = distances
+        columns["contributions"] = _contribution_lists(why.contributions)
+    metadata = {"model_version": str(predictions.model_version)}
+    table = pa.table(columns).replace_schema_metadata(metadata)
     sink = io.BytesIO()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
@@ -138,10 +152,50 @@ FORMATS = {
 def _rows(predictions: Predictions) -> Iterable[dict[str, Any]]:
     found = predictions.assessment
     columns = (found.segments.tolist(), found.confidence.tolist(), found.outliers.tolist())
-    return (
+    rows = (
         {"segment": segment, "confidence": confidence, "is_outlier": outlier}
         for segment, confidence, outlier in zip(*columns, strict=True)
     )
+    if predictions.explanations is None:
+        return rows
+    return (
+        {**row, "explanation": why} for row, why in zip(rows, _reasons(predictions), strict=True)
+    )
+
+
+def _reasons(predictions: Predictions) -> Iterator[dict[str, Any]]:
+    """Yield the explanation of each row."""
+    why = predictions.explanations
+    if why is None:
+        return
+    numbers = [str(number) for number in predictions.numbers.tolist()]
+    columns = [why.others, why.distances, *why.contributions.values()]
+    for other, distances, *told in zip(*(c.tolist() for c in columns), strict=True):
+        yield {
+            "other": other,
+            "distances": dict(zip(numbers, distances, strict=True)),
+            "contributions": [
+                {
+                    "attribute": attribute,
+                    "value": plain_number(value),
+                    "typical": typical,
+                    "typical_other": typical_other,
+                    "pull": pull,
+                }
+                for attribute, value, typical, typical_other, pull in zip(*told, strict=True)
+            ],
+        }
+
+
+def _contribution_lists(contributions: Mapping[str, NDArray[Any]]) -> Any:  # noqa: ANN401
+    """Return members of contributions, each (n, m), as an Arrow array of n lists of structures."""
+    import pyarrow as pa
+
+    members = {name: pa.array(column.ravel()) for name, column in contributions.items()}
+    structures = pa.StructArray.from_arrays([*members.values()], names=[*members])
+    rows, width = contributions["pull"].shape
+    ends = np.arange(0, rows * width + 1, width, dtype=np.int32)
+    return pa.ListArray.from_arrays(ends, structures)
 
 
 def _table(people: Sequence[msgspec.Struct]) -> FloatArray:

@@ -7,7 +7,11 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from customer_segmentation.api.explanations import AssignmentAnswer, assignment_answer
+from customer_segmentation.api.explanations import (
+    AssignmentAnswer,
+    ContributionAnswer,
+    assignment_answer,
+)
 from customer_segmentation.api.formats import ARROW, FORMATS, JSON, MOST_ROWS, NDJSON
 from customer_segmentation.api.function_docs import problem_responses
 from customer_segmentation.api.problems import (
@@ -57,6 +61,16 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
+class BriefExplanation(BaseModel):
+    """Why someone is in a segment, in brief."""
+
+    other: int = Field(description="The second nearest segment, which the pulls compare with.")
+    distances: dict[int, float] = Field(description="By segment number, to its centroid.")
+    contributions: list[ContributionAnswer] = Field(
+        description="The three attributes that pull most, in either direction, strongest first."
+    )
+
+
 class Prediction(BaseModel):
     """The segment that one falls into."""
 
@@ -67,6 +81,9 @@ class Prediction(BaseModel):
         description="1 - d1/d2 of the distances to the nearest and second nearest centroid."
     )
     is_outlier: bool = Field(description="Whether far from every centroid.")
+    explanation: BriefExplanation | None = Field(
+        default=None, description="Why; there where that was asked for."
+    )
 
 
 class Predictions(BaseModel):
@@ -91,7 +108,7 @@ def predictions_router(units: UnitsOfWork) -> APIRouter:
     async def predict(
         request: Request,
         explain: Annotated[
-            bool, Query(description="Whether to tell why; for one person only.")
+            bool, Query(description="Whether to tell why: all of it for one, in brief for many.")
         ] = False,
     ) -> AssignmentAnswer | Response:
         """Tell the segments of people with these attributes; nothing is stored.
@@ -99,7 +116,8 @@ def predictions_router(units: UnitsOfWork) -> APIRouter:
         One JSON object gets a whole answer. Up to 100,000 people, as a JSON array, a line each of
         NDJSON (`application/x-ndjson`) or an Arrow IPC stream
         (`application/vnd.apache.arrow.stream`) with a column for each attribute, get segment,
-        confidence and outlier flag each, in the same order and format.
+        confidence and outlier flag each, in the same order and format. Explained, an Arrow stream
+        has the columns `other`, `distance_0` and so on, and `contributions`.
         """
         kind = media_type(request)
         form = FORMATS.get(kind)
@@ -112,7 +130,7 @@ def predictions_router(units: UnitsOfWork) -> APIRouter:
             return assignment_answer(found, explained=explain)
 
         def answer() -> bytes:
-            return form.write(predict_segments(units, form.read(body)))
+            return form.write(predict_segments(units, form.read(body), explained=explain))
 
         return Response(await run_in_threadpool(answer), media_type=kind)
 

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from math import ceil, copysign, expm1, floor, inf, nextafter
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from customer_segmentation.domain.arrays import FloatArray
+from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.customer import Attributes
 from customer_segmentation.domain.features import (
     FEATURE_NAMES,
@@ -148,6 +150,56 @@ def smallest_change(
             if change is not None and (best is None or change.effort < best.effort):
                 best = change
     return best
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Explanations:
+    """Why many people are in their segments; see `Explanation` and `Contribution`.
+
+    Attributes:
+        others: (n,), the numbers of the second nearest segments.
+        distances: (n, k), to each centroid, in prepared coordinates.
+        contributions: by the names of the members of `Contribution`, (n, m) of each, for the m
+            attributes that pull most, in either direction, the strongest first.
+    """
+
+    others: IntArray
+    distances: FloatArray
+    contributions: dict[str, NDArray[Any]]
+
+
+def explain_many(
+    model: Model, assigner: Assigner, values: FloatArray, strongest: int
+) -> Explanations:
+    """Explain the assignments of many people, (n, d), each by its strongest attributes.
+
+    Raises:
+        ValueError: the model has a single segment, so there is nothing to compare.
+    """
+    if len(model.segments) < 2:
+        raise ValueError("a model of one segment has no other to compare with")
+    distances = assigner.distances(values)
+    rows = np.arange(len(values))
+    nearest = np.searchsorted(model.numbers, assigner.assign(values))
+    others = distances.copy()
+    others[rows, nearest] = np.inf
+    second = others.argmin(axis=1)
+    pulls = pulls_apart(model, assigner, values)
+    used = model.preparation.used
+    order = np.argsort(-np.abs(pulls[:, used]), axis=1, kind="stable")[:, :strongest]
+    attributes = used[order]
+    typical = typical_values(model)
+    return Explanations(
+        others=model.numbers[second],
+        distances=distances,
+        contributions={
+            "attribute": np.array(FEATURE_NAMES, dtype=object)[attributes],
+            "value": np.take_along_axis(values, attributes, axis=1),
+            "typical": typical[nearest[:, None], attributes],
+            "typical_other": typical[second[:, None], attributes],
+            "pull": np.take_along_axis(pulls, attributes, axis=1),
+        },
+    )
 
 
 def pulls_apart(model: Model, assigner: Assigner, values: FloatArray) -> FloatArray:
