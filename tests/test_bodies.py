@@ -4,7 +4,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
-from http.client import HTTPResponse
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,8 @@ PATHS = [
     "/v1/models",
     "/v1/webhooks",
 ]
+WHOLE = b"GET /health/live HTTP/1.1\r\nHost: bank\r\n\r\n"
+HALF = b"GET /health/live HTTP/1.1\r\nHost: bank\r\nX-Half: "
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,43 @@ def test_a_body_that_is_too_large_is_refused(impatient: Server, path: str) -> No
 
     told = problem(answer, 413)
     assert f"at most {most} bytes" in told["detail"]
+
+
+@pytest.mark.parametrize(("before", "sent"), [(0, b""), (0, HALF), (1, HALF)])
+def test_a_head_that_does_not_arrive_is_given_up(
+    impatient: Server, before: int, sent: bytes
+) -> None:
+    with socket.create_connection(("127.0.0.1", impatient.port), timeout=10) as connection:
+        for _ in range(before):
+            connection.sendall(WHOLE)
+            assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+        started = time.monotonic()
+        connection.sendall(sent)
+
+        while connection.recv(1000):
+            pass
+
+    assert time.monotonic() - started < 5.0
+
+
+def test_a_head_without_end_is_refused(impatient: Server) -> None:
+    with socket.create_connection(("127.0.0.1", impatient.port), timeout=10) as connection:
+        connection.sendall(b"GET /health/live HTTP/1.1\r\nX-Long: " + b"x" * 70_000)
+
+        assert b"at most 65536 bytes" in connection.recv(1000)
+
+
+def test_a_connection_that_rests_is_kept(impatient: Server) -> None:
+    connection = HTTPConnection("127.0.0.1", impatient.port, timeout=10)
+    sockets = []
+    for seconds in (0.0, 1.0):
+        time.sleep(seconds)
+        connection.request("GET", "/health/live")
+        assert connection.getresponse().read() == b'{"status":"live"}'
+        sockets.append(connection.sock)
+
+    assert sockets[0] is sockets[1] is not None
+    connection.close()
 
 
 def test_what_fits_is_answered(impatient: Server) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from customer_segmentation.cli.console import errors, errors_told, read_settings
+from customer_segmentation.cli.heads import BoundedHeads
 from customer_segmentation.services.logs import configure_logs
 from customer_segmentation.services.startup import begin_start, check_exposure, finish_start
 
@@ -45,6 +47,7 @@ def serve(
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
+        http=partial(BoundedHeads, settings.body_seconds),  # type: ignore[arg-type]
         access_log=False,
         server_header=False,
         log_config=None,

@@ -220,7 +220,9 @@ class Settings(BaseSettings):
         "sent to `OTEL_EXPORTER_OTLP_ENDPOINT`.",
     )
     body_seconds: float = Field(
-        default=30.0, gt=0, description="How long a request's body may take to arrive."
+        default=30.0,
+        gt=0,
+        description="How long a request's head may take to arrive, and then its body.",
     )
     max_body_bytes: int = Field(
         default=65_536, ge=1024, description="Largest request body accepted, in bytes,"
