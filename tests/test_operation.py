@@ -1,5 +1,7 @@
 """What operators see: metrics, request ids, log lines without personal data."""
 
+import asyncio
+import contextlib
 import json
 import re
 import time
@@ -7,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from customer_segmentation.api.app import repeat
 from tests.servers import Server
 from tests.test_functions import NEW_CUSTOMER, SOMEONE
 
@@ -103,3 +106,25 @@ def test_log_lines_tell_requests_without_personal_data(
         assert added["level"] == "info"
         assert added["event"].startswith("POST /add_customer_to_database answered with 200 in ")
         assert added["timestamp"].endswith("Z")
+
+
+def test_a_fault_beside_the_requests_is_logged_and_ends_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    done: list[int] = []
+
+    def act() -> None:
+        done.append(len(done))
+        if len(done) == 1:
+            raise ZeroDivisionError
+
+    async def wait() -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(repeat(0.01, "count", act), 0.5)
+
+    asyncio.run(wait())
+
+    assert len(done) > 1
+    (told,) = caplog.records
+    assert (told.getMessage(), told.levelname) == ("Cannot count", "ERROR")
+    assert told.exc_info is not None

@@ -238,6 +238,11 @@ def test_every_answer_has_the_headers_that_keep_browsers_careful(shared_server: 
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["cache-control"] == "no-store"
         assert headers["content-security-policy"].startswith("default-src 'none'")
+    for path in ("/docs", "/static-offline-docs/swagger-ui.css"):
+        headers = shared_server.client.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["content-security-policy"].startswith("default-src 'self'")
 
 
 def test_no_origin_may_call_unless_it_is_named(loaded_sqlite: Path, tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ]
         if keys is not None:
             chores.append((_REFRESH_SECONDS, "look for new keys", keys.refresh))
-        beside = [asyncio.create_task(_repeat(*chore), name=chore[1]) for chore in chores]
+        beside = [asyncio.create_task(repeat(*chore), name=chore[1]) for chore in chores]
         yield
         for task in beside:
             task.cancel()
@@ -188,14 +188,17 @@ def _stop(units: UnitsOfWork) -> None:
     units.close()
 
 
-async def _repeat(seconds: float, what: str, action: Callable[[], object]) -> None:
-    """Do something beside the requests again and again; a fault that may pass does not end it."""
+async def repeat(seconds: float, what: str, action: Callable[[], object]) -> None:
+    """Do something beside the requests again and again; no fault ends it, and each is logged."""
     while True:
         await asyncio.sleep(seconds)
         try:
             await run_in_threadpool(action)
         except SegmentationError as error:
             logger.warning("Cannot %s: %s", what, error)
+        except Exception:
+            # As for a request: what is done next time need not meet the same fault.
+            logger.exception("Cannot %s", what)
 
 
 def _complete_document(app: FastAPI, *, guarded: bool) -> None:

@@ -40,12 +40,23 @@ _CUSTOMERS = re.compile(
 )
 
 _DOCS = ("/docs", "/static-offline-docs")
-_HEADERS = [
+_FOR_ALL = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
+]
+_FOR_DATA = [
+    *_FOR_ALL,
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+]
+_FOR_DOCS = [
+    *_FOR_ALL,
+    (
+        b"content-security-policy",
+        b"default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+        b"img-src 'self' data:; frame-ancestors 'none'",
+    ),
 ]
 
 
@@ -101,7 +112,7 @@ class Door:
             await self._app(scope, receive, send)
             return
         path: str = scope["path"]
-        guarded = send if path.startswith(_DOCS) else _with_headers(send)
+        guarded = _with_headers(send, _FOR_DOCS if path.startswith(_DOCS) else _FOR_DATA)
         if self._keys is not None:
             role = needed_role(scope["method"], path)
             if role is not None:
@@ -174,10 +185,10 @@ def _presented(headers: Headers) -> str | None:
     return headers.get("x-api-key")
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, headers: list[tuple[bytes, bytes]]) -> Send:
     async def guarded(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], *_HEADERS]
+            message["headers"] = [*message["headers"], *headers]
         await send(message)
 
     return guarded

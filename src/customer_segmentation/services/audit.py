@@ -86,15 +86,17 @@ def note(connection: Connection, kind: str, subject: object, action: str, by: st
     audit.add(connection, now(), _actor.get() or by, kind, [str(subject)], action)
 
 
-def seal(database: Database) -> int:
-    """Chain the entries that are not chained yet; return how many there were.
+def seal(database: Database) -> bool:
+    """Chain the entries that are not chained yet; return False where there is no chain any more.
 
     Writers do not wait for one another to do so: whoever changes the log after this is found out.
     """
-    total = 0
     while True:
         with database.write() as connection:
-            position, link, last = audit.lock_chain(connection)
+            end = audit.lock_chain(connection)
+            if end is None:
+                return False
+            position, link, last = end
             entries = audit.read_unsealed(connection, last, _CHUNK)
             links = []
             for entry in entries:
@@ -102,9 +104,8 @@ def seal(database: Database) -> int:
                 links.append((position, entry.id, link))
             if links:
                 audit.append_links(connection, links)
-        total += len(entries)
         if len(entries) < _CHUNK:
-            return total
+            return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +133,7 @@ def verify(database: Database, anchor: str | None = None) -> Verification:
         database: where the log is.
         anchor: a head that an earlier verification told.
     """
-    seal(database)
-    faults = []
+    faults = [] if seal(database) else ["the beginning of the chain was removed"]
     head, position, last = CHAIN_START, 0, 0
     found = anchor == CHAIN_START
     with database.read() as connection:

@@ -81,15 +81,18 @@ def remove_values(connection: Connection, kind: str, subject: str) -> int:
     ).rowcount
 
 
-def lock_chain(connection: Connection) -> tuple[int, str, int]:
+def lock_chain(connection: Connection) -> tuple[int, str, int] | None:
     """Let nobody else seal until this transaction ends.
 
     Returns:
-        the last link's position, hash and entry's id, which is 0 before the first.
+        the last link's position, hash and entry's id, which is 0 before the first; None where the
+        chain's beginning was removed.
     """
-    connection.execute(
+    beginning = connection.execute(
         select(audit_chain.c.position).where(audit_chain.c.position == _START).with_for_update()
-    ).one()
+    ).one_or_none()
+    if beginning is None:
+        return None
     row = connection.execute(
         select(audit_chain.c.position, audit_chain.c.hash, audit_chain.c.entry_id)
         .order_by(audit_chain.c.position.desc())

@@ -18,9 +18,13 @@ _POSTGRESQL = [
     "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
     "$$BEGIN RAISE EXCEPTION 'the audit log only grows'; END$$",
     *(
-        f"CREATE TRIGGER {table}_only_grows BEFORE UPDATE OR DELETE ON {table} "
-        "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
+        f"CREATE TRIGGER {table}_{name} BEFORE {actions} ON {table} "
+        f"FOR EACH {what} EXECUTE FUNCTION refuse_change()"
         for table in ("audit_entries", "audit_chain")
+        for name, actions, what in (
+            ("only_grows", "UPDATE OR DELETE", "ROW"),
+            ("is_never_emptied", "TRUNCATE", "STATEMENT"),
+        )
     ),
 ]
 
