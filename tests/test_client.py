@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import doctest
 import inspect
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,9 +14,10 @@ import pytest
 
 from customer_segmentation import client as client_module
 from customer_segmentation.client import TRIES, AsyncClient, Client, ServiceError
-from tests.servers import Server
+from tests.servers import Server, running
 from tests.test_functions import NEW_CUSTOMER, SOMEONE
 
+GUIDE = Path(__file__).parents[1] / "docs" / "client.md"
 ATTRIBUTES = {name: value for name, value in NEW_CUSTOMER.items() if name != "customer_id"}
 
 
@@ -92,10 +95,16 @@ def test_a_refusal_tells_the_field(shared_server: Server) -> None:
     assert "age must be" in str(refusal.value)
 
 
-class Flaky:
-    """A service that fails some times before it answers."""
+Failure = int | str | None
 
-    def __init__(self, *failures: int | None, retry_after: str = "") -> None:
+
+class Flaky:
+    """A service that fails some times before it answers.
+
+    A failure is a status; None, which never reached it; or "lost", whose answer never came back.
+    """
+
+    def __init__(self, *failures: Failure, retry_after: str = "") -> None:
         self.failures = list(failures)
         self.headers = {"Retry-After": retry_after} if retry_after else {}
         self.requests: list[httpx.Request] = []
@@ -108,6 +117,8 @@ class Flaky:
         status = self.failures.pop(0)
         if status is None:
             raise httpx.ConnectError("refused", request=request)
+        if isinstance(status, str):
+            raise httpx.ReadError(status, request=request)
         return httpx.Response(status, json={"title": "no"}, headers=self.headers)
 
     def client(self) -> Client:
@@ -145,19 +156,77 @@ def test_it_gives_up_in_the_end() -> None:
 
 
 def test_only_calls_that_do_no_more_the_second_time_are_repeated() -> None:
-    def tries(call: str, *arguments: object, **named: object) -> int:
-        flaky = Flaky(503)
-        bank = flaky.client()
-        with contextlib.suppress(ServiceError):
-            getattr(bank, call)(*arguments, **named)
+    def tries(failure: Failure, call: str, *arguments: object) -> int:
+        flaky = Flaky(failure)
+        with contextlib.suppress(ServiceError, httpx.ReadError):
+            getattr(flaky.client(), call)(*arguments)
         return len(flaky.requests)
 
-    assert tries("add_customer", 1, SOMEONE) == 2
-    assert tries("update_customer", 1, {"age": 3}) == 2
-    assert tries("update_customer", 1, {"age": 3}, "tag") == 1
-    assert tries("begin_training") == 1
-    assert tries("apply_batch", []) == 1
-    assert tries("activate_model", 1) == 2
+    repeated: list[tuple[Any, ...]] = [
+        ("get_customer", 1),
+        ("add_customer", 1, SOMEONE),
+        ("update_customer", 1, {"age": 3}),
+        ("replace_customer", 1, SOMEONE),
+        ("delete_customer", 1),
+        ("activate_model", 1),
+    ]
+    done_once: list[tuple[Any, ...]] = [
+        ("update_customer", 1, {"age": 3}, "tag"),
+        ("replace_customer", 1, SOMEONE, "tag"),
+        ("delete_customer", 1, "tag"),
+        ("erase_customer", 1),
+        ("begin_training",),
+        ("apply_batch", []),
+    ]
+    maybe_done: list[Failure] = [503, "lost"]
+    for failure in maybe_done:
+        assert [tries(failure, *call) for call in repeated] == [2] * len(repeated)
+        assert [tries(failure, *call) for call in done_once] == [1] * len(done_once)
+    not_done: list[Failure] = [429, None]
+    for failure in not_done:
+        assert [tries(failure, *call) for call in done_once] == [2] * len(done_once)
+
+
+def test_a_wait_is_as_long_as_asked_for_or_the_answer_stands() -> None:
+    later = datetime.now(UTC) + timedelta(seconds=30)
+    at_a_moment = Flaky(503, retry_after=format_datetime(later, usegmt=True))
+    at_no_moment = Flaky(503, retry_after="soon")
+    next_week = Flaky(503, retry_after="604800")
+
+    at_a_moment.client().get_drift()
+    at_no_moment.client().get_drift()
+    with pytest.raises(ServiceError):
+        next_week.client().get_drift()
+
+    assert at_a_moment.waits == [pytest.approx(30, abs=3)]
+    assert at_no_moment.waits == [1]
+    assert next_week.waits == []
+
+
+def test_a_customer_is_changed_only_as_it_was_seen(server: Server) -> None:
+    with Client(server.url) as bank:
+        seen = bank.get_customer(56)
+        changed = bank.update_customer(56, {"age": 30}, seen.tag)
+        with pytest.raises(ServiceError) as refusal:
+            bank.update_customer(56, {"age": 31}, seen.tag)
+        bank.delete_customer(56, changed.tag)
+
+    assert refusal.value.status == 412
+
+
+def test_events_are_iterated_page_by_page(server: Server) -> None:
+    async def ask(after: str) -> list[dict[str, Any]]:
+        async with AsyncClient(server.url) as bank:
+            return [event async for event in bank.iterate_events(after, limit=2)]
+
+    with Client(server.url) as bank:
+        start = bank.list_events("latest")["next"]
+        for customer_id in range(1, 6):
+            bank.delete_customer(customer_id)
+        found = list(bank.iterate_events(start, limit=2))
+
+    assert [event["customer_id"] for event in found] == [1, 2, 3, 4, 5]
+    assert asyncio.run(ask(start)) == found
 
 
 def test_a_customer_added_again_has_the_same_key() -> None:
@@ -189,6 +258,18 @@ def test_its_documentation_runs(shared_server: Server) -> None:
     found = doctest.DocTestRunner().run(example)
 
     assert (found.failed, found.attempted) == (0, 1)
+
+
+def test_the_guide_runs(database_url: str, tmp_path: Path) -> None:
+    text = GUIDE.read_text(encoding="utf-8")
+    with running(database_url, tmp_path) as server:
+        text = text.replace("http://localhost:8000", server.url)
+        example = doctest.DocTestParser().get_doctest(text, {}, "client.md", None, 0)
+
+        found = doctest.DocTestRunner().run(example)
+
+    assert found.failed == 0
+    assert found.attempted > 20
 
 
 def test_customers_are_erased_and_webhooks_kept(server: Server) -> None:

@@ -5,9 +5,9 @@
 'High-Value Power Users'
 
 `Client` waits for each answer; `AsyncClient` has the same methods to be awaited. Both try again by
-themselves where that is safe: after a lost connection or a 429 or 503, as `Retry-After` says, for
-calls that change nothing the second time. An answer that is not a success is raised as a
-`ServiceError`, which holds the problem details.
+themselves where that is safe: what was not let in, as `Retry-After` says, and, for calls that do no
+more the second time, what was lost on the way or met a database that was away. An answer that is
+not a success is raised as a `ServiceError`, which holds the problem details.
 """
 
 import asyncio
@@ -15,7 +15,8 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -23,13 +24,27 @@ import httpx
 
 Json = dict[str, Any]
 Attributes = Mapping[str, int | float]
-Answer = TypeVar("Answer", Json, Awaitable[Json])
 
 TRIES = 5
-_LONGEST_WAIT_SECONDS = 30.0
+LONGEST_WAIT_SECONDS = 60.0
+"""Where the service asks for a longer wait, its answer stands."""
+
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
-_PASSING = (429, 503)
+_TOO_MANY, _UNAVAILABLE = 429, 503
 _SAFE_METHODS = ("GET", "HEAD", "PUT", "DELETE")
+
+
+class Reply(dict[str, Any]):
+    """An answer's JSON.
+
+    Attributes:
+        tag: the entity tag of the customer that it shows, to change it only as it was seen.
+    """
+
+    tag: str | None = None
+
+
+Answer = TypeVar("Answer", Reply, Awaitable[Reply])
 
 
 class ServiceError(Exception):
@@ -57,7 +72,7 @@ class _Call:
         query: its parameters; None is left out.
         body: its JSON body, None for none.
         headers: more headers.
-        repeatable: whether sending it twice does no more than once.
+        repeatable: whether sending it twice does no more than once; None is as its method says.
     """
 
     method: str
@@ -65,7 +80,7 @@ class _Call:
     query: Mapping[str, Any] = field(default_factory=dict)
     body: object = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    repeatable: bool = False
+    repeatable: bool | None = None
 
     @property
     def options(self) -> Json:
@@ -76,26 +91,50 @@ class _Call:
             options["json"] = self.body
         return options
 
-    def wait(self, attempt: int, answer: httpx.Response | None) -> float | None:
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether sending it twice does no more than once, and is answered alike."""
+        if self.repeatable is not None:
+            return self.repeatable
+        # What was done the first time has changed the entity tag.
+        return self.method in _SAFE_METHODS and "If-Match" not in self.headers
+
+    def wait(
+        self, attempt: int, answer: httpx.Response | None, fault: httpx.TransportError | None
+    ) -> float | None:
         """Return how long to wait before trying again; None where the answer stands.
 
         Args:
             attempt: how many were made before, from 0.
             answer: what came, None for a lost connection.
+            fault: how the connection was lost.
         """
-        again = self.repeatable or self.method in _SAFE_METHODS
-        if attempt + 1 >= TRIES or not again:
+        if attempt + 1 >= TRIES:
             return None
         if answer is None:
-            return 0.1 * 2.0**attempt
-        if answer.status_code not in _PASSING:
-            return None
-        asked = answer.headers.get("Retry-After", "")
-        seconds = float(asked) if asked.isdigit() else 2.0**attempt
-        return min(seconds, _LONGEST_WAIT_SECONDS)
+            never_sent = isinstance(fault, httpx.ConnectError | httpx.ConnectTimeout)
+            return 0.1 * 2.0**attempt if never_sent or self.is_repeatable else None
+        if answer.status_code == _TOO_MANY or (
+            answer.status_code == _UNAVAILABLE and self.is_repeatable
+        ):
+            asked = _seconds_of(answer.headers.get("Retry-After", ""))
+            seconds = 2.0**attempt if asked is None else asked
+            return seconds if seconds <= LONGEST_WAIT_SECONDS else None
+        return None
 
 
-def _read(answer: httpx.Response | None, fault: httpx.TransportError | None) -> Json:
+def _seconds_of(retry_after: str) -> float | None:
+    """Return the wait that a `Retry-After` header asks for (RFC 9110, 10.2.3), None for none."""
+    if retry_after.isdigit():
+        return float(retry_after)
+    try:
+        moment = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _read(answer: httpx.Response | None, fault: httpx.TransportError | None) -> Reply:
     """Return an answer's JSON, `{}` for an empty one.
 
     Raises:
@@ -105,13 +144,14 @@ def _read(answer: httpx.Response | None, fault: httpx.TransportError | None) -> 
     if answer is None:
         raise fault or httpx.TransportError("no answer")
     if answer.is_success and not answer.content:
-        return {}
+        return Reply()
     try:
-        content = dict(answer.json())
+        content = Reply(answer.json())
     except ValueError:
-        content = {"title": answer.reason_phrase, "detail": f"No JSON: {answer.text[:500]}"}
-        raise ServiceError(answer.status_code, content) from None
+        told = {"title": answer.reason_phrase, "detail": f"No JSON: {answer.text[:500]}"}
+        raise ServiceError(answer.status_code, told) from None
     if answer.is_success:
+        content.tag = answer.headers.get("ETag")
         return content
     raise ServiceError(answer.status_code, content)
 
@@ -164,7 +204,7 @@ class _Service(Generic[Answer]):
     ) -> Answer:
         """Change some attributes; given the entity tag, only while nobody else has."""
         path = f"/v1/customers/{customer_id}"
-        # Without a tag a second try sets the same values again; with one it would be refused.
+        # Without a tag a second try sets the same values again.
         again = tag is None
         return self._send(_Call("PATCH", path, {}, dict(changes), _if_match(tag), again))
 
@@ -175,7 +215,9 @@ class _Service(Generic[Answer]):
 
     def erase_customer(self, customer_id: int) -> Answer:
         """Delete a customer for good, history and all; return the receipt."""
-        return self._send(_Call("DELETE", f"/v1/customers/{customer_id}", {"erase": True}))
+        path, query = f"/v1/customers/{customer_id}", {"erase": True}
+        # A second try would be told that there is nobody to erase, and not get the receipt.
+        return self._send(_Call("DELETE", path, query, repeatable=False))
 
     def get_erasure(self, customer_id: int) -> Answer:
         """Return the receipt of an erased customer."""
@@ -315,7 +357,7 @@ class _Service(Generic[Answer]):
         return self._send(_Call("GET", "/v1/audit", {**selection, "before": before}))
 
 
-class Client(_Service[Json]):
+class Client(_Service[Reply]):
     """A client that waits for each answer."""
 
     def __init__(
@@ -366,6 +408,15 @@ class Client(_Service[Json]):
             if cursor is None:
                 return
 
+    def iterate_events(self, after: str | None = None, limit: int = 1000) -> Iterator[Json]:
+        """Yield every event after a place in the feed until there is none, page by page."""
+        while True:
+            page = self.list_events(after, limit)
+            yield from page["events"]
+            if not page["events"]:
+                return
+            after = page["next"]
+
     def follow_job(self, job_id: str, seconds: float = 0.5) -> Iterator[Json]:
         """Yield a job as it is, again and again, until it has ended."""
         while True:
@@ -375,7 +426,7 @@ class Client(_Service[Json]):
                 return
             self._sleep(seconds)
 
-    def _send(self, call: _Call) -> Json:
+    def _send(self, call: _Call) -> Reply:
         attempt = 0
         while True:
             answer, fault = None, None
@@ -383,14 +434,14 @@ class Client(_Service[Json]):
                 answer = self._http.request(call.method, call.path, **call.options)
             except httpx.TransportError as lost:
                 fault = lost
-            wait = call.wait(attempt, answer)
+            wait = call.wait(attempt, answer, fault)
             if wait is None:
                 return _read(answer, fault)
             self._sleep(wait)
             attempt += 1
 
 
-class AsyncClient(_Service[Awaitable[Json]]):
+class AsyncClient(_Service[Awaitable[Reply]]):
     """A client whose calls are awaited."""
 
     def __init__(
@@ -435,6 +486,18 @@ class AsyncClient(_Service[Awaitable[Json]]):
             if cursor is None:
                 return
 
+    async def iterate_events(
+        self, after: str | None = None, limit: int = 1000
+    ) -> AsyncIterator[Json]:
+        """Yield every event after a place in the feed until there is none, page by page."""
+        while True:
+            page = await self.list_events(after, limit)
+            for event in page["events"]:
+                yield event
+            if not page["events"]:
+                return
+            after = page["next"]
+
     async def follow_job(self, job_id: str, seconds: float = 0.5) -> AsyncIterator[Json]:
         """Yield a job as it is, again and again, until it has ended."""
         while True:
@@ -444,7 +507,7 @@ class AsyncClient(_Service[Awaitable[Json]]):
                 return
             await self._sleep(seconds)
 
-    async def _send(self, call: _Call) -> Json:
+    async def _send(self, call: _Call) -> Reply:
         attempt = 0
         while True:
             answer, fault = None, None
@@ -452,7 +515,7 @@ class AsyncClient(_Service[Awaitable[Json]]):
                 answer = await self._http.request(call.method, call.path, **call.options)
             except httpx.TransportError as lost:
                 fault = lost
-            wait = call.wait(attempt, answer)
+            wait = call.wait(attempt, answer, fault)
             if wait is None:
                 return _read(answer, fault)
             await self._sleep(wait)
