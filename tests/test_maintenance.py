@@ -165,6 +165,12 @@ def test_each_wrong_setting_is_named_and_no_password_is_shown(tmp_path: Path) ->
     )
     typo = check(tmp_path, CUSTOMER_SEGMENTATION_SEGMENT="5")
     secret = check(tmp_path, DATABASE_URL="postgresql://bank:s3cret@db/bank")
+    missing = check(tmp_path, CUSTOMER_SEGMENTATION_CONFIG="none.toml")
+    nowhere = check(
+        tmp_path, DATABASE_URL="oracle://bank:s3cret@db", CUSTOMER_SEGMENTATION_DATA="none.csv"
+    )
+    (tmp_path / "customer-segmentation.toml").write_text("segments = 1\ncolour = 3")
+    several = check(tmp_path, CUSTOMER_SEGMENTATION_SEGMENT="5")
     (tmp_path / "customer-segmentation.toml").write_text("segments = five")
     broken = check(tmp_path)
 
@@ -173,5 +179,12 @@ def test_each_wrong_setting_is_named_and_no_password_is_shown(tmp_path: Path) ->
     assert "retrain_schedule" in wrong.stderr.lower()
     assert "no setting CUSTOMER_SEGMENTATION_SEGMENT" in typo.stderr
     assert "no TOML" in broken.stderr
+    assert "names none.toml, and there is no such file" in missing.stderr
+    assert "DATABASE_URL must be" in nowhere.stderr
+    assert "no file none.csv" in nowhere.stderr
+    assert "s3cret" not in nowhere.stderr
+    for fault in ("setting segments", "CUSTOMER_SEGMENTATION_SEGMENT", "colour in"):
+        assert fault in several.stderr
+    assert missing.returncode == nowhere.returncode == several.returncode == 2
     assert secret.returncode == 0
     assert "s3cret" not in secret.stdout + secret.stderr

@@ -120,13 +120,11 @@ def read_settings() -> Settings:
     """Return the settings; tell what is wrong with each one that is, and exit."""
     try:
         return Settings()
-    except TOMLDecodeError as invalid:
-        complain(f"the settings file is no TOML: {invalid}")
-        raise typer.Exit(ExitCode.USAGE) from invalid
-    except ValidationError as invalid:
-        for error in invalid.errors():
-            name = ".".join(str(part) for part in error["loc"])
-            complain(f"setting {name}: {error['msg']}")
+    except (FileNotFoundError, TOMLDecodeError, ValidationError) as invalid:
+        from customer_segmentation.services.maintenance import find_faults
+
+        for fault in find_faults(os.environ):
+            complain(fault)
         raise typer.Exit(ExitCode.USAGE) from invalid
 
 

@@ -21,9 +21,9 @@ from customer_segmentation.cli.console import (
     say,
 )
 from customer_segmentation.cli.options import AsJson
-from customer_segmentation.services.maintenance import back_up, examine
+from customer_segmentation.services.maintenance import back_up, examine, find_faults
 from customer_segmentation.services.maintenance import restore as restore_database
-from customer_segmentation.services.settings import find_unknown, read_origin
+from customer_segmentation.services.settings import read_origin
 
 config = typer.Typer(no_args_is_help=True, help="Look at the settings.")
 
@@ -83,12 +83,12 @@ def check(as_json: AsJson = False) -> None:
 
     Example: customer-segmentation config check
     """
-    settings = read_settings()
-    unknown = find_unknown(os.environ)
-    for name in unknown:
-        complain(f"there is no setting {name}")
-    if unknown:
+    faults = find_faults(os.environ)
+    for fault in faults:
+        complain(fault)
+    if faults:
         raise typer.Exit(ExitCode.USAGE)
+    settings = read_settings()
     found = [
         {
             "setting": name,

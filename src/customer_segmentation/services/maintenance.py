@@ -1,13 +1,16 @@
-"""The use cases of operators: back up, restore, and look whether all is well."""
+"""The use cases of operators: back up, restore, look whether settings and service are well."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tomllib import TOMLDecodeError
 
-from customer_segmentation.domain.errors import SegmentationError
+from pydantic import ValidationError
+
+from customer_segmentation.domain.errors import SegmentationError, StoreUnavailableError
 from customer_segmentation.services.jobs import find_dead_jobs
-from customer_segmentation.services.settings import Settings
+from customer_segmentation.services.settings import Settings, find_unknown
 from customer_segmentation.services.unit_of_work import UnitsOfWork, units_over
 from customer_segmentation.store import backup, customers, distributions, models
 from customer_segmentation.store.database import Database
@@ -30,6 +33,34 @@ class Finding:
     subject: str
     is_well: bool
     detail: str
+
+
+def find_faults(environment: Mapping[str, str]) -> list[str]:
+    """Return what is wrong with the settings, in plain words, each fault by itself."""
+    try:
+        settings = Settings()
+    except FileNotFoundError as missing:
+        return [str(missing)]
+    except TOMLDecodeError as invalid:
+        return [f"the settings file is no TOML: {invalid}"]
+    except ValidationError as invalid:
+        faults = [
+            f"setting {'.'.join(map(str, error['loc']))}: {error['msg']}"
+            for error in invalid.errors()
+        ]
+    else:
+        faults = _find_unusable(settings)
+    return faults + [f"there is no setting {name}" for name in find_unknown(environment)]
+
+
+def _find_unusable(settings: Settings) -> list[str]:
+    """Look at what settings name; nothing is connected to."""
+    faults = [] if settings.data.is_file() else [f"setting data: there is no file {settings.data}"]
+    try:
+        units_over(settings.database_url).close()
+    except StoreUnavailableError as error:
+        faults.append(str(error))
+    return faults
 
 
 def back_up(

@@ -244,8 +244,10 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let an argument win over the environment, and the environment over the file."""
         del dotenv_settings, file_secret_settings
-        file = TomlConfigSettingsSource(settings_cls, settings_file(os.environ))
-        return init_settings, env_settings, file
+        path = settings_file(os.environ)
+        if os.environ.get(_FILE_VARIABLE) and not path.is_file():
+            raise FileNotFoundError(f"{_FILE_VARIABLE} names {path}, and there is no such file")
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path)
 
     @property
     def parameters(self) -> Parameters:
