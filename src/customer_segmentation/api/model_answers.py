@@ -127,7 +127,7 @@ class FingerprintAnswer(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     customers: int = Field(description="How many.")
-    sha256: str = Field(description="Of ids and attributes, in the order of the ids.")
+    sha256: str = Field(description="Of ids and attributes, the same for the same customers.")
     attributes: dict[str, AttributeSummary] = Field(description="By attribute.")
 
 

@@ -109,7 +109,7 @@ class Fingerprint:
 
     Attributes:
         customers: how many.
-        sha256: of their ids and attributes in the order of the ids.
+        sha256: of their ids and attributes, see `model/fingerprint.py`.
         attributes: a summary by attribute name.
     """
 

@@ -1,6 +1,13 @@
-"""Telling which data a model was trained on: a digest of them, and a summary by attribute."""
+"""Telling which data a model was trained on: a digest of them, and a summary by attribute.
 
-import hashlib
+The digest is the root of a hash tree (Merkle 1987, doi:10.1007/3-540-48184-2_32) over customers'
+ids: a leaf for each 4,096 ids, a node for each 1,048,576 leaves, the root over all nodes. So it is
+the same for the same customers, wherever and in whatever parts each leaf is digested.
+"""
+
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from itertools import groupby
 
 import numpy as np
 
@@ -8,18 +15,62 @@ from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.features import FEATURE_NAMES
 from customer_segmentation.model.artifact import Fingerprint, Summary
 
+LEAF_BITS = 12
+"""A leaf has the ids that differ in this many low bits only,"""
+
+NODE_BITS = 20
+"""and a node the leaves whose numbers do."""
+
+_CHUNK = 2**16
+
+Part = tuple[int, bytes] | tuple[int, memoryview]
+
 
 def fingerprint(ids: IntArray, values: FloatArray) -> Fingerprint:
-    """Tell which data these are: ids (n,) and attributes (n, d), in the order of the ids."""
-    digest = hashlib.sha256(ids.astype("<i8").tobytes())
-    digest.update(np.ascontiguousarray(values, dtype="<f8").tobytes())
+    """Tell which data these are: ids (n,), rising, and attributes (n, d)."""
     return Fingerprint(
         customers=len(values),
-        sha256=digest.hexdigest(),
+        sha256=root_of(digest_nodes(digest_leaves(rows_of(ids, values)))),
         attributes={
             name: _summarise(column) for name, column in zip(FEATURE_NAMES, values.T, strict=True)
         },
     )
+
+
+def rows_of(ids: IntArray, values: FloatArray) -> Iterator[tuple[int, memoryview]]:
+    """Yield customers as bytes, each under the first id of its part; arguments as above."""
+    for first in range(0, len(ids), _CHUNK):
+        part = ids[first : first + _CHUNK]
+        rows = np.column_stack([part, values[first : first + _CHUNK]]).astype("<f8")
+        content = rows.data.cast("B")
+        starts = np.flatnonzero(np.diff(part >> LEAF_BITS, prepend=-1))
+        ends = np.append(starts[1:], len(part)) * rows.strides[0]
+        places = zip(part[starts].tolist(), starts.tolist(), ends.tolist(), strict=True)
+        for number, start, end in places:
+            yield number, content[start * rows.strides[0] : end]
+
+
+def digest_leaves(rows: Iterable[Part]) -> Iterator[tuple[int, bytes]]:
+    """Yield each leaf's number and digest from customers as bytes, in the order of their ids."""
+    return _digest_groups(rows, LEAF_BITS)
+
+
+def digest_nodes(leaves: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    """Yield each node's number and digest from those of leaves, in the order of their numbers."""
+    return _digest_groups(leaves, NODE_BITS)
+
+
+def root_of(nodes: Iterable[tuple[int, bytes]]) -> str:
+    """Return the digest of all nodes, in the order of their numbers, in hexadecimal."""
+    return sha256(b"".join(digest for _, digest in nodes)).hexdigest()
+
+
+def _digest_groups(parts: Iterable[Part], bits: int) -> Iterator[tuple[int, bytes]]:
+    for number, group in groupby(parts, key=lambda part: part[0] >> bits):
+        digest = sha256()
+        for _, content in group:
+            digest.update(content)
+        yield number, digest.digest()
 
 
 def _summarise(column: FloatArray) -> Summary:
