@@ -12,6 +12,7 @@ from customer_segmentation.domain.customer import Attributes, Customer
 from customer_segmentation.domain.errors import VersionNotFoundError
 from customer_segmentation.domain.features import FEATURE_NAMES
 from customer_segmentation.domain.segments import Segment
+from customer_segmentation.engines.scoring import segment_words
 from customer_segmentation.model.artifact import Model, from_json
 from customer_segmentation.model.assign import Assessment, Assigner
 from customer_segmentation.store import models, segments
@@ -48,11 +49,7 @@ class ServingModel:
 
     def words(self, segments: IntArray) -> tuple[pa.Array, pa.Array]:
         """Return the names and the main strategies, (n,) texts, of segments by number, (n,)."""
-        numbers = self.model.numbers.tolist()
-        places = pa.array(np.searchsorted(numbers, segments))
-        found = [self.segments[number] for number in numbers]
-        names = pa.array([segment.name for segment in found])
-        return names.take(places), pa.array([s.strategy for s in found]).take(places)
+        return segment_words(self.model, segments)
 
 
 @dataclass(frozen=True, slots=True)
