@@ -92,7 +92,7 @@ def check(as_json: AsJson = False) -> None:
     found = [
         {
             "setting": name,
-            "value": "(hidden)" if name == "database_url" and "@" in str(value) else value,
+            "value": "(hidden)" if _is_secret(name, value) else value,
             "from": read_origin(name, os.environ),
         }
         for name, value in settings.model_dump(mode="json").items()
@@ -103,3 +103,9 @@ def check(as_json: AsJson = False) -> None:
     print_table(
         ("setting", "value", "from"), [[str(cell) for cell in row.values()] for row in found]
     )
+
+
+def _is_secret(name: str, value: object) -> bool:
+    if name == "database_url":
+        return "@" in str(value)
+    return bool(value) and name in {"jdbc_password", "spark_conf"}

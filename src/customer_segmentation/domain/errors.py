@@ -72,6 +72,10 @@ class ExtraMissingError(SegmentationError):
         )
 
 
+class EngineUnavailableError(SegmentationError):
+    """The engine that was asked for cannot run on this machine."""
+
+
 class WebhookNotFoundError(SegmentationError):
     """No webhook has this id."""
 

@@ -1,6 +1,7 @@
 """From a fitted clustering to the artifact: what every engine does the same way."""
 
 import platform
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -55,7 +56,11 @@ class Fitted:
 
 
 def assemble(
-    fitted: Fitted, parameters: Parameters, serving: Model | None, next_number: int | None
+    fitted: Fitted,
+    parameters: Parameters,
+    serving: Model | None,
+    next_number: int | None,
+    libraries: Collection[str] = (),
 ) -> Model:
     """Give each cluster the segment that it continues, or a name, and write all of it down.
 
@@ -65,6 +70,7 @@ def assemble(
         serving: the model that serves now; its segments keep number, name and strategies.
         next_number: the number of the first segment that is new, by default the serving model's
             largest and one.
+        libraries: what else fitted it, besides what every engine uses.
     """
     matching: tuple[Match, ...] = ()
     if serving is None or fitted.shared is None:
@@ -95,7 +101,7 @@ def assemble(
         bins=fitted.bins,
         distribution=distribution,
         outlier_distance=fitted.outlier_distance,
-        libraries=_libraries(),
+        libraries=_versions(libraries),
     )
 
 
@@ -161,6 +167,6 @@ def _inherit(
     return tuple(segments)
 
 
-def _libraries() -> dict[str, str]:
-    names = ("customer-segmentation", "numpy", "scipy", "scikit-learn")
+def _versions(libraries: Collection[str]) -> dict[str, str]:
+    names = ("customer-segmentation", "numpy", "scipy", "scikit-learn", *libraries)
     return {"python": platform.python_version()} | {name: version(name) for name in names}

@@ -1,5 +1,6 @@
 """Every setting, with its default and what it does; the README's table is made from this class."""
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -161,6 +162,18 @@ class Settings(BaseSettings):
         description="Retrain, once for each model, when its population stability index reaches "
         "this, such as `0.25`; 0 is never.",
     )
+    spark_master: str = Field(
+        default="local[*]",
+        description="Where Apache Spark (extra `[spark]`) trains and scores external tables, such "
+        "as `yarn` or `spark://HOST:7077`; under spark-submit, what that says.",
+    )
+    spark_conf: Annotated[dict[str, str], NoDecode] = Field(
+        default={},
+        description="Spark's configuration by its own names, as JSON such as "
+        '`{"spark.jars": "/opt/postgresql.jar"}`.',
+    )
+    jdbc_user: str = Field(default="", description="User of the database that Spark reads by JDBC,")
+    jdbc_password: str = Field(default="", description="and that user's password.")
     auth: Literal["none", "keys"] = Field(
         default="none",
         description="Who is let in: `none` asks nobody for a key and listens on this machine only, "
@@ -280,6 +293,11 @@ class Settings(BaseSettings):
             except CronSimError as error:
                 raise ValueError(f"{expression!r} is no cron expression: {error}") from error
         return expression
+
+    @field_validator("spark_conf", mode="before")
+    @classmethod
+    def _read_json(cls, value: object) -> object:
+        return json.loads(value) if isinstance(value, str) else value
 
     @field_validator("exclude_attributes", "cors_origins", mode="before")
     @classmethod

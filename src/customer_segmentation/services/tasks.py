@@ -4,7 +4,11 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
+import numpy as np
+
+from customer_segmentation.domain.arrays import IntArray
 from customer_segmentation.domain.errors import (
     SegmentationError,
     TrainingCancelledError,
@@ -17,6 +21,7 @@ from customer_segmentation.model.artifact import Model, to_json
 from customer_segmentation.model.gates import find_failures
 from customer_segmentation.services.activation import activate
 from customer_segmentation.services.clock import now
+from customer_segmentation.services.external import ExternalTable, train_on_table
 from customer_segmentation.services.rescoring import Snapshot, rescore
 from customer_segmentation.services.serving import load_model
 from customer_segmentation.services.settings import Settings
@@ -52,13 +57,21 @@ def run_training(
     database = units.database
     progress = _Progress(database, job_id)
     with _failures_noted(database, job_id):
-        with database.write() as connection:
-            epoch, read_at = models.begin_epoch(connection), now()
-        snapshot = Snapshot(_read_customers(database, progress), epoch, read_at)
-        if not _train(units, engine(), settings, job_id, snapshot, progress):
+        with database.read() as connection:
+            job = jobs.get(connection, job_id)
+            total = customers.count(connection)
+        external = ExternalTable.of(job.request)
+        if external is None:
+            with database.write() as connection:
+                epoch, read_at = models.begin_epoch(connection), now()
+            snapshot = Snapshot(_read_customers(database, progress), epoch, read_at)
+            serves = _train(units, engine(), settings, job, snapshot, progress)
+        else:
+            snapshot = None
+            serves = _train_on(external, units, settings, job, progress)
+        if not serves:
             end(database, job_id, JobState.HELD_BACK, phase=Phase.DONE)
             return
-        total = len(snapshot.customers.ids)
         rescore(units, lambda done: progress(Phase.RESCORING, done, total), snapshot)
     end(database, job_id, JobState.SUCCEEDED, phase=Phase.DONE)
 
@@ -101,13 +114,15 @@ class _Trained:
     Attributes:
         model: the model.
         held_back: in plain words, why it must not serve by itself.
-        snapshot: the customers that it was trained on.
+        read_at: when the customers were read that it was trained on.
+        ids: (n,), of those among them who are stored.
         serving: the version that its clusters were matched to.
     """
 
     model: Model
     held_back: tuple[str, ...]
-    snapshot: Snapshot
+    read_at: datetime
+    ids: IntArray
     serving: int | None
 
 
@@ -115,23 +130,55 @@ def _train(
     units: UnitsOfWork,
     engine: Engine,
     settings: Settings,
-    job_id: str,
+    job: Job,
     snapshot: Snapshot,
     progress: "_Progress",
 ) -> bool:
-    """Train a model on customers; tell whether it serves now."""
+    """Train a model on the stored customers; tell whether it serves now."""
     found = snapshot.customers
-    with units.database.read() as connection:
-        job = jobs.get(connection, job_id)
-        version = models.active_version(connection)
-        serving = None if version is None else load_model(connection, version).model
-        next_number = models.next_segment(connection)
+    version, serving, next_number = _read_serving(units)
     parameters = parameters_of(settings, job.request)
     model = engine.train(
         found.ids, found.values, parameters, serving, next_number=next_number, progress=progress
     )
     held_back = find_failures(model, serving, settings.gates)
-    return _store(units, settings, job, _Trained(model, held_back, snapshot, version))
+    trained = _Trained(model, held_back, snapshot.read_at, found.ids, version)
+    return _store(units, settings, job, trained)
+
+
+def _train_on(
+    external: ExternalTable,
+    units: UnitsOfWork,
+    settings: Settings,
+    job: Job,
+    progress: "_Progress",
+) -> bool:
+    """Train a model on a table that is not stored; tell whether it serves now."""
+    read_at = now()
+    version, serving, next_number = _read_serving(units)
+    with units.database.read() as connection:
+        erased = erasures.read_ids(connection)
+    model = train_on_table(
+        settings,
+        external,
+        parameters_of(settings, job.request),
+        serving,
+        erased=erased,
+        next_number=next_number,
+        progress=progress,
+        refused=lambda rows: note(units.database, job.id, result={"refused": rows}),
+    )
+    held_back = find_failures(model, serving, settings.gates)
+    nobody = np.empty(0, dtype=np.int64)
+    return _store(units, settings, job, _Trained(model, held_back, read_at, nobody, version))
+
+
+def _read_serving(units: UnitsOfWork) -> tuple[int | None, Model | None, int]:
+    """Return the version that serves, its model, and the number of the next new segment."""
+    with units.database.read() as connection:
+        version = models.active_version(connection)
+        serving = None if version is None else load_model(connection, version).model
+        return version, serving, models.next_segment(connection)
 
 
 def _read_customers(database: Database, progress: "_Progress") -> StoredCustomers:
@@ -144,7 +191,7 @@ def _read_customers(database: Database, progress: "_Progress") -> StoredCustomer
 
 def _store(units: UnitsOfWork, settings: Settings, job: Job, trained: _Trained) -> bool:
     """Store a new version and let it serve, unless it is held back; tell whether it serves."""
-    model, held_back, snapshot = trained.model, trained.held_back, trained.snapshot
+    model, held_back = trained.model, trained.held_back
     with units.database.write() as connection:
         previous = models.lock(connection)
         if previous != trained.serving:
@@ -155,8 +202,8 @@ def _store(units: UnitsOfWork, settings: Settings, job: Job, trained: _Trained) 
             )
         if settings.require_approval and not held_back:
             held_back = (AWAITING_APPROVAL,)
-        version = models.add(connection, to_json(model), snapshot.read_at, job.origin, held_back)
-        erasures.note_trained(connection, version, snapshot.customers.ids)
+        version = models.add(connection, to_json(model), trained.read_at, job.origin, held_back)
+        erasures.note_trained(connection, version, trained.ids)
         models.raise_next_segment(connection, model.next_number)
         # The lease is checked in the very transaction that activates: a worker that was taken
         # for dead, or cancelled, must not replace the model that serves.

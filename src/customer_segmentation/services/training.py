@@ -11,6 +11,7 @@ from customer_segmentation.domain.errors import (
 )
 from customer_segmentation.domain.jobs import Job, JobKind, JobState, Origin
 from customer_segmentation.model.artifact import Parameters
+from customer_segmentation.services.external import ExternalTable
 from customer_segmentation.services.jobs import begin_job, run_job
 from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.unit_of_work import UnitsOfWork
@@ -27,6 +28,7 @@ class Overrides:
         restarts: how many random starts K-means tries.
         excluded: names of attributes that the model must not use.
         weights: replaces the feature table's weights, by attribute name.
+        external: the table to train on in place of the stored customers.
     """
 
     k: int | None = None
@@ -34,17 +36,19 @@ class Overrides:
     restarts: int | None = None
     excluded: tuple[str, ...] | None = None
     weights: dict[str, float] | None = None
+    external: ExternalTable | None = None
 
     @property
     def request(self) -> dict[str, Any]:
         """What a job keeps of it."""
-        given = {name: getattr(self, name) for name in self.__slots__}
-        return {name: value for name, value in given.items() if value is not None}
+        given = {name: getattr(self, name) for name in self.__slots__ if name != "external"}
+        table = {} if self.external is None else self.external.request
+        return {name: value for name, value in given.items() if value is not None} | table
 
 
 def parameters_of(settings: Settings, request: dict[str, Any]) -> Parameters:
     """Return how a job's training is to be done."""
-    changed = dict(request)
+    changed = {name: value for name, value in request.items() if name != "external"}
     if "excluded" in changed:
         changed["excluded"] = tuple(changed["excluded"])
     return replace(settings.parameters, **changed)
@@ -58,6 +62,9 @@ def begin_training(
     Raises:
         JobRunningError: a training runs already.
     """
+    if overrides.external is not None:
+        told = f"{origin.reason} " if origin.reason else ""
+        origin = replace(origin, reason=f"{told}(trained on {overrides.external.name})")
     return begin_job(units, settings, JobKind.TRAINING, origin, overrides.request)
 
 

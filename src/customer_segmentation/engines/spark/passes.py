@@ -1,0 +1,160 @@
+"""The passes over all customers that a training makes, each as what some customers add to it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.features import FEATURE_NAMES
+from customer_segmentation.engines.assembling import standard
+from customer_segmentation.engines.spark.customers import SparkCustomers, Sums
+from customer_segmentation.model.align import count_shared
+from customer_segmentation.model.artifact import Model, Parameters, Summary
+from customer_segmentation.model.assign import Assigner
+from customer_segmentation.model.distribution import Bins, Distribution, count_customers
+from customer_segmentation.model.prepare import Preparation, preparation_of, transform
+from customer_segmentation.model.quality import nearest
+
+
+def fit_to(
+    customers: SparkCustomers, parameters: Parameters
+) -> tuple[Preparation, dict[str, Summary]]:
+    """Return the preparation and the summaries of all customers, in two passes."""
+    # Divided by the largest value first, as the square of a large amount overflows.
+    largest = np.maximum(np.maximum(np.abs(customers.least), np.abs(customers.greatest)), 1.0)
+    first = customers.add_up(lambda values: _first_moments(values, largest))
+    measured = np.maximum(first["measured"], 1.0)
+    center, mean = first["transformed"] / measured, first["shares"] / customers.count
+    second = customers.add_up(lambda values: _second_moments(values, center, largest, mean))
+    spread = np.sqrt(second["transformed"] / measured)
+    deviation = np.sqrt(second["shares"] / customers.count) * largest
+    found = np.column_stack([mean * largest, deviation, customers.least, customers.greatest])
+    summaries = {
+        name: Summary(*row) for name, row in zip(FEATURE_NAMES, found.tolist(), strict=True)
+    }
+    return preparation_of(center, spread, parameters.weights, parameters.excluded), summaries
+
+
+def _first_moments(values: FloatArray, largest: FloatArray) -> Sums:
+    transformed = transform(values)
+    return {
+        "measured": (~np.isnan(transformed)).sum(axis=0).astype(np.float64),
+        "transformed": np.nan_to_num(transformed, nan=0.0).sum(axis=0),
+        "shares": (values / largest).sum(axis=0),
+    }
+
+
+def _second_moments(
+    values: FloatArray, center: FloatArray, largest: FloatArray, mean: FloatArray
+) -> Sums:
+    return {
+        "transformed": np.nansum((transform(values) - center) ** 2, axis=0),
+        "shares": ((values / largest - mean) ** 2).sum(axis=0),
+    }
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Step:
+    """A step of Lloyd's algorithm.
+
+    Attributes:
+        centroids: (k, d), the averages of the customers who were nearest to each centroid; NaN
+            where nobody was.
+        inertia: the sum of squared distances to the centroids before the step.
+    """
+
+    centroids: FloatArray
+    inertia: float
+
+
+def step(
+    customers: SparkCustomers, preparation: Preparation, centroids: list[FloatArray]
+) -> list[Step]:
+    """Return a step from each of several sets of centroids, in one pass over all customers."""
+    sums = customers.add_up(lambda values: _step(values, preparation, centroids))
+    steps = []
+    for place in range(len(centroids)):
+        sizes, total = sums[f"sizes {place}"], sums[f"sum {place}"]
+        with np.errstate(invalid="ignore"):
+            means = total / sizes[:, None]
+        steps.append(Step(means, float(sums[f"inertia {place}"])))
+    return steps
+
+
+def _step(values: FloatArray, preparation: Preparation, centroids: list[FloatArray]) -> Sums:
+    coordinates = preparation.prepare(values)[:, preparation.used]
+    sums: Sums = {}
+    for place, around in enumerate(centroids):
+        labels = nearest(coordinates, around)
+        sums[f"sizes {place}"] = np.bincount(labels, minlength=len(around)).astype(np.float64)
+        sums[f"sum {place}"] = _sum_by(labels, len(around), coordinates)
+        sums[f"inertia {place}"] = np.array(((coordinates - around[labels]) ** 2).sum())
+    return sums
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Counted:
+    """What all customers add up to around some centroids, by cluster.
+
+    Attributes:
+        inertia: the sum of squared distances.
+        deviations: (k, d), each cluster's average in standard deviations from everybody's.
+        shared: (k, m), customers by cluster and by serving segment; None without a serving model.
+        distribution: over bins.
+    """
+
+    inertia: float
+    deviations: FloatArray
+    shared: IntArray | None
+    distribution: Distribution
+
+
+def count(
+    customers: SparkCustomers,
+    preparation: Preparation,
+    centroids: FloatArray,
+    bins: Bins,
+    outlier_distance: float,
+    serving: Model | None,
+) -> Counted:
+    """Count all customers around centroids, (k, d), in one pass."""
+    assigner = None if serving is None else Assigner(serving)
+    numbers = np.empty(0, np.int64) if serving is None else serving.numbers
+
+    def part(values: FloatArray) -> Sums:
+        transformed = transform(values)
+        coordinates = preparation.prepare_transformed(transformed)[:, preparation.used]
+        labels = nearest(coordinates, centroids)
+        squared = ((coordinates - centroids[labels]) ** 2).sum(axis=1)
+        counted = count_customers(
+            bins, len(centroids), values, labels, np.sqrt(squared) > outlier_distance
+        )
+        sums = {
+            "inertia": np.array(squared.sum()),
+            "deviations": _sum_by(labels, len(centroids), standard(transformed, preparation)),
+            "counts": counted.counts.astype(np.float64),
+            "sums": counted.sums,
+            "outliers": counted.outliers.astype(np.float64),
+        }
+        if assigner is not None:
+            places = np.searchsorted(numbers, assigner.assign(values))
+            shared = count_shared(labels, len(centroids), places, len(numbers))
+            sums["shared"] = shared.astype(np.float64)
+        return sums
+
+    found = customers.add_up(part)
+    counts, outliers = (found[name].astype(np.int64) for name in ("counts", "outliers"))
+    distribution = Distribution(counts, found["sums"], outliers)
+    return Counted(
+        inertia=float(found["inertia"]),
+        deviations=found["deviations"] / np.maximum(distribution.sizes, 1)[:, None],
+        shared=found["shared"].astype(np.int64) if "shared" in found else None,
+        distribution=distribution,
+    )
+
+
+def _sum_by(labels: IntArray, k: int, columns: FloatArray) -> FloatArray:
+    """Return the sum of each column, (n, d), by label, (k, d)."""
+    return np.column_stack(
+        [np.bincount(labels, weights=column, minlength=k) for column in columns.T]
+    )

@@ -1,0 +1,88 @@
+"""Scoring a table where its partitions are, from Parquet or JDBC to Parquet."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from customer_segmentation.domain.features import COLUMNS
+from customer_segmentation.engines.scoring import Scorer
+from customer_segmentation.engines.spark.session import BatchFunction, faults_told, map_batches
+from customer_segmentation.engines.spark.tables import (
+    REFUSAL,
+    ROWS,
+    Check,
+    chosen,
+    refused_batch,
+)
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+_TYPES = {pa.int64(): "long", pa.float64(): "double", pa.string(): "string", pa.bool_(): "boolean"}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What came of a table's rows.
+
+    Attributes:
+        people: how many rows were written with their segment.
+        refusals: how many rows are refused for an attribute, by one of the reasons.
+    """
+
+    people: int
+    refusals: dict[str, int]
+
+
+def score_table(table: "DataFrame", check: Check, scorer: Scorer, output: str) -> Written:
+    """Write the segments of a table's people as Parquet, in one pass.
+
+    Args:
+        table: of the people.
+        check: tells which rows are people.
+        scorer: of the model.
+        output: where the folder of Parquet files is made; there must be none yet.
+
+    Raises:
+        DataFileError: the table cannot be read, or the output is there or cannot be written.
+    """
+    from pyspark.sql import Observation
+    from pyspark.sql import functions as sql
+
+    schema = scorer.schema.append(pa.field(REFUSAL, pa.string())).append(pa.field(ROWS, pa.int64()))
+    columns = ", ".join(f"`{column.name}` {_TYPES[column.type]}" for column in schema)
+    scored = map_batches(chosen(table, check), _scoring(check, scorer, schema), columns)
+    # What is refused is counted on the way: a second pass could meet other rows.
+    observed, reason, rows = Observation(), sql.col(REFUSAL), sql.col(ROWS)
+    metrics = [sql.count(sql.when(reason.isNull(), 1)).alias("people")]
+    for feature in COLUMNS:
+        is_its = reason.startswith(f"{feature.name} ")
+        metrics.append(sql.sum(sql.when(is_its, rows)).alias(f"rows {feature.name}"))
+        metrics.append(sql.max(sql.when(is_its, reason)).alias(f"reason {feature.name}"))
+    people = scored.observe(observed, *metrics).where(reason.isNull()).drop(REFUSAL, ROWS)
+    with faults_told(output):
+        people.write.parquet(output)
+    found = observed.get
+    refusals = {
+        found[f"reason {feature.name}"]: found[f"rows {feature.name}"]
+        for feature in COLUMNS
+        if found[f"rows {feature.name}"]
+    }
+    return Written(found["people"], refusals)
+
+
+def _scoring(check: Check, scorer: Scorer, schema: pa.Schema) -> BatchFunction:
+    def each(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            found = check(pa.table(batch))
+            n = len(found.ids)
+            people = scorer.score(found.ids, found.values)
+            yield pa.record_batch(
+                [*people.columns, pa.nulls(n, pa.string()), pa.nulls(n, pa.int64())], schema=schema
+            )
+            if found.refusals:
+                yield refused_batch(schema, found.refusals)
+
+    return each

@@ -1,0 +1,184 @@
+"""Tables that Spark reads, from Parquet or by JDBC, and their rows once they are checked."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_NAMES
+from customer_segmentation.engines.spark.session import BatchFunction, faults_told, map_batches
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_FETCHED = 10_000
+"""Rows that a JDBC driver takes at a time; PostgreSQL's takes the whole table unless told."""
+
+JDBC = "jdbc:"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a table is.
+
+    Attributes:
+        source: a path or a pattern of Parquet, or a JDBC URL.
+        table: of the database that a JDBC URL names.
+        user: of that database; empty where the URL or nothing says.
+        password: of that user.
+    """
+
+    source: str
+    table: str | None = None
+    user: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+
+    @property
+    def name(self) -> str:
+        """What messages call the table."""
+        return self.source if self.table is None else f"{self.table} of {self.source}"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class CheckedRows:
+    """The customers among some rows, and why others are none.
+
+    Attributes:
+        ids: (n,).
+        values: (n, d), attributes in the feature table's order, in users' units.
+        refusals: how many rows are refused, by the reason.
+    """
+
+    ids: IntArray
+    values: FloatArray
+    refusals: Mapping[str, int]
+
+
+class Check(Protocol):
+    """Tells which rows are customers; it is sent to where the rows are.
+
+    Attributes:
+        wanted: the columns that it looks at.
+    """
+
+    wanted: list[str]
+
+    def __call__(self, rows: pa.Table) -> CheckedRows:
+        """Return the customers among some rows."""
+
+
+def read_table(session: "SparkSession", place: Place) -> "DataFrame":
+    """Return a table, without reading its rows yet.
+
+    Raises:
+        DataFileError: there is no such table, or it cannot be read.
+    """
+    with faults_told(place.name):
+        if not place.source.startswith(JDBC):
+            return session.read.parquet(place.source)
+        return session.read.format("jdbc").options(**_jdbc(place)).load()
+
+
+def split_by_id(
+    session: "SparkSession", place: Place, table: "DataFrame", id_column: str | None
+) -> "DataFrame":
+    """Return a database's table as parts by id, so that several connections read it.
+
+    Args:
+        session: that reads it.
+        place: of the table.
+        table: as `read_table` returns it; Parquet is in parts as it is.
+        id_column: the column of the customers' ids.
+    """
+    from pyspark.sql import functions as sql
+    from pyspark.sql.types import IntegralType
+
+    if not place.source.startswith(JDBC) or id_column is None:
+        return table
+    if not isinstance(table.schema[id_column].dataType, IntegralType):
+        return table
+    column = table[_quoted(id_column)]
+    with faults_told(place.name):
+        (ends,) = table.agg(sql.min(column), sql.max(column)).collect()
+        if ends[0] is None:
+            return table
+        parts = {
+            "partitionColumn": id_column,
+            "lowerBound": ends[0],
+            "upperBound": ends[1] + 1,
+            "numPartitions": session.sparkContext.defaultParallelism,
+        }
+        return session.read.format("jdbc").options(**_jdbc(place), **parts).load()
+
+
+def _jdbc(place: Place) -> dict[str, str | int]:
+    options: dict[str, str | int] = {
+        "url": place.source,
+        "dbtable": place.table or "",
+        "fetchsize": _FETCHED,
+    }
+    signed_in = {"user": place.user, "password": place.password}
+    return options | {name: value for name, value in signed_in.items() if value}
+
+
+REFUSAL = "refusal"
+ROWS = "rows"
+CHECKED = ", ".join(
+    [f"{CUSTOMER_ID.name} long", f"{REFUSAL} string", f"{ROWS} long"]
+    + [f"{name} double" for name in FEATURE_NAMES]
+)
+"""The columns of `checked`: a customer's, or a reason and how many rows are refused for it."""
+
+_CHECKED = pa.schema(
+    [(CUSTOMER_ID.name, pa.int64()), (REFUSAL, pa.string()), (ROWS, pa.int64())]
+    + [(name, pa.float64()) for name in FEATURE_NAMES]
+)
+
+
+def checked(table: "DataFrame", check: Check) -> "DataFrame":
+    """Return a table's customers, and a row for each reason why some of a batch are refused."""
+    return map_batches(chosen(table, check), _checking(check), CHECKED)
+
+
+def chosen(table: "DataFrame", check: Check) -> "DataFrame":
+    """Return the columns of a table that a check looks at."""
+    return table.select([table[_quoted(name)] for name in check.wanted])
+
+
+def _checking(check: Check) -> BatchFunction:
+    def each(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            found = check(pa.table(batch))
+            n = len(found.ids)
+            yield pa.record_batch(
+                [pa.array(found.ids), pa.nulls(n, pa.string()), pa.array(np.ones(n, np.int64))]
+                + [pa.array(column) for column in found.values.T],
+                schema=_CHECKED,
+            )
+            if found.refusals:
+                yield refused_batch(_CHECKED, found.refusals)
+
+    return each
+
+
+def refused_batch(schema: pa.Schema, refusals: Mapping[str, int]) -> pa.RecordBatch:
+    """Return a row for each reason and how often it is, with nothing in the other columns."""
+    filled = {REFUSAL: pa.array(list(refusals)), ROWS: pa.array(list(refusals.values()))}
+    nothing = len(refusals)
+    return pa.record_batch(
+        [filled.get(column.name, pa.nulls(nothing, column.type)) for column in schema],
+        schema=schema,
+    )
+
+
+def customers_of(batch: pa.RecordBatch) -> tuple[IntArray, FloatArray]:
+    """Return the ids, (n,), and the attributes, (n, d), of checked customers."""
+    columns = [batch.column(name).to_numpy() for name in FEATURE_NAMES]
+    return batch.column(CUSTOMER_ID.name).to_numpy(), np.column_stack(columns)
+
+
+def _quoted(name: str) -> str:
+    return f"`{name.replace('`', '``')}`"

@@ -1,0 +1,200 @@
+"""The use cases on tables outside the database, too large for one machine: Apache Spark's."""
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pyarrow as pa
+
+from customer_segmentation.domain.errors import DataFileError, FieldError, InvalidInputError
+from customer_segmentation.domain.features import CUSTOMER_ID
+from customer_segmentation.domain.jobs import Phase
+from customer_segmentation.engines.engine import Progress
+from customer_segmentation.engines.scoring import Scorer
+from customer_segmentation.engines.spark.session import faults_told, open_session
+from customer_segmentation.engines.spark.tables import (
+    JDBC,
+    CheckedRows,
+    Place,
+    read_table,
+    split_by_id,
+)
+from customer_segmentation.files.blocks import Block
+from customer_segmentation.files.checking import Checker
+from customer_segmentation.files.mapping import ColumnMapping
+from customer_segmentation.files.mapping_file import parse_mapping
+from customer_segmentation.files.reading import Source
+from customer_segmentation.files.typed_readers import TypedReader
+from customer_segmentation.model.artifact import Model, Parameters
+from customer_segmentation.services.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from customer_segmentation.engines.spark.scoring import Written
+
+logger = logging.getLogger(__name__)
+
+_PASSWORD = re.compile(r"pass(word|wd)?=|[:/][^/@:]*[:/][^/@:]+@", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalTable:
+    """A table outside the database.
+
+    Attributes:
+        source: a path or a pattern of Parquet as Spark reads it, or a JDBC URL.
+        table: the table of the database that a JDBC URL names.
+        mapping: what its columns mean, as TOML; None where they bear the attributes' own names.
+    """
+
+    source: str
+    table: str | None = None
+    mapping: str | None = None
+
+    def __post_init__(self) -> None:
+        """See that it can be a table.
+
+        Raises:
+            InvalidInputError: a JDBC URL comes without a table or with a password, or a path with
+                a table.
+        """
+        if not self.source.startswith(JDBC):
+            if self.table is not None:
+                raise _invalid("table", "table is of a database; Parquet has none to name")
+        elif self.table is None:
+            raise _invalid("table", "table must name a table of the database at the JDBC URL")
+        elif _PASSWORD.search(self.source):
+            raise _invalid(
+                "source",
+                "the JDBC URL must hold no password, as jobs are kept and shown: set "
+                "CUSTOMER_SEGMENTATION_JDBC_PASSWORD",
+            )
+
+    @classmethod
+    def of(cls, request: Mapping[str, Any]) -> Self | None:
+        """Return the table that a job was asked to train on; None for the stored customers."""
+        return cls(**request["external"]) if "external" in request else None
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """What a job keeps of it."""
+        return {"external": asdict(self)}
+
+    @property
+    def name(self) -> str:
+        """What messages and records call it."""
+        return Place(self.source, self.table).name
+
+
+def train_on_table(
+    settings: Settings,
+    external: ExternalTable,
+    parameters: Parameters,
+    serving: Model | None,
+    next_number: int,
+    progress: Progress,
+) -> tuple[Model, dict[str, int]]:
+    """Train a model on a table; return it, and how many rows are refused, by the reason.
+
+    Raises:
+        DataFileError: the table cannot be read, or what its columns mean is not said.
+        EngineUnavailableError: Spark does not start.
+        ExtraMissingError: PySpark is not installed.
+        MappingError: the mapping is not as it must be.
+        TrainingRefusedError: there are fewer customers, or fewer that differ, than segments.
+    """
+    progress(Phase.READING, 0, 0)
+    with _opened(settings, external) as (table, check), faults_told(external.name):
+        from customer_segmentation.engines.spark.customers import open_customers
+        from customer_segmentation.engines.spark.engine import train
+
+        with open_customers(table, check) as customers:
+            refusals = customers.refusals
+            for reason, rows in sorted(refusals.items()):
+                logger.warning("%d rows of %s are not taken: %s", rows, external.name, reason)
+            progress(Phase.READING, customers.count, customers.count)
+            model = train(
+                customers, parameters, serving, next_number=next_number, progress=progress
+            )
+    return model, refusals
+
+
+def score_external(
+    settings: Settings, model: Model, external: ExternalTable, output: str, *, explained: bool
+) -> "Written":
+    """Write the segments that a model gives a table's people as Parquet.
+
+    Args:
+        settings: of the session.
+        model: that serves.
+        external: the table.
+        output: the folder to be made, anywhere that Spark writes.
+        explained: whether to write what `Scorer` tells more.
+
+    Raises:
+        DataFileError: the table cannot be read, or the output is there or cannot be written.
+        EngineUnavailableError: Spark does not start.
+        ExtraMissingError: PySpark is not installed.
+        MappingError: the mapping is not as it must be.
+    """
+    scorer = Scorer(model, CUSTOMER_ID.record_name, explained=explained)
+    with _opened(settings, external) as (table, check):
+        from customer_segmentation.engines.spark.scoring import score_table
+
+        return score_table(table, check, scorer, output)
+
+
+@contextmanager
+def _opened(
+    settings: Settings, external: ExternalTable
+) -> Iterator[tuple["DataFrame", "_TableCheck"]]:
+    place = Place(external.source, external.table, settings.jdbc_user, settings.jdbc_password)
+    with open_session(settings.spark_master, settings.spark_conf) as session:
+        table = read_table(session, place)
+        mapping = _meaning(external, table.columns)
+        # A table of its columns only: the checker looks at no row here.
+        columns = Source(external.name, TypedReader(table.columns, iter(())), None)
+        check = _TableCheck(Checker(columns, mapping))
+        id_column = mapping.entries[CUSTOMER_ID.name].column
+        yield split_by_id(session, place, table, id_column), check
+
+
+def _meaning(external: ExternalTable, columns: Sequence[str]) -> ColumnMapping:
+    if external.mapping is not None:
+        return parse_mapping(external.mapping, f"of {external.name}")
+    for known in (ColumnMapping.by_record_names(), ColumnMapping.by_request_names()):
+        if all(entry.column in columns for entry in known.entries.values()):
+            return known
+    raise DataFileError(
+        f"The columns of {external.name} do not bear the attributes' names. Write a mapping with "
+        "customer-segmentation import --infer FILE > mapping.toml from some rows of it, look at "
+        "it, and give it with --mapping mapping.toml"
+    )
+
+
+class _TableCheck:
+    """Checks rows by the rule of `Feature.accept`, wherever they are."""
+
+    def __init__(self, checker: Checker) -> None:
+        self._checker = checker
+        self.wanted = checker.wanted
+
+    def __call__(self, rows: pa.Table) -> CheckedRows:
+        lines = np.arange(1, rows.num_rows + 1)
+        found = self._checker.check(Block(lines, rows, _no_fields))
+        refusals = Counter(reject.reason for reject in found.rejects)
+        return CheckedRows(found.ids, found.values, refusals)
+
+
+def _no_fields(rows: Sequence[int]) -> list[list[str]]:
+    return [[] for _ in rows]
+
+
+def _invalid(field: str, message: str) -> InvalidInputError:
+    return InvalidInputError([FieldError(field, message)])
