@@ -14,6 +14,7 @@ from customer_segmentation.services.audit import list_entries
 from customer_segmentation.services.comparison import compare_versions, count_moves
 from customer_segmentation.services.customers import get_customer, get_history
 from customer_segmentation.services.distribution import get_drift
+from customer_segmentation.services.external import ExternalTable
 from customer_segmentation.services.jobs import cancel_job, follow_job, get_job, list_jobs
 from customer_segmentation.services.model_record import get_record
 from customer_segmentation.services.segments import count_transitions, edit_segment, list_segments
@@ -126,11 +127,22 @@ class LocalBank:
         return _transitions(moves, before=before, after=after)
 
     def begin_training(
-        self, *, k: int | None, seed: int | None, exclude: list[str] | None, by: str, reason: str
+        self,
+        *,
+        k: int | None,
+        seed: int | None,
+        exclude: list[str] | None,
+        by: str,
+        reason: str,
+        external: ExternalTable | None = None,
     ) -> Json:
-        """Start a training; None is as the settings say."""
+        """Start a training, on a table that is not stored where one is given.
+
+        None is as the settings say.
+        """
         origin = Origin(Trigger.REQUEST, by, reason)
-        overrides = Overrides(k, seed, excluded=tuple(exclude) if exclude else None)
+        excluded = tuple(exclude) if exclude else None
+        overrides = Overrides(k, seed, excluded=excluded, external=external)
         return _job(begin_training(self._units, self._settings, origin, overrides))
 
     def list_jobs(self) -> Json:

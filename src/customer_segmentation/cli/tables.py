@@ -32,9 +32,6 @@ FilesArgument = Annotated[
         "and zstd are unpacked; - is standard input.",
     ),
 ]
-FileArgument = Annotated[
-    Path, typer.Argument(metavar="FILE", help="As for import; - is standard input.")
-]
 MappingOption = Annotated[
     Path | None,
     typer.Option(help="What the columns mean, as import --infer writes it.", dir_okay=False),

@@ -1,9 +1,8 @@
 """The use cases on tables outside the database, too large for one machine: Apache Spark's."""
 
-import logging
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from customer_segmentation.engines.spark.scoring import Written
-
-logger = logging.getLogger(__name__)
 
 _PASSWORD = re.compile(r"pass(word|wd)?=|[:/][^/@:]*[:/][^/@:]+@", re.IGNORECASE)
 
@@ -97,10 +94,21 @@ def train_on_table(
     external: ExternalTable,
     parameters: Parameters,
     serving: Model | None,
+    *,
     next_number: int,
     progress: Progress,
-) -> tuple[Model, dict[str, int]]:
-    """Train a model on a table; return it, and how many rows are refused, by the reason.
+    refused: Callable[[dict[str, int]], object],
+) -> Model:
+    """Train a model on a table.
+
+    Args:
+        settings: of the session.
+        external: the table.
+        parameters: as `Engine.train`.
+        serving: as `Engine.train`.
+        next_number: as `Engine.train`.
+        progress: as `Engine.train`.
+        refused: is told how many rows are refused, by the reason, before the training.
 
     Raises:
         DataFileError: the table cannot be read, or what its columns mean is not said.
@@ -115,14 +123,9 @@ def train_on_table(
         from customer_segmentation.engines.spark.engine import train
 
         with open_customers(table, check) as customers:
-            refusals = customers.refusals
-            for reason, rows in sorted(refusals.items()):
-                logger.warning("%d rows of %s are not taken: %s", rows, external.name, reason)
+            refused(customers.refusals)
             progress(Phase.READING, customers.count, customers.count)
-            model = train(
-                customers, parameters, serving, next_number=next_number, progress=progress
-            )
-    return model, refusals
+            return train(customers, parameters, serving, next_number=next_number, progress=progress)
 
 
 def score_external(

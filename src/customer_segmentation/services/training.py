@@ -12,7 +12,7 @@ from customer_segmentation.domain.errors import (
 from customer_segmentation.domain.jobs import Job, JobKind, JobState, Origin
 from customer_segmentation.model.artifact import Parameters
 from customer_segmentation.services.external import ExternalTable
-from customer_segmentation.services.jobs import begin_job, run_job
+from customer_segmentation.services.jobs import begin_job, get_job, run_job
 from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.unit_of_work import UnitsOfWork
 from customer_segmentation.store import models
@@ -66,6 +66,15 @@ def begin_training(
         told = f"{origin.reason} " if origin.reason else ""
         origin = replace(origin, reason=f"{told}(trained on {overrides.external.name})")
     return begin_job(units, settings, JobKind.TRAINING, origin, overrides.request)
+
+
+def refused_rows(units: UnitsOfWork, job_id: str) -> dict[str, int]:
+    """Return how many rows of its external table a training did not take, by the reason.
+
+    Raises:
+        JobNotFoundError: there is no such job.
+    """
+    return dict((get_job(units, job_id).result or {}).get("refused", {}))
 
 
 def retrain(

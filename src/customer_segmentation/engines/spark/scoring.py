@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from customer_segmentation.domain.errors import DataFileError
 from customer_segmentation.domain.features import COLUMNS
 from customer_segmentation.engines.scoring import Scorer
 from customer_segmentation.engines.spark.session import BatchFunction, faults_told, map_batches
@@ -48,6 +49,7 @@ def score_table(table: "DataFrame", check: Check, scorer: Scorer, output: str) -
     Raises:
         DataFileError: the table cannot be read, or the output is there or cannot be written.
     """
+    from pyspark.errors import AnalysisException
     from pyspark.sql import Observation
     from pyspark.sql import functions as sql
 
@@ -63,7 +65,12 @@ def score_table(table: "DataFrame", check: Check, scorer: Scorer, output: str) -
         metrics.append(sql.max(sql.when(is_its, reason)).alias(f"reason {feature.name}"))
     people = scored.observe(observed, *metrics).where(reason.isNull()).drop(REFUSAL, ROWS)
     with faults_told(output):
-        people.write.parquet(output)
+        try:
+            people.write.parquet(output)
+        except AnalysisException as error:
+            if error.getCondition() != "PATH_ALREADY_EXISTS":
+                raise
+            raise DataFileError(f"{output} is there already; name a folder to be made") from error
     found = observed.get
     refusals = {
         found[f"reason {feature.name}"]: found[f"rows {feature.name}"]

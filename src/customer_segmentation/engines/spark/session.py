@@ -1,5 +1,6 @@
 """Sessions of Apache Spark, and what goes wrong with them in the words of the domain."""
 
+import logging
 import os
 import shutil
 import sys
@@ -32,12 +33,8 @@ _DEFAULTS = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
     "spark.ui.showConsoleProgress": "false",
 }
-_LOCAL_DEFAULTS = {
-    # Nobody else is meant to reach what runs on one machine only; its pages ask for no password.
-    "spark.driver.bindAddress": "127.0.0.1",
-    "spark.driver.host": "127.0.0.1",
-    "spark.ui.enabled": "false",
-}
+_LOCAL_DEFAULTS = {"spark.ui.enabled": "false"}
+"""Nobody else is meant to reach what runs on one machine only; its pages ask for no password."""
 
 
 @contextmanager
@@ -79,8 +76,11 @@ def _start(master: str, configuration: Mapping[str, str]) -> "SparkSession":
         # Else the workers on this machine would run the first python3 on the path.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         builder = builder.master(master)
-        told = _DEFAULTS | (_LOCAL_DEFAULTS if master.startswith("local") else {})
-        told |= configuration
+        told = {**_DEFAULTS, **configuration}
+        if master.startswith("local"):
+            os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+            told = _LOCAL_DEFAULTS | told
+    logging.getLogger("py4j").setLevel(logging.WARNING)
     for name, value in told.items():
         builder = builder.config(name, value)
     try:
@@ -142,8 +142,10 @@ def faults_told(name: str) -> Iterator[None]:
         raise DataFileError(f"{name} cannot be used: {_first_line(error)}") from error
     except Py4JJavaError as error:
         reason = _first_line(error.java_exception.getMessage())
+        if error.java_exception.getClass().getSimpleName() == "ClassNotFoundException":
+            reason = f"Spark has no {reason}; name its jar with --spark-conf spark.jars=FILE"
         raise DataFileError(f"{name} cannot be used: {reason}") from error
 
 
 def _first_line(error: object) -> str:
-    return str(error).strip().partition("\n")[0]
+    return str(error).strip().partition("\n")[0].partition(" SQLSTATE:")[0]

@@ -19,6 +19,9 @@ _FETCHED = 10_000
 
 JDBC = "jdbc:"
 
+_DRIVERS = {"jdbc:postgresql:": "org.postgresql.Driver"}
+"""Spark finds a driver among the jars that it was told of by its class only."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -120,8 +123,9 @@ def _jdbc(place: Place) -> dict[str, str | int]:
         "dbtable": place.table or "",
         "fetchsize": _FETCHED,
     }
-    signed_in = {"user": place.user, "password": place.password}
-    return options | {name: value for name, value in signed_in.items() if value}
+    drivers = [driver for scheme, driver in _DRIVERS.items() if place.source.startswith(scheme)]
+    more = {"user": place.user, "password": place.password, "driver": "".join(drivers)}
+    return options | {name: value for name, value in more.items() if value}
 
 
 REFUSAL = "refusal"
