@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -450,6 +452,17 @@ def test_a_table_that_can_be_none_is_refused_without_telling_a_password(
     assert "s3cret" not in str(refusal.value)
     ExternalTable("jdbc:oracle:thin:@//bank:1521/b", "customers")
     ExternalTable("jdbc:postgresql://bank:5432/b?user=ada", "customers")
+
+
+def test_a_process_that_serves_loads_neither_scikit_learn_nor_spark() -> None:
+    code = (
+        "import sys, customer_segmentation.api.app, customer_segmentation.cli.main;"
+        "print({'sklearn', 'pyspark', 'pandas'} & set(sys.modules))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "set()"
 
 
 @pytest.mark.parametrize(

@@ -13,15 +13,16 @@ import pyarrow as pa
 from customer_segmentation.domain.errors import DataFileError, FieldError, InvalidInputError
 from customer_segmentation.domain.features import CUSTOMER_ID
 from customer_segmentation.domain.jobs import Phase
-from customer_segmentation.engines.engine import Progress
 from customer_segmentation.engines.scoring import Scorer
+from customer_segmentation.engines.spark.customers import open_customers
+from customer_segmentation.engines.spark.scoring import Written, score_table
 from customer_segmentation.engines.spark.session import faults_told, open_session
 from customer_segmentation.engines.spark.tables import (
     JDBC,
     CheckedRows,
     Place,
-    read_table,
-    split_by_id,
+    SparkTable,
+    open_table,
 )
 from customer_segmentation.files.blocks import Block
 from customer_segmentation.files.checking import Checker
@@ -33,9 +34,7 @@ from customer_segmentation.model.artifact import Model, Parameters
 from customer_segmentation.services.settings import Settings
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
-    from customer_segmentation.engines.spark.scoring import Written
+    from customer_segmentation.engines.engine import Progress
 
 _PASSWORD = re.compile(r"pass(word|wd)?=|[:/][^/@:]*[:/][^/@:]+@", re.IGNORECASE)
 
@@ -96,7 +95,7 @@ def train_on_table(
     serving: Model | None,
     *,
     next_number: int,
-    progress: Progress,
+    progress: "Progress",
     refused: Callable[[dict[str, int]], object],
 ) -> Model:
     """Train a model on a table.
@@ -118,11 +117,11 @@ def train_on_table(
         TrainingRefusedError: there are fewer customers, or fewer that differ, than segments.
     """
     progress(Phase.READING, 0, 0)
-    with _opened(settings, external) as (table, check), faults_told(external.name):
-        from customer_segmentation.engines.spark.customers import open_customers
+    with _opened(settings, external) as table, faults_told(external.name):
+        # Imports scikit-learn, as do engines' protocols; a process that serves never does.
         from customer_segmentation.engines.spark.engine import train
 
-        with open_customers(table, check) as customers:
+        with open_customers(table) as customers:
             refused(customers.refusals)
             progress(Phase.READING, customers.count, customers.count)
             return train(customers, parameters, serving, next_number=next_number, progress=progress)
@@ -130,7 +129,7 @@ def train_on_table(
 
 def score_external(
     settings: Settings, model: Model, external: ExternalTable, output: str, *, explained: bool
-) -> "Written":
+) -> Written:
     """Write the segments that a model gives a table's people as Parquet.
 
     Args:
@@ -147,25 +146,15 @@ def score_external(
         MappingError: the mapping is not as it must be.
     """
     scorer = Scorer(model, CUSTOMER_ID.record_name, explained=explained)
-    with _opened(settings, external) as (table, check):
-        from customer_segmentation.engines.spark.scoring import score_table
-
-        return score_table(table, check, scorer, output)
+    with _opened(settings, external) as table:
+        return score_table(table, scorer, output)
 
 
 @contextmanager
-def _opened(
-    settings: Settings, external: ExternalTable
-) -> Iterator[tuple["DataFrame", "_TableCheck"]]:
+def _opened(settings: Settings, external: ExternalTable) -> Iterator[SparkTable]:
     place = Place(external.source, external.table, settings.jdbc_user, settings.jdbc_password)
     with open_session(settings.spark_master, settings.spark_conf) as session:
-        table = read_table(session, place)
-        mapping = _meaning(external, table.columns)
-        # A table of its columns only: the checker looks at no row here.
-        columns = Source(external.name, TypedReader(table.columns, iter(())), None)
-        check = _TableCheck(Checker(columns, mapping))
-        id_column = mapping.entries[CUSTOMER_ID.name].column
-        yield split_by_id(session, place, table, id_column), check
+        yield open_table(session, place, lambda columns: _Check(external, columns))
 
 
 def _meaning(external: ExternalTable, columns: Sequence[str]) -> ColumnMapping:
@@ -181,12 +170,16 @@ def _meaning(external: ExternalTable, columns: Sequence[str]) -> ColumnMapping:
     )
 
 
-class _TableCheck:
-    """Checks rows by the rule of `Feature.accept`, wherever they are."""
+class _Check:
+    """Checks a table's rows by the rule of `Feature.accept`, wherever they are."""
 
-    def __init__(self, checker: Checker) -> None:
-        self._checker = checker
-        self.wanted = checker.wanted
+    def __init__(self, external: ExternalTable, columns: list[str]) -> None:
+        mapping = _meaning(external, columns)
+        # The checker looks at the columns of a source; its rows are elsewhere.
+        source = Source(external.name, TypedReader(columns, iter(())), None)
+        self._checker = Checker(source, mapping)
+        self.wanted = self._checker.wanted
+        self.id_column = mapping.entries[CUSTOMER_ID.name].column or ""
 
     def __call__(self, rows: pa.Table) -> CheckedRows:
         lines = np.arange(1, rows.num_rows + 1)

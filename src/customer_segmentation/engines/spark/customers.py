@@ -14,7 +14,7 @@ from customer_segmentation.engines.spark.session import map_batches
 from customer_segmentation.engines.spark.tables import (
     REFUSAL,
     ROWS,
-    Check,
+    SparkTable,
     checked,
     customers_of,
 )
@@ -116,7 +116,7 @@ _DIGESTS = pa.schema([("number", pa.int64()), ("digest", pa.binary())])
 
 
 @contextmanager
-def open_customers(table: "DataFrame", check: Check) -> Iterator[SparkCustomers]:
+def open_customers(table: SparkTable) -> Iterator[SparkCustomers]:
     """Check a table's rows, and keep its customers in the memory or on the disks of Spark.
 
     Rows whose id other rows have too are all refused: a table in parts has no first among them.
@@ -128,7 +128,7 @@ def open_customers(table: "DataFrame", check: Check) -> Iterator[SparkCustomers]
     same_id = sql.count("*").over(Window.partitionBy("leaf", CUSTOMER_ID.name))
     is_repeated = sql.col(CUSTOMER_ID.name).isNotNull() & (sql.col("copies") > 1)
     rows = (
-        checked(table, check)
+        checked(table)
         .withColumn("leaf", leaf)
         .repartition("leaf")
         .withColumn("copies", same_id)

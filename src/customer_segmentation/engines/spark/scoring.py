@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -14,12 +13,9 @@ from customer_segmentation.engines.spark.tables import (
     REFUSAL,
     ROWS,
     Check,
-    chosen,
+    SparkTable,
     refused_batch,
 )
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
 
 _TYPES = {pa.int64(): "long", pa.float64(): "double", pa.string(): "string", pa.bool_(): "boolean"}
 
@@ -37,12 +33,11 @@ class Written:
     refusals: dict[str, int]
 
 
-def score_table(table: "DataFrame", check: Check, scorer: Scorer, output: str) -> Written:
+def score_table(table: SparkTable, scorer: Scorer, output: str) -> Written:
     """Write the segments of a table's people as Parquet, in one pass.
 
     Args:
         table: of the people.
-        check: tells which rows are people.
         scorer: of the model.
         output: where the folder of Parquet files is made; there must be none yet.
 
@@ -55,7 +50,7 @@ def score_table(table: "DataFrame", check: Check, scorer: Scorer, output: str) -
 
     schema = scorer.schema.append(pa.field(REFUSAL, pa.string())).append(pa.field(ROWS, pa.int64()))
     columns = ", ".join(f"`{column.name}` {_TYPES[column.type]}" for column in schema)
-    scored = map_batches(chosen(table, check), _scoring(check, scorer, schema), columns)
+    scored = map_batches(table.frame, _scoring(table.check, scorer, schema), columns)
     # What is refused is counted on the way: a second pass could meet other rows.
     observed, reason, rows = Observation(), sql.col(REFUSAL), sql.col(ROWS)
     metrics = [sql.count(sql.when(reason.isNull(), 1)).alias("people")]

@@ -1,6 +1,6 @@
 """Tables that Spark reads, from Parquet or by JDBC, and their rows once they are checked."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -65,56 +65,73 @@ class Check(Protocol):
 
     Attributes:
         wanted: the columns that it looks at.
+        id_column: the one of customers' ids.
     """
 
     wanted: list[str]
+    id_column: str
 
     def __call__(self, rows: pa.Table) -> CheckedRows:
         """Return the customers among some rows."""
 
 
-def read_table(session: "SparkSession", place: Place) -> "DataFrame":
-    """Return a table, without reading its rows yet.
+@dataclass(frozen=True, eq=False, slots=True)
+class SparkTable:
+    """A table, none of whose rows is read yet.
+
+    Attributes:
+        frame: the columns that the check looks at.
+        check: of its rows.
+    """
+
+    frame: "DataFrame"
+    check: Check
+
+
+def open_table(
+    session: "SparkSession", place: Place, check_for: Callable[[list[str]], Check]
+) -> SparkTable:
+    """Find a table.
+
+    Args:
+        session: that reads it.
+        place: where it is.
+        check_for: returns the check of a table with these columns.
 
     Raises:
         DataFileError: there is no such table, or it cannot be read.
     """
     with faults_told(place.name):
-        if not place.source.startswith(JDBC):
-            return session.read.parquet(place.source)
-        return session.read.format("jdbc").options(**_jdbc(place)).load()
+        if place.source.startswith(JDBC):
+            frame = session.read.format("jdbc").options(**_jdbc(place)).load()
+        else:
+            frame = session.read.parquet(place.source)
+        check = check_for(frame.columns)
+        if place.source.startswith(JDBC):
+            frame = _split(session, place, frame, check.id_column)
+        return SparkTable(frame.select([frame[_quoted(name)] for name in check.wanted]), check)
 
 
-def split_by_id(
-    session: "SparkSession", place: Place, table: "DataFrame", id_column: str | None
+def _split(
+    session: "SparkSession", place: Place, table: "DataFrame", id_column: str
 ) -> "DataFrame":
-    """Return a database's table as parts by id, so that several connections read it.
-
-    Args:
-        session: that reads it.
-        place: of the table.
-        table: as `read_table` returns it; Parquet is in parts as it is.
-        id_column: the column of the customers' ids.
-    """
+    """Return a database's table in parts by id, so that several connections read it."""
     from pyspark.sql import functions as sql
     from pyspark.sql.types import IntegralType
 
-    if not place.source.startswith(JDBC) or id_column is None:
-        return table
     if not isinstance(table.schema[id_column].dataType, IntegralType):
         return table
     column = table[_quoted(id_column)]
-    with faults_told(place.name):
-        (ends,) = table.agg(sql.min(column), sql.max(column)).collect()
-        if ends[0] is None:
-            return table
-        parts = {
-            "partitionColumn": id_column,
-            "lowerBound": ends[0],
-            "upperBound": ends[1] + 1,
-            "numPartitions": session.sparkContext.defaultParallelism,
-        }
-        return session.read.format("jdbc").options(**_jdbc(place), **parts).load()
+    (ends,) = table.agg(sql.min(column), sql.max(column)).collect()
+    if ends[0] is None:
+        return table
+    parts = {
+        "partitionColumn": id_column,
+        "lowerBound": ends[0],
+        "upperBound": ends[1] + 1,
+        "numPartitions": session.sparkContext.defaultParallelism,
+    }
+    return session.read.format("jdbc").options(**_jdbc(place), **parts).load()
 
 
 def _jdbc(place: Place) -> dict[str, str | int]:
@@ -142,14 +159,9 @@ _CHECKED = pa.schema(
 )
 
 
-def checked(table: "DataFrame", check: Check) -> "DataFrame":
+def checked(table: SparkTable) -> "DataFrame":
     """Return a table's customers, and a row for each reason why some of a batch are refused."""
-    return map_batches(chosen(table, check), _checking(check), CHECKED)
-
-
-def chosen(table: "DataFrame", check: Check) -> "DataFrame":
-    """Return the columns of a table that a check looks at."""
-    return table.select([table[_quoted(name)] for name in check.wanted])
+    return map_batches(table.frame, _checking(table.check), CHECKED)
 
 
 def _checking(check: Check) -> BatchFunction:
