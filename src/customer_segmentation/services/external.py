@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pyarrow as pa
 
+from customer_segmentation.domain.arrays import IntArray
 from customer_segmentation.domain.errors import DataFileError, FieldError, InvalidInputError
 from customer_segmentation.domain.features import CUSTOMER_ID
 from customer_segmentation.domain.jobs import Phase
@@ -36,6 +37,8 @@ from customer_segmentation.services.settings import Settings
 if TYPE_CHECKING:
     from customer_segmentation.engines.engine import Progress
 
+_NOBODY = np.empty(0, dtype=np.int64)
+_ERASED = f"{CUSTOMER_ID.name} is of a customer who was erased"
 _PASSWORD = re.compile(r"pass(word|wd)?=|[:/][^/@:]*[:/][^/@:]+@", re.IGNORECASE)
 
 
@@ -94,6 +97,7 @@ def train_on_table(
     parameters: Parameters,
     serving: Model | None,
     *,
+    erased: IntArray,
     next_number: int,
     progress: "Progress",
     refused: Callable[[dict[str, int]], object],
@@ -105,6 +109,7 @@ def train_on_table(
         external: the table.
         parameters: as `Engine.train`.
         serving: as `Engine.train`.
+        erased: (n,), ids of erased customers, whose rows are refused.
         next_number: as `Engine.train`.
         progress: as `Engine.train`.
         refused: is told how many rows are refused, by the reason, before the training.
@@ -117,7 +122,7 @@ def train_on_table(
         TrainingRefusedError: there are fewer customers, or fewer that differ, than segments.
     """
     progress(Phase.READING, 0, 0)
-    with _opened(settings, external) as table, faults_told(external.name):
+    with _opened(settings, external, erased) as table, faults_told(external.name):
         # Imports scikit-learn, as do engines' protocols; a process that serves never does.
         from customer_segmentation.engines.spark.engine import train
 
@@ -151,10 +156,12 @@ def score_external(
 
 
 @contextmanager
-def _opened(settings: Settings, external: ExternalTable) -> Iterator[SparkTable]:
+def _opened(
+    settings: Settings, external: ExternalTable, erased: IntArray = _NOBODY
+) -> Iterator[SparkTable]:
     place = Place(external.source, external.table, settings.jdbc_user, settings.jdbc_password)
     with open_session(settings.spark_master, settings.spark_conf) as session:
-        yield open_table(session, place, lambda columns: _Check(external, columns))
+        yield open_table(session, place, lambda columns: _Check(external, columns, erased))
 
 
 def _meaning(external: ExternalTable, columns: Sequence[str]) -> ColumnMapping:
@@ -173,19 +180,23 @@ def _meaning(external: ExternalTable, columns: Sequence[str]) -> ColumnMapping:
 class _Check:
     """Checks a table's rows by the rule of `Feature.accept`, wherever they are."""
 
-    def __init__(self, external: ExternalTable, columns: list[str]) -> None:
+    def __init__(self, external: ExternalTable, columns: list[str], erased: IntArray) -> None:
         mapping = _meaning(external, columns)
         # The checker looks at the columns of a source; its rows are elsewhere.
         source = Source(external.name, TypedReader(columns, iter(())), None)
         self._checker = Checker(source, mapping)
         self.wanted = self._checker.wanted
+        self._erased = erased
         self.id_column = mapping.entries[CUSTOMER_ID.name].column or ""
 
     def __call__(self, rows: pa.Table) -> CheckedRows:
         lines = np.arange(1, rows.num_rows + 1)
         found = self._checker.check(Block(lines, rows, _no_fields))
         refusals = Counter(reject.reason for reject in found.rejects)
-        return CheckedRows(found.ids, found.values, refusals)
+        is_erased = np.isin(found.ids, self._erased)
+        if is_erased.any():
+            refusals[_ERASED] = int(is_erased.sum())
+        return CheckedRows(found.ids[~is_erased], found.values[~is_erased], refusals)
 
 
 def _no_fields(rows: Sequence[int]) -> list[list[str]]:

@@ -1,5 +1,6 @@
 """Queries on erased customers."""
 
+import numpy as np
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from customer_segmentation.domain.arrays import IntArray
@@ -70,6 +71,12 @@ def find_many(connection: Connection, ids: IntArray) -> list[int]:
     """Return which of many customers, (n,), were erased."""
     query = select(erasures.c.customer_id).where(is_among(connection, erasures.c.customer_id, ids))
     return list(connection.execute(query).scalars())
+
+
+def read_ids(connection: Connection) -> IntArray:
+    """Return the ids of all erased customers, (n,)."""
+    found = connection.execute(select(erasures.c.customer_id)).scalars().all()
+    return np.array(found, dtype=np.int64)
 
 
 def lift(connection: Connection, customer_id: int) -> bool:

@@ -58,8 +58,8 @@ class Step:
     """A step of Lloyd's algorithm.
 
     Attributes:
-        centroids: (k, d), the averages of the customers who were nearest to each centroid; NaN
-            where nobody was.
+        centroids: (k, d), the means of the customers who were nearest to each centroid; one that
+            is nobody's nearest as it was.
         inertia: the sum of squared distances to the centroids before the step.
     """
 
@@ -67,29 +67,22 @@ class Step:
     inertia: float
 
 
-def step(
-    customers: SparkCustomers, preparation: Preparation, centroids: list[FloatArray]
-) -> list[Step]:
-    """Return a step from each of several sets of centroids, in one pass over all customers."""
-    sums = customers.add_up(lambda values: _step(values, preparation, centroids))
-    steps = []
-    for place in range(len(centroids)):
-        sizes, total = sums[f"sizes {place}"], sums[f"sum {place}"]
-        with np.errstate(invalid="ignore"):
-            means = total / sizes[:, None]
-        steps.append(Step(means, float(sums[f"inertia {place}"])))
-    return steps
+def step(customers: SparkCustomers, preparation: Preparation, centroids: FloatArray) -> Step:
+    """Return a step from centroids, (k, d), in one pass over all customers."""
 
+    def part(values: FloatArray) -> Sums:
+        coordinates = preparation.prepare(values)[:, preparation.used]
+        labels = nearest(coordinates, centroids)
+        return {
+            "sizes": np.bincount(labels, minlength=len(centroids)).astype(np.float64),
+            "sums": _sum_by(labels, len(centroids), coordinates),
+            "inertia": np.array(((coordinates - centroids[labels]) ** 2).sum()),
+        }
 
-def _step(values: FloatArray, preparation: Preparation, centroids: list[FloatArray]) -> Sums:
-    coordinates = preparation.prepare(values)[:, preparation.used]
-    sums: Sums = {}
-    for place, around in enumerate(centroids):
-        labels = nearest(coordinates, around)
-        sums[f"sizes {place}"] = np.bincount(labels, minlength=len(around)).astype(np.float64)
-        sums[f"sum {place}"] = _sum_by(labels, len(around), coordinates)
-        sums[f"inertia {place}"] = np.array(((coordinates - around[labels]) ** 2).sum())
-    return sums
+    found = customers.add_up(part)
+    sizes = found["sizes"][:, None]
+    means = np.where(sizes > 0.0, found["sums"] / np.maximum(sizes, 1.0), centroids)
+    return Step(means, float(found["inertia"]))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
