@@ -72,7 +72,12 @@ def spark() -> Iterator["SparkSession"]:
         missing("PySpark")
     if shutil.which("java") is None and not os.environ.get("JAVA_HOME"):
         missing("Java")
-    told = {"spark.driver.extraJavaOptions": SHORT_LIVED, "spark.sql.shuffle.partitions": "3"}
+    told = {
+        "spark.driver.extraJavaOptions": SHORT_LIVED,
+        # As few rows as here would come together in one partition.
+        "spark.sql.adaptive.coalescePartitions.enabled": "false",
+        "spark.sql.shuffle.partitions": "3",
+    }
     if POSTGRES_DRIVER.exists():
         told["spark.jars"] = str(POSTGRES_DRIVER)
     with open_session("local[2]", told) as opened:

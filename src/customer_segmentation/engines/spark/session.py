@@ -28,6 +28,11 @@ BatchFunction: TypeAlias = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.Reco
 _SUBMITTED = "PYSPARK_GATEWAY_PORT"
 """Where this variable is set, spark-submit started this process; its configuration holds."""
 
+_NEEDED = {
+    # Else a table that is gone over again and again stays in the 200 parts of Spark's shuffles,
+    # and starting Python on each takes longer than the work.
+    "spark.sql.optimizer.canChangeCachedPlanOutputPartitioning": "true"
+}
 _DEFAULTS = {
     "spark.log.level": "ERROR",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
@@ -57,26 +62,26 @@ def open_session(master: str, configuration: Mapping[str, str]) -> Iterator["Spa
     if active is not None:
         yield active
         return
-    session = _start(master, configuration)
+    session = _start(master, dict(configuration))
     try:
         yield session
     finally:
         session.stop()
 
 
-def _start(master: str, configuration: Mapping[str, str]) -> "SparkSession":
+def _start(master: str, configuration: dict[str, str]) -> "SparkSession":
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.appName("customer-segmentation")
     if _SUBMITTED in os.environ:
-        told = dict(configuration)
+        told = _NEEDED | configuration
     else:
         _require_java()
         # Else the workers on this machine would run the first python3 on the path.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         builder = builder.master(master)
-        told = {**_DEFAULTS, **configuration}
+        told = _NEEDED | _DEFAULTS | configuration
         if master.startswith("local"):
             os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
             told = _LOCAL_DEFAULTS | told
