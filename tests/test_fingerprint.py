@@ -39,6 +39,12 @@ def test_it_is_the_same_in_whatever_parts_the_customers_come(
     assert root_of(digest_nodes(leaves)) == fingerprint(ids, values).sha256
 
 
+def test_it_is_the_same_however_the_values_lie_in_memory(customers: Customers) -> None:
+    ids, values = customers
+
+    assert fingerprint(ids, np.asfortranarray(values)) == fingerprint(ids, values)
+
+
 @pytest.mark.parametrize("row", [0, 1_500, -1])
 def test_it_is_another_one_when_an_id_or_a_value_is_another(customers: Customers, row: int) -> None:
     ids, values = customers

@@ -4,19 +4,19 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from customer_segmentation.api.people import Person, values_of
 from customer_segmentation.domain.arrays import FloatArray
 from customer_segmentation.domain.customer import accept_attributes
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
 from customer_segmentation.domain.features import (
     FEATURE_NAMES,
     FEATURES,
-    LARGEST_INTEGER,
     Feature,
     plain_number,
 )
@@ -28,22 +28,8 @@ MOST_ROWS = 100_000
 _FAULTS_TOLD = 100
 
 
-def _plain_type(feature: Feature) -> object:
-    """Return the type of values that are plainly fine; the rule itself looks at all others."""
-    least = -LARGEST_INTEGER if feature.minimum is None else feature.minimum
-    most = LARGEST_INTEGER if feature.maximum is None else feature.maximum
-    number = int if feature.is_integer else float
-    return Annotated[number, msgspec.Meta(ge=least, le=most)]
-
-
-_Person = msgspec.defstruct(
-    "_Person",
-    [(feature.name, _plain_type(feature)) for feature in FEATURES],
-    forbid_unknown_fields=True,
-    gc=False,
-)
-_people = msgspec.json.Decoder(list[_Person])  # type: ignore[valid-type]
-_person = msgspec.json.Decoder(_Person)
+_people = msgspec.json.Decoder(list[Person])
+_person = msgspec.json.Decoder(Person)
 _anything = msgspec.json.Decoder()
 
 
@@ -199,7 +185,7 @@ def _contribution_lists(contributions: Mapping[str, NDArray[Any]]) -> Any:  # no
 
 
 def _table(people: Sequence[msgspec.Struct]) -> FloatArray:
-    values = chain.from_iterable(map(msgspec.structs.astuple, people))
+    values = chain.from_iterable(map(values_of, people))
     return _checked(np.fromiter(values, dtype=np.float64).reshape(-1, len(FEATURES)))
 
 

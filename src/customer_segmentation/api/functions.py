@@ -1,20 +1,18 @@
 """The six functions, the face that existing clients call."""
 
+import inspect
+
 import msgspec
 from fastapi import FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from customer_segmentation.api.function_docs import FUNCTIONS
-from customer_segmentation.api.lean import Endpoint, LeanRoutes
-from customer_segmentation.api.requests import read_object, read_query_number
+from customer_segmentation.api.function_docs import FUNCTIONS, FunctionDocs
+from customer_segmentation.api.lean import Asked, Function, LeanRoutes, asked_by
+from customer_segmentation.api.people import accept_person
+from customer_segmentation.api.requests import JSON, check_json, decode_object, read_query_number
 from customer_segmentation.api.running import looked_up, written
-from customer_segmentation.api.security import actor_of
-from customer_segmentation.domain.customer import (
-    accept_attributes,
-    accept_new_customer,
-    accept_update,
-)
+from customer_segmentation.domain.customer import accept_new_customer, accept_update
 from customer_segmentation.domain.features import CUSTOMER_ID
 from customer_segmentation.domain.jobs import Origin, Trigger
 from customer_segmentation.services.customers import (
@@ -34,12 +32,9 @@ _TAG = "The six functions"
 def add_functions(app: FastAPI, units: UnitsOfWork, settings: Settings) -> None:
     """Add the six functions to an app, each at its path and at its older one."""
 
-    async def fields_of(request: Request) -> dict[str, object]:
-        return await read_object(request)
-
-    async def get_customer_info_from_database(request: Request) -> Response:
+    async def get_customer_info_from_database(asked: Asked) -> bytes:
         """Return a customer's record, its segment and the business strategy for it."""
-        customer_id = int(read_query_number(request, CUSTOMER_ID))
+        customer_id = int(read_query_number(asked.query, CUSTOMER_ID))
         found = await looked_up(units, get_customer, customer_id)
         return _json(
             {
@@ -49,9 +44,9 @@ def add_functions(app: FastAPI, units: UnitsOfWork, settings: Settings) -> None:
             }
         )
 
-    async def update_customer_details_to_database(request: Request) -> Response:
+    async def update_customer_details_to_database(asked: Asked) -> bytes:
         """Change the attributes given, keep the others, and segment the customer anew."""
-        customer_id, changes = accept_update(await fields_of(request))
+        customer_id, changes = accept_update(_fields(asked))
         updated = await written(units, update_customer, customer_id, changes)
         return _json(
             {
@@ -60,15 +55,15 @@ def add_functions(app: FastAPI, units: UnitsOfWork, settings: Settings) -> None:
             }
         )
 
-    async def delete_customer_from_database(request: Request) -> Response:
+    async def delete_customer_from_database(asked: Asked) -> bytes:
         """Delete a customer from the database, and so from every later training."""
-        customer_id = int(read_query_number(request, CUSTOMER_ID))
+        customer_id = int(read_query_number(asked.query, CUSTOMER_ID))
         await written(units, delete_customer, customer_id)
         return _json({"message": f"Customer with ID {customer_id} deleted successfully"})
 
-    async def add_customer_to_database(request: Request) -> Response:
+    async def add_customer_to_database(asked: Asked) -> bytes:
         """Store a new customer, segmented at once; every field is required."""
-        customer_id, attributes = accept_new_customer(await fields_of(request))
+        customer_id, attributes = accept_new_customer(_fields(asked))
         added = await written(units, add_customer, customer_id, attributes)
         return _json(
             {
@@ -77,23 +72,23 @@ def add_functions(app: FastAPI, units: UnitsOfWork, settings: Settings) -> None:
             }
         )
 
-    async def predict_customer_segment_in_real_time(request: Request) -> Response:
+    async def predict_customer_segment_in_real_time(asked: Asked) -> bytes:
         """Tell which segment someone with these attributes is in; nothing is stored."""
-        segment = predict_segment(units, accept_attributes(await fields_of(request)))
+        check_json(asked.content_type)
+        segment = predict_segment(units, accept_person(asked.body))
         return _json(f"{segment.label} , Business strategy: {segment.strategy}")
 
-    async def retrain_model_with_latest_data(request: Request) -> Response:
+    async def retrain_model_with_latest_data(asked: Asked) -> bytes:
         """Train on the customers as they are now; answer once the new model serves.
 
         Meanwhile every other call is answered by the model before. The segments keep their
         numbers, names and strategies.
         """
-        origin = Origin(Trigger.REQUEST, actor_of(request))
-        await run_in_threadpool(retrain, units, settings, origin)
+        await run_in_threadpool(retrain, units, settings, Origin(Trigger.REQUEST, asked.actor))
         return _json("Model successfully updated")
 
-    lean: dict[tuple[str, str], Endpoint] = {}
-    for endpoint in (
+    lean: dict[tuple[str, str], Function] = {}
+    for function in (
         get_customer_info_from_database,
         update_customer_details_to_database,
         delete_customer_from_database,
@@ -101,20 +96,29 @@ def add_functions(app: FastAPI, units: UnitsOfWork, settings: Settings) -> None:
         predict_customer_segment_in_real_time,
         retrain_model_with_latest_data,
     ):
-        lean |= _add_routes(app, endpoint)
-    app.add_middleware(LeanRoutes, endpoints=lean)
+        documentation = FUNCTIONS[function.__name__]
+        for path in (f"/{function.__name__}", documentation.older_path):
+            lean[documentation.method, path] = function
+        _document(app, function, documentation)
+    app.add_middleware(LeanRoutes, functions=lean)
 
 
-def _add_routes(app: FastAPI, endpoint: Endpoint) -> dict[tuple[str, str], Endpoint]:
-    """Add an endpoint to an app at both of its paths; return it by method and path."""
-    name = endpoint.__name__
-    documentation = FUNCTIONS[name]
+def _document(app: FastAPI, function: Function, documentation: FunctionDocs) -> None:
+    """Add a function to an app at both of its paths, so that it is in the document."""
+
+    async def endpoint(request: Request) -> Response:
+        content = await function(await asked_by(request))
+        return Response(content, media_type=JSON)
+
+    name = function.__name__
     app.add_api_route(
         f"/{name}",
         endpoint,
         methods=[documentation.method],
+        name=name,
         operation_id=name,
         summary=name.replace("_", " ").capitalize(),
+        description=inspect.getdoc(function),
         tags=[_TAG],
         responses=documentation.responses,
         openapi_extra=documentation.request,
@@ -125,9 +129,12 @@ def _add_routes(app: FastAPI, endpoint: Endpoint) -> dict[tuple[str, str], Endpo
         methods=[documentation.method],
         include_in_schema=False,
     )
-    paths = (f"/{name}", documentation.older_path)
-    return {(documentation.method, path): endpoint for path in paths}
 
 
-def _json(content: object) -> Response:
-    return Response(msgspec.json.encode(content), media_type="application/json")
+def _fields(asked: Asked) -> dict[str, object]:
+    check_json(asked.content_type)
+    return decode_object(asked.body)
+
+
+def _json(content: object) -> bytes:
+    return msgspec.json.encode(content)

@@ -4,12 +4,11 @@ Neither holds personal data: a path is told by its route, without the customer's
 """
 
 import logging
+import random
 import re
-import secrets
 import time
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from customer_segmentation.services.logs import request_id
@@ -106,8 +105,10 @@ class Observed:
 
 
 def _id_of(scope: Scope) -> str:
-    given = Headers(scope=scope).get("x-request-id", "")
-    return given if _ACCEPTED_ID.fullmatch(given) else secrets.token_hex(8)
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _ACCEPTED_ID.fullmatch(given := value.decode("latin-1")):
+            return given
+    return f"{random.getrandbits(64):016x}"
 
 
 def _route_of(scope: Scope) -> str:

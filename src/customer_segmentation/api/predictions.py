@@ -119,7 +119,7 @@ def predictions_router(units: UnitsOfWork) -> APIRouter:
         confidence and outlier flag each, in the same order and format. Explained, an Arrow stream
         has the columns `other`, `distance_0` and so on, and `contributions`.
         """
-        kind = media_type(request)
+        kind = media_type(request.headers.get("content-type", ""))
         form = FORMATS.get(kind)
         if form is None:
             raise RequestProblemError(MEDIA, f"Send the body as one of {', '.join(FORMATS)}")

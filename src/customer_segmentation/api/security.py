@@ -73,7 +73,12 @@ def needed_role(method: str, path: str) -> Role | None:
 
 def actor_of(request: Request) -> str:
     """Return the name of the key that a request was sent with; empty where there are no keys."""
-    return str(getattr(request.state, "actor", ""))
+    return actor_in(request.scope)
+
+
+def actor_in(scope: Scope) -> str:
+    """Do as `actor_of`, without a request."""
+    return str(scope.get("state", {}).get("actor", ""))
 
 
 Actor = Annotated[str, Depends(actor_of)]

@@ -41,7 +41,8 @@ def rows_of(ids: IntArray, values: FloatArray) -> Iterator[tuple[int, memoryview
     """Yield customers as bytes, each under the first id of its part; arguments as above."""
     for first in range(0, len(ids), _CHUNK):
         part = ids[first : first + _CHUNK]
-        rows = np.column_stack([part, values[first : first + _CHUNK]]).astype("<f8")
+        table = np.column_stack([part, values[first : first + _CHUNK]])
+        rows = np.ascontiguousarray(table, dtype="<f8")
         content = rows.data.cast("B")
         starts = np.flatnonzero(np.diff(part >> LEAF_BITS, prepend=-1))
         ends = np.append(starts[1:], len(part)) * rows.strides[0]

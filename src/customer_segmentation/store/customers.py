@@ -362,7 +362,7 @@ def _values(customer_id: int, attributes: Attributes, assignment: Assignment) ->
 
 def _read(row: Sequence[Number]) -> tuple[Attributes, Assignment]:
     *attributes, segment, epoch = row
-    plain = map(plain_number, attributes)
+    plain = [v if type(v) is int else plain_number(v) for v in attributes]
     return (
         dict(zip(FEATURE_NAMES, plain, strict=True)),
         Assignment(int(segment), int(epoch)),
