@@ -58,9 +58,8 @@ def change(
     segment = work.serving.reassign(attributes, left.segment)
     assignment = Assignment(segment, work.active.epoch)
     customers.change(work.connection, customer_id, attributes, assignment)
-    counted = work.active.settles(customer_id, left.epoch)
-    entered = (attributes, segment)
-    distributions.note(work.connection, (before, left.segment), entered, counted=counted)
+    counted = (before, left.segment) if work.active.settles(customer_id, left.epoch) else None
+    distributions.note(work.connection, counted, (attributes, segment))
     if segment != left.segment:
         _note(work, customer_id, Cause.UPDATED, left.segment, segment)
     work.audit.note_change(work.connection, customer_id, "updated", changes)
@@ -75,8 +74,8 @@ def remove(work: UnitOfWork, customer_id: int, tags: Container[str] | None = Non
     if removed is None:
         raise CustomerNotFoundError(customer_id)
     attributes, left = removed
-    counted = work.active.settles(customer_id, left.epoch)
-    distributions.note(work.connection, (attributes, left.segment), None, counted=counted)
+    counted = (attributes, left.segment) if work.active.settles(customer_id, left.epoch) else None
+    distributions.note(work.connection, counted, None)
     _note(work, customer_id, Cause.DELETED, left.segment, None)
     work.audit.note_change(work.connection, customer_id, "deleted")
 

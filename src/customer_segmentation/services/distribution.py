@@ -48,8 +48,8 @@ def read_current(units: UnitsOfWork) -> Current:
         stored = distributions.find(work.connection, work.serving.version)
         changes = distributions.read_changes(work.connection)
     counted, changed = _counted(work.serving, stored)
-    delta, more = _count(work.serving, changes)
-    return Current(work.serving, counted + delta, changed + more)
+    counted += _count(work.serving, changes)
+    return Current(work.serving, counted, changed + changes.changed)
 
 
 def get_drift(units: UnitsOfWork) -> tuple[int, Drift]:
@@ -67,9 +67,9 @@ def count_waiting_changes(units: UnitsOfWork) -> None:
         with units.write() as work:
             stored = distributions.find(work.connection, work.serving.version, for_update=True)
             changes = distributions.take_changes(work.connection, _CHUNK)
-            delta, more = _count(work.serving, changes)
             counted, changed = _counted(work.serving, stored)
-            _save(work.connection, work.serving.version, counted + delta, changed + more)
+            counted += _count(work.serving, changes)
+            _save(work.connection, work.serving.version, counted, changed + changes.changed)
 
 
 def start_counting(
@@ -137,11 +137,9 @@ def count(
     )
 
 
-def _count(serving: ServingModel, changes: Changes) -> tuple[Distribution, int]:
-    """Return what changes amount to, and how many customers they changed."""
-    ours = changes.signs != 0
-    delta = count(serving, changes.values[ours], changes.segments[ours], changes.signs[ours])
-    return delta, changes.changed
+def _count(serving: ServingModel, changes: Changes) -> Distribution:
+    """Return what changes amount to."""
+    return count(serving, changes.values, changes.segments, changes.signs)
 
 
 def _counted(serving: ServingModel, stored: StoredDistribution | None) -> tuple[Distribution, int]:

@@ -23,7 +23,11 @@ MOST = 100
 
 
 class GroupCommit:
-    """Runs use cases in a thread of its own, several in a transaction, each undone by itself."""
+    """Runs use cases in a thread of its own, several in a transaction.
+
+    Each is done or refused by itself: a transaction in which one fails after it wrote something is
+    undone, and each is done again in one of its own.
+    """
 
     def __init__(self, units: "UnitsOfWork") -> None:
         """Start the thread."""
@@ -78,12 +82,13 @@ class _Request:
 
     def attempt(self, work: "UnitOfWork") -> Callable[[], None]:
         """Do it as a part of a transaction; return what tells the outcome, once that is durable."""
+        before = work.written
         try:
-            with work.part():
-                result = self.context.run(self.use_case, work)
-        except StoreUnavailableError:
-            raise
+            result = self.context.run(self.use_case, work)
         except SegmentationError as error:
+            if work.written != before or isinstance(error, StoreUnavailableError):
+                # What it wrote must not be committed with what the others did.
+                raise
             refusal = error
             return lambda: self.future.set_exception(refusal)
         return lambda: self.future.set_result(result)

@@ -18,7 +18,7 @@ from customer_segmentation.services.audit import Audit
 from customer_segmentation.services.group_commit import GroupCommit
 from customer_segmentation.services.serving import ServingModel, View, load_model
 from customer_segmentation.store import models
-from customer_segmentation.store.database import POOL_SIZE, Database, undone_alone
+from customer_segmentation.store.database import POOL_SIZE, Database, rows_written, undone_alone
 from customer_segmentation.store.models import Active
 
 Arguments = ParamSpec("Arguments")
@@ -39,6 +39,11 @@ class UnitOfWork(View):
 
     connection: Connection
     audit: Audit
+
+    @property
+    def written(self) -> int:
+        """How many rows its connection has written, ever; on SQLite only."""
+        return rows_written(self.connection)
 
     def part(self) -> AbstractContextManager[None]:
         """Undo what a block writes if it raises, and nothing else of the transaction."""

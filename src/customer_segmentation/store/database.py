@@ -112,6 +112,13 @@ class Database:
         self._engine.dispose()
 
 
+def rows_written(connection: Connection) -> int:
+    """Return how many rows a connection to SQLite has written since it was opened."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)  # noqa: S101
+    return driver.total_changes
+
+
 @contextmanager
 def undone_alone(connection: Connection) -> Iterator[None]:
     """Undo what a block writes in a transaction if it raises, and nothing else."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import chain
+from struct import Struct
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,9 @@ from customer_segmentation.domain.features import FEATURE_NAMES
 from customer_segmentation.store.prepared import Prepared
 from customer_segmentation.store.tables import customer_changes, distributions
 
-_COLUMNS = ("sign", "ends_change", "segment", *FEATURE_NAMES)
+_COLUMNS = ("left", "left_segment", "entered", "entered_segment")
 _NOTE = Prepared(insert(customer_changes).inline(), _COLUMNS)
+_PACKED = Struct(f"<{len(FEATURE_NAMES)}d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +37,14 @@ class Changes:
     """Changes not yet counted.
 
     Attributes:
-        signs: (n,), 1 for what entered, -1 for what left, 0 for what left without being counted.
         changed: how many customers were added, changed or deleted.
+        signs: (n,), 1 for what entered and -1 for what left.
         segments: (n,), segment numbers.
         values: (n, d), attributes in users' units.
     """
 
-    signs: IntArray
     changed: int
+    signs: IntArray
     segments: IntArray
     values: FloatArray
 
@@ -52,25 +53,25 @@ def note(
     connection: Connection,
     left: tuple[Attributes, int] | None,
     entered: tuple[Attributes, int] | None,
-    *,
-    counted: bool = True,
 ) -> None:
     """Append a customer's change.
 
     Args:
         connection: of a transaction.
-        left: what it was, complete attributes and a segment number; None where it was not there.
-        entered: what it is now, likewise.
-        counted: whether what it was is counted in the distribution.
+        left: what it was, complete attributes and a segment number; None where it was not counted.
+        entered: what it is now, likewise; None where it is deleted.
     """
-    if left is not None:
-        attributes, segment = left
-        sign = -1 if counted else 0
-        ends = entered is None
-        _NOTE.run(connection, sign=sign, ends_change=ends, segment=segment, **attributes)
-    if entered is not None:
-        attributes, segment = entered
-        _NOTE.run(connection, sign=1, ends_change=True, segment=segment, **attributes)
+    was, left_segment = (None, None) if left is None else (_PACKED.pack(*left[0].values()), left[1])
+    now, entered_segment = (
+        (None, None) if entered is None else (_PACKED.pack(*entered[0].values()), entered[1])
+    )
+    _NOTE.run(
+        connection,
+        left=was,
+        left_segment=left_segment,
+        entered=now,
+        entered_segment=entered_segment,
+    )
 
 
 def find(
@@ -121,6 +122,13 @@ def count_changes(connection: Connection) -> int:
 
 
 def _changes(rows: Iterable[Any]) -> Changes:
-    table = np.fromiter(chain.from_iterable(rows), dtype=np.float64).reshape(-1, len(_COLUMNS))
-    whole = table[:, :3].astype(np.int64)
-    return Changes(whole[:, 0], int(whole[:, 1].sum()), whole[:, 2], table[:, 3:])
+    changes = list(rows)
+    left = [(row[0], row[1]) for row in changes if row[0] is not None]
+    entered = [(row[2], row[3]) for row in changes if row[2] is not None]
+    packed = b"".join(attributes for attributes, _ in left + entered)
+    return Changes(
+        changed=len(changes),
+        signs=np.repeat([-1, 1], [len(left), len(entered)]),
+        segments=np.array([segment for _, segment in left + entered], dtype=np.int64),
+        values=np.frombuffer(packed, dtype="<f8").reshape(-1, len(FEATURE_NAMES)),
+    )

@@ -64,7 +64,7 @@ class Prepared:
         compiled = self._compiled[dialect.name] = _Compiled(
             text=str(made),
             order=made.positiontup,
-            same={name: parameter.value for name, parameter in bound.items()},
+            same={name: b.value for name, b in bound.items() if not b.required},
             converts={name: convert for name, convert in converts.items() if convert is not None},
         )
         return compiled
@@ -88,7 +88,7 @@ class _Compiled:
 
     def arguments(self, values: dict[str, Any]) -> dict[str, Any] | list[Any]:
         """Return what the driver takes."""
-        given = {**self.same, **values}
+        given = {**self.same, **values} if self.same else values
         for name, convert in self.converts.items():
             given[name] = convert(given[name])
         return given if self.order is None else [given[name] for name in self.order]

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from sqlalchemy import (
     JSON,
     BigInteger,
-    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -13,6 +12,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -159,14 +159,14 @@ customer_changes = Table(
     "customer_changes",
     metadata,
     Column("id", _ID, primary_key=True),
-    Column("sign", Integer, nullable=False),
-    Column("ends_change", Boolean, nullable=False),
-    *(Column(feature.name, _column_type(feature.kind), nullable=False) for feature in FEATURES),
-    Column("segment", Integer, nullable=False),
+    Column("left", LargeBinary),
+    Column("left_segment", Integer),
+    Column("entered", LargeBinary),
+    Column("entered_segment", Integer),
 )
-"""What entered (sign 1) or left (sign -1) a distribution and is not counted in it yet. A customer
-who changed left as it was and entered as it is, and the second row ends the change. Who had not
-been counted yet leaves with sign 0.
+"""Each change of a customer that is not counted in the distribution yet: what it was, nothing where
+that was not counted, and what it is now, nothing where it was deleted. Attributes are packed as
+numbers of eight bytes each, as this is written with every change and read soon.
 
 Writers append here, as they would wait for one another to count in one row."""
 

@@ -14,8 +14,15 @@ def upgrade() -> None:
     # A column renamed is there at once, however many customers there are; what it holds is older
     # than the first epoch, and so is no newer than the last activation.
     op.alter_column("customers", "model_version", new_column_name="epoch")
-    op.drop_column("customer_changes", "model_version")
-    op.execute(sa.delete(sa.table("customer_changes")))
+    op.drop_table("customer_changes")
+    op.create_table(
+        "customer_changes",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True),
+        sa.Column("left", sa.LargeBinary),
+        sa.Column("left_segment", sa.Integer),
+        sa.Column("entered", sa.LargeBinary),
+        sa.Column("entered_segment", sa.Integer),
+    )
     op.add_column("activations", sa.Column("epoch", sa.Integer, nullable=False, server_default="0"))
     for name in ("epoch", "activated_in"):
         op.add_column(
