@@ -39,13 +39,11 @@ def run() -> None:
         write_bank(table, CUSTOMERS, seed=1)
         settings = Settings()
         print(f"{CUSTOMERS:,} customers, master {settings.spark_master}")
-        session, seconds = _timed(
-            lambda: open_session(settings.spark_master, settings.spark_conf).__enter__()
-        )
-        print(f"  a session starts in {seconds:.1f} s")
-        for _ in range(ROUNDS):
-            _contest(table, settings, Path(folder))
-        session.stop()
+        started = time.perf_counter()
+        with open_session(settings.spark_master, settings.spark_conf):
+            print(f"  a session starts in {time.perf_counter() - started:.1f} s")
+            for _ in range(ROUNDS):
+                _contest(table, settings, Path(folder))
 
 
 def _contest(table: Path, settings: Settings, folder: Path) -> None:

@@ -64,7 +64,8 @@ def test_the_readme_lists_every_setting_with_its_default() -> None:
 
 
 @pytest.mark.parametrize(
-    "file", ["compose.yaml", "Dockerfile", "README.md", "docs/segments.md", "docs/cli.md"]
+    "file",
+    ["compose.yaml", "Dockerfile", "README.md", "docs/segments.md", "docs/cli.md", "docs/spark.md"],
 )
 def test_files_name_only_settings_that_there_are(file: str) -> None:
     named = set(re.findall(r"CUSTOMER_SEGMENTATION_[A-Z_]+", (ROOT / file).read_text()))

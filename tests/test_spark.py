@@ -1,6 +1,9 @@
 """The engine of Apache Spark: the same model as the local one's, from tables in parts."""
 
+import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -42,12 +45,14 @@ from customer_segmentation.services.versions import get_version
 from customer_segmentation.store import customers
 from customer_segmentation.store.database import Database
 from tests.commands import run
+from tests.test_cli_help import COMMANDS
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 Customers = tuple[IntArray, FloatArray]
 
+GUIDE = (Path(__file__).parents[1] / "docs" / "spark.md").read_text(encoding="utf-8")
 SETTINGS = Settings()
 PARAMETERS = Parameters()
 POSTGRES_DRIVER = Path("/usr/share/java/postgresql.jar")
@@ -76,7 +81,7 @@ def spark() -> Iterator["SparkSession"]:
         "spark.driver.extraJavaOptions": SHORT_LIVED,
         # As few rows as here would come together in one partition.
         "spark.sql.adaptive.coalescePartitions.enabled": "false",
-        "spark.sql.shuffle.partitions": "3",
+        "spark.sql.shuffle.partitions": "2",
     }
     if POSTGRES_DRIVER.exists():
         told["spark.jars"] = str(POSTGRES_DRIVER)
@@ -182,7 +187,7 @@ def test_it_is_the_same_whatever_the_partitions_and_their_order(
     in_parts, _ = train(table)
     spark.conf.set("spark.sql.shuffle.partitions", "1")
     together, _ = train(table)
-    spark.conf.set("spark.sql.shuffle.partitions", "3")
+    spark.conf.set("spark.sql.shuffle.partitions", "2")
 
     assert_same(in_parts, shipped_model, values)
     assert_same(together, shipped_model, values)
@@ -405,30 +410,55 @@ def test_a_training_on_a_table_that_cannot_be_read_changes_nothing(
     assert units.require_model().version == 1
 
 
-def test_the_command_trains_in_a_process_of_its_own(
-    loaded_sqlite: Path, shipped_customers: Customers, tmp_path: Path
+def test_every_command_of_the_guide_answers_what_it_shows(
+    loaded_sqlite: Path,
+    shipped_customers: Customers,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    shutil.copy(loaded_sqlite, tmp_path / "bank.db")
+    shutil.copy(loaded_sqlite, tmp_path / "customer-segmentation.db")
     ids, values = shipped_customers
     values = values.copy()
     values[0, 0] = 131
-    table = write_parquet(tmp_path / "bank", table_of(ids, values), parts=2)
+    write_parquet(tmp_path / "customers", table_of(ids, values), parts=2)
+    monkeypatch.chdir(tmp_path)
+    # The training is a process of its own, with a session of its own.
+    session_of_training = {
+        "spark.driver.extraJavaOptions": SHORT_LIVED,
+        "spark.sql.shuffle.partitions": "1",
+    }
+    env = {
+        "DATABASE_URL": None,
+        "CUSTOMER_SEGMENTATION_SPARK_CONF": json.dumps(session_of_training),
+    }
+    (example,) = re.findall(r"```console\n(.*?)```", GUIDE, re.DOTALL)
+    commands = [part.partition("\n") for part in example.split("$ ")[1:]]
+    assert len(commands) == 2
 
-    done = run(
-        *("train", "--engine", "spark", "--from", str(tmp_path / "bank" / "*.parquet")),
-        *("--spark-master", "local[1]", "--spark-conf", "spark.sql.shuffle.partitions=1"),
-        *("--spark-conf", f"spark.driver.extraJavaOptions={SHORT_LIVED}"),
-        *("--by", "Ada", "--reason", "quarterly"),
-        env={"DATABASE_URL": f"sqlite:///{tmp_path / 'bank.db'}"},
-    )
+    for command, _, shown in commands:
+        # The session of these tests was started in another folder.
+        words = shlex.split(command.replace("customers/", f"{tmp_path}/customers/"))
+        done = run(*[str(tmp_path / w) if w == "segments" else w for w in words[1:]], env=env)
 
-    assert "Model version 2 serves" in done.stdout, done.stderr
-    assert "1 rows are not taken: age must be an integer from 0 to 130" in done.stderr
-    assert done.exit_code == ExitCode.REJECTED
-    with closing(Database(f"sqlite:///{tmp_path / 'bank.db'}")) as database:
+        assert done.stdout == shown, done.stderr
+        assert "1 rows are not taken: age must be an integer from 0 to 130" in done.stderr
+        assert done.exit_code == ExitCode.REJECTED
+
+    with closing(Database("sqlite:///customer-segmentation.db")) as database:
         origin = get_version(UnitsOfWork(database), 2).origin
     assert origin.by == "Ada"
-    assert origin.reason == f"quarterly (trained on {table.source}/*.parquet)"
+    assert origin.reason == f"the whole bank (trained on {tmp_path}/customers/*.parquet)"
+    assert len(pq.read_table(tmp_path / "segments")) == len(ids) - 1
+
+
+def test_commands_that_the_guide_only_shows_are_well_formed() -> None:
+    shown = re.findall(
+        r"(?:customer-segmentation|__main__.py) ((?:train|score|import) .+)$", GUIDE, re.MULTILINE
+    )
+    assert len(shown) == 9
+    for line in shown:
+        words = shlex.split(line.partition(" > ")[0])
+        COMMANDS[(words[0],)].make_context(line, words[1:])
 
 
 def test_a_missing_pyspark_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
