@@ -4,7 +4,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,34 @@ POSTGRES = "postgresql://postgres@127.0.0.1:5432"
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
-MakeUrl = Callable[[], str]
+NewBank = Callable[[Path], AbstractContextManager[str]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the whole suite run over PostgreSQL."""
+    parser.addoption(
+        "--database",
+        choices=["sqlite", "postgres"],
+        help="Run tests over this database only; unless given, tests of the store run over both "
+        "and all others over SQLite.",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is over the other database."""
+    only = config.getoption("--database")
+    if only is None:
+        return
+    others = {"sqlite", "postgres"} - {only}
+    left = [item for item in items if not others & _databases_of(item)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in left])
+    items[:] = left
+
+
+def _databases_of(item: pytest.Item) -> set[object]:
+    called = getattr(item, "callspec", None)
+    params = called.params if called else {}
+    return {params.get("database_url"), params.get("empty_database_url")}
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +149,31 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
             yield f"{POSTGRES}/{name}"
 
 
+@pytest.fixture(scope="session")
+def new_bank(request: pytest.FixtureRequest) -> NewBank:
+    """Make databases that hold the shipped data, one in each folder that is given."""
+    postgres = request.config.getoption("--database") == "postgres"
+    loaded = request.getfixturevalue("loaded_postgres" if postgres else "loaded_sqlite")
+
+    @contextmanager
+    def make(folder: Path) -> Iterator[str]:
+        if postgres:
+            with postgres_database(loaded) as name:
+                yield f"{POSTGRES}/{name}"
+        else:
+            shutil.copy(loaded, folder / "bank.db")
+            yield f"sqlite:///{folder / 'bank.db'}"
+
+    return make
+
+
+@pytest.fixture
+def bank_url(new_bank: NewBank, tmp_path: Path) -> Iterator[str]:
+    """A database of the test's own for what is not about the store, holding the shipped data."""
+    with new_bank(tmp_path) as url:
+        yield url
+
+
 @pytest.fixture
 def units(database_url: str) -> Iterator[UnitsOfWork]:
     """Units of work over a database of the test's own."""
@@ -138,13 +190,10 @@ def server(database_url: str, tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def shared_server(
-    loaded_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Server]:
+def shared_server(new_bank: NewBank, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that the tests of a module share, as none of them changes what others read."""
     directory = tmp_path_factory.mktemp("shared")
-    shutil.copy(loaded_sqlite, directory / "bank.db")
-    with Server(f"sqlite:///{directory / 'bank.db'}", directory) as running:
+    with new_bank(directory) as url, Server(url, directory) as running:
         yield running
 
 

@@ -5,10 +5,10 @@ import socket
 import time
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
-from pathlib import Path
 
 import pytest
 
+from tests.conftest import NewBank
 from tests.servers import Server, running
 from tests.test_functions import SOMEONE, problem
 
@@ -24,16 +24,15 @@ HALF = b"GET /health/live HTTP/1.1\r\nHost: bank\r\nX-Half: "
 
 
 @pytest.fixture(scope="module")
-def impatient(loaded_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def impatient(new_bank: NewBank, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that waits for a body for half a second, and takes little."""
     directory = tmp_path_factory.mktemp("impatient")
-    (directory / "bank.db").write_bytes(loaded_sqlite.read_bytes())
     limits = {
         "CUSTOMER_SEGMENTATION_BODY_SECONDS": "0.5",
         "CUSTOMER_SEGMENTATION_MAX_BODY_BYTES": "2000",
         "CUSTOMER_SEGMENTATION_MAX_BATCH_BYTES": "4000",
     }
-    with running(f"sqlite:///{directory / 'bank.db'}", directory, **limits) as server:
+    with new_bank(directory) as url, running(url, directory, **limits) as server:
         yield server
 
 

@@ -372,8 +372,8 @@ def test_retraining_too_few_customers_is_refused_and_the_old_model_goes_on(
         problem(get(server, 1), 404)
 
 
-def test_lean_routes_answer_as_the_documented_routes_do(loaded_sqlite: Path) -> None:
-    settings = Settings(database_url=f"sqlite:///{loaded_sqlite}")
+def test_lean_routes_answer_as_the_documented_routes_do(bank_url: str) -> None:
+    settings = Settings(database_url=bank_url)
     documented = create_app(settings)
     documented.user_middleware[:] = [
         middleware

@@ -1,9 +1,7 @@
 """Jobs: started, followed, cancelled, and found again after a crash."""
 
 import os
-import shutil
 import signal
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,7 +23,7 @@ from customer_segmentation.services.jobs import cancel_job, get_job, start_job
 from customer_segmentation.services.rescoring import rescore
 from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.tasks import run_training
-from customer_segmentation.services.unit_of_work import UnitsOfWork
+from customer_segmentation.services.unit_of_work import UnitsOfWork, units_over
 from customer_segmentation.services.versions import activate_version
 from customer_segmentation.store import models
 from tests.servers import Server, running
@@ -215,10 +213,9 @@ def children(pid: int) -> list[int]:
 
 
 def test_the_next_training_is_done_by_a_process_that_is_ready(
-    loaded_sqlite: Path, tmp_path: Path
+    bank_url: str, tmp_path: Path
 ) -> None:
-    shutil.copy(loaded_sqlite, tmp_path / "bank.db")
-    with running(f"sqlite:///{tmp_path / 'bank.db'}", tmp_path) as server:
+    with running(bank_url, tmp_path) as server:
         server.client.post("/retrain_model_with_latest_data").raise_for_status()
         ready = wait_for_ready(server)
 
@@ -226,17 +223,16 @@ def test_the_next_training_is_done_by_a_process_that_is_ready(
 
         last = follow(server.client, location, ended)[-1]
         assert (last["state"], last["model_version"]) == ("succeeded", 3)
-        with sqlite3.connect(tmp_path / "bank.db") as connection:
-            query = "SELECT pid FROM jobs WHERE id = ?"
-            assert connection.execute(query, [last["id"]]).fetchone() == (ready,)
+        units = units_over(bank_url)
+        assert get_job(units, last["id"]).pid == ready
+        units.close()
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
 def test_a_process_that_is_ready_ends_with_its_server(
-    loaded_sqlite: Path, tmp_path: Path, sent: signal.Signals
+    bank_url: str, tmp_path: Path, sent: signal.Signals
 ) -> None:
-    shutil.copy(loaded_sqlite, tmp_path / "bank.db")
-    with running(f"sqlite:///{tmp_path / 'bank.db'}", tmp_path) as server:
+    with running(bank_url, tmp_path) as server:
         server.client.post("/retrain_model_with_latest_data").raise_for_status()
         ready = wait_for_ready(server)
 
@@ -298,15 +294,13 @@ def is_rescored(units: UnitsOfWork) -> bool:
 
 
 def test_only_the_newest_versions_the_active_one_and_its_predecessor_are_kept(
-    loaded_sqlite: Path, tmp_path: Path
+    bank_url: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "bank.db").write_bytes(loaded_sqlite.read_bytes())
-    url = f"sqlite:///{tmp_path / 'bank.db'}"
     settings = {
         "CUSTOMER_SEGMENTATION_KEEP_VERSIONS": "1",
         "CUSTOMER_SEGMENTATION_REQUIRE_APPROVAL": "true",
     }
-    with Server(url, tmp_path, **settings) as server:
+    with Server(bank_url, tmp_path, **settings) as server:
         client = server.client
         versions = []
         for _ in range(4):
@@ -320,11 +314,9 @@ def test_only_the_newest_versions_the_active_one_and_its_predecessor_are_kept(
 
 
 def test_a_second_person_must_approve_where_that_is_asked_for(
-    loaded_sqlite: Path, tmp_path: Path
+    bank_url: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "bank.db").write_bytes(loaded_sqlite.read_bytes())
-    url = f"sqlite:///{tmp_path / 'bank.db'}"
-    with Server(url, tmp_path, CUSTOMER_SEGMENTATION_REQUIRE_APPROVAL="true") as server:
+    with Server(bank_url, tmp_path, CUSTOMER_SEGMENTATION_REQUIRE_APPROVAL="true") as server:
         client = server.client
         location = client.post("/v1/models", json={"by": "Ada"}).headers["location"]
         last = follow(client, location, ended)[-1]

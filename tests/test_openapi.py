@@ -92,11 +92,13 @@ def send_example(
     """Send what `/docs` fills in for an operation."""
     query = {}
     for parameter in operation.get("parameters", ()):
-        if parameter["required"]:
-            if parameter["in"] == "path":
-                path = path.replace(f"{{{parameter['name']}}}", str(parameter["example"]))
-            else:
-                query[parameter["name"]] = parameter["example"]
+        name = parameter["name"]
+        examples: dict[str, dict[str, object]] = parameter.get("examples", {})
+        if parameter["in"] == "path":
+            path = path.replace(f"{{{name}}}", str(parameter["example"]))
+        elif parameter["required"] or examples:
+            chosen = next(iter(examples.values()), {}).get("value")
+            query[name] = parameter.get("example", chosen)
     media = operation.get("requestBody", {}).get("content", {}).get("application/json")
     body = None if media is None else body_example(document, media)
     return server.client.request(method, path, params=query, json=body)

@@ -49,12 +49,10 @@ def test_metrics_count_requests_by_route_and_tell_how_the_service_is(server: Ser
     assert found["customer_segmentation_model_age_seconds"] > 0
 
 
-def test_metrics_of_several_processes_are_added_up(loaded_sqlite: Path, tmp_path: Path) -> None:
-    (tmp_path / "bank.db").write_bytes(loaded_sqlite.read_bytes())
-    url = f"sqlite:///{tmp_path / 'bank.db'}"
-    with Server(url, tmp_path, CUSTOMER_SEGMENTATION_WORKERS="2") as server:
+def test_metrics_of_several_processes_are_added_up(bank_url: str, tmp_path: Path) -> None:
+    with Server(bank_url, tmp_path, CUSTOMER_SEGMENTATION_WORKERS="2") as server:
         for _ in range(20):
-            with Server(url, tmp_path).client as fresh:
+            with Server(bank_url, tmp_path).client as fresh:
                 fresh.get(f"{server.url}/v1/customers/56")
         route = 'method="GET",route="/v1/customers/{customer_id}",status="200"'
         name = f"customer_segmentation_requests_total{{{route}}}"
@@ -78,14 +76,13 @@ def test_every_answer_bears_the_requests_id(shared_server: Server) -> None:
 
 @pytest.mark.parametrize("form", ["json", "text"])
 def test_log_lines_tell_requests_without_personal_data(
-    loaded_sqlite: Path, tmp_path: Path, form: str
+    bank_url: str, tmp_path: Path, form: str
 ) -> None:
-    (tmp_path / "bank.db").write_bytes(loaded_sqlite.read_bytes())
     wanted = {
         "CUSTOMER_SEGMENTATION_LOG_FORMAT": form,
         "CUSTOMER_SEGMENTATION_LOG_REQUESTS": "true",
     }
-    with Server(f"sqlite:///{tmp_path / 'bank.db'}", tmp_path, **wanted) as server:
+    with Server(bank_url, tmp_path, **wanted) as server:
         client = server.client
         client.post(
             "/add_customer_to_database",

@@ -85,10 +85,8 @@ def test_a_schedule_that_is_none_is_refused() -> None:
         Settings(retrain_schedule="every monday")
 
 
-def test_the_server_retrains_by_itself_and_records_why(loaded_sqlite: Path, tmp_path: Path) -> None:
-    (tmp_path / "bank.db").write_bytes(loaded_sqlite.read_bytes())
-    url = f"sqlite:///{tmp_path / 'bank.db'}"
-    with Server(url, tmp_path, CUSTOMER_SEGMENTATION_RETRAIN_AFTER_CHANGES="2") as server:
+def test_the_server_retrains_by_itself_and_records_why(bank_url: str, tmp_path: Path) -> None:
+    with Server(bank_url, tmp_path, CUSTOMER_SEGMENTATION_RETRAIN_AFTER_CHANGES="2") as server:
         for age in (30, 31):
             body = {"customer_id": 56, "age": age}
             server.client.post("/update_customer_details_to_database", json=body)

@@ -33,10 +33,9 @@ KEYS = {"CUSTOMER_SEGMENTATION_AUTH": "keys"}
 
 
 @pytest.fixture
-def guarded(loaded_sqlite: Path, tmp_path: Path) -> Iterator[Server]:
+def guarded(bank_url: str, tmp_path: Path) -> Iterator[Server]:
     """A server that asks for keys."""
-    (tmp_path / "bank.db").write_bytes(loaded_sqlite.read_bytes())
-    with Server(f"sqlite:///{tmp_path / 'bank.db'}", tmp_path, **KEYS) as server:
+    with Server(bank_url, tmp_path, **KEYS) as server:
         yield server
 
 
@@ -121,8 +120,8 @@ def test_every_operation_names_the_door_in_the_document(guarded: Server) -> None
                 assert {"401", "403", "429"} <= set(operation["responses"])
 
 
-def test_every_changing_operation_needs_more_than_a_reader(loaded_sqlite: Path) -> None:
-    document = create_app(Settings(database_url=f"sqlite:///{loaded_sqlite}")).openapi()
+def test_every_changing_operation_needs_more_than_a_reader(bank_url: str) -> None:
+    document = create_app(Settings(database_url=bank_url)).openapi()
 
     harmless = {"/v1/segments:predict", "/predict_customer_segment_in_real_time"}
     for path, operations in document["paths"].items():
@@ -151,22 +150,19 @@ def test_a_key_opens_only_with_its_whole_secret(units: UnitsOfWork) -> None:
         revoke_key(units, "crm")
 
 
-def test_keys_are_made_listed_and_revoked_by_command(loaded_sqlite: Path, tmp_path: Path) -> None:
-    (tmp_path / "bank.db").write_bytes(loaded_sqlite.read_bytes())
-    url = f"sqlite:///{tmp_path / 'bank.db'}"
-
-    made = command(url, "keys", "create", "crm", "--role", "writer")
+def test_keys_are_made_listed_and_revoked_by_command(bank_url: str) -> None:
+    made = command(bank_url, "keys", "create", "crm", "--role", "writer")
 
     assert made.stdout.startswith("cs_")
     assert made.stdout.strip() not in made.stderr
-    listed = command(url, "keys", "list").stdout
+    listed = command(bank_url, "keys", "list").stdout
     assert "crm" in listed
     assert "writer" in listed
     assert made.stdout.strip().rpartition("_")[2] not in listed
-    assert command(url, "keys", "create", "other", "--role", "king").returncode == 2
-    assert command(url, "keys", "revoke", "crm").returncode == 0
-    assert command(url, "keys", "revoke", "crm").returncode == 6
-    assert command(url, "keys", "create", "clerk").stderr.startswith("The key clerk, reader")
+    assert command(bank_url, "keys", "create", "other", "--role", "king").returncode == 2
+    assert command(bank_url, "keys", "revoke", "crm").returncode == 0
+    assert command(bank_url, "keys", "revoke", "crm").returncode == 6
+    assert command(bank_url, "keys", "create", "clerk").stderr.startswith("The key clerk, reader")
 
 
 @given(per_minute=st.integers(1, 100), waits=st.lists(st.floats(0, 5), max_size=300))
@@ -189,10 +185,9 @@ def test_a_rate_limit_lets_a_minutes_requests_through_and_tells_when_the_next(
     limit.spend("another key")
 
 
-def test_too_many_requests_are_told_when_to_try_again(loaded_sqlite: Path, tmp_path: Path) -> None:
-    (tmp_path / "bank.db").write_bytes(loaded_sqlite.read_bytes())
+def test_too_many_requests_are_told_when_to_try_again(bank_url: str, tmp_path: Path) -> None:
     limited = {**KEYS, "CUSTOMER_SEGMENTATION_REQUESTS_PER_MINUTE": "20"}
-    with Server(f"sqlite:///{tmp_path / 'bank.db'}", tmp_path, **limited) as server:
+    with Server(bank_url, tmp_path, **limited) as server:
         reader = key_for(server, Role.READER)
         statuses = [
             server.client.get("/v1/customers/56", headers=reader).status_code for _ in range(25)
@@ -245,12 +240,10 @@ def test_every_answer_has_the_headers_that_keep_browsers_careful(shared_server: 
         assert headers["content-security-policy"].startswith("default-src 'self'")
 
 
-def test_no_origin_may_call_unless_it_is_named(loaded_sqlite: Path, tmp_path: Path) -> None:
-    (tmp_path / "bank.db").write_bytes(loaded_sqlite.read_bytes())
-    url = f"sqlite:///{tmp_path / 'bank.db'}"
+def test_no_origin_may_call_unless_it_is_named(bank_url: str, tmp_path: Path) -> None:
     asking = {"Origin": "https://crm.example", "Access-Control-Request-Method": "GET"}
     named = {**KEYS, "CUSTOMER_SEGMENTATION_CORS_ORIGINS": "https://crm.example"}
-    with Server(url, tmp_path, **named) as server:
+    with Server(bank_url, tmp_path, **named) as server:
         allowed = httpx.options(f"{server.url}/v1/customers/56", headers=asking)
         other = {**asking, "Origin": "https://evil.example"}
         refused = httpx.options(f"{server.url}/v1/customers/56", headers=other)

@@ -263,10 +263,8 @@ def test_hysteresis_keeps_a_customer_near_a_border_where_it_is(
     assert (assigner.assign_calmly(values, gone) == assigner.assign(values)).all()
 
 
-def test_with_hysteresis_both_segments_are_shown(loaded_sqlite: Path, tmp_path: Path) -> None:
-    (tmp_path / "bank.db").write_bytes(loaded_sqlite.read_bytes())
-    url = f"sqlite:///{tmp_path / 'bank.db'}"
-    with Server(url, tmp_path, CUSTOMER_SEGMENTATION_HYSTERESIS="0.9") as server:
+def test_with_hysteresis_both_segments_are_shown(bank_url: str, tmp_path: Path) -> None:
+    with Server(bank_url, tmp_path, CUSTOMER_SEGMENTATION_HYSTERESIS="0.9") as server:
         client = server.client
         client.post("/retrain_model_with_latest_data").raise_for_status()
         changes = {"customer_id": 56, "loyalty_score": 10, "transaction_count": 2}

@@ -40,16 +40,15 @@ def collector() -> Iterator[tuple[str, list[bytes]]]:
 
 
 def test_requests_are_spans_that_go_on_with_the_callers_trace(
-    loaded_sqlite: Path, tmp_path: Path, collector: tuple[str, list[bytes]]
+    bank_url: str, tmp_path: Path, collector: tuple[str, list[bytes]]
 ) -> None:
     endpoint, sent = collector
-    (tmp_path / "bank.db").write_bytes(loaded_sqlite.read_bytes())
     settings = {
         "CUSTOMER_SEGMENTATION_TRACES": "true",
         "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
     }
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
-    with running(f"sqlite:///{tmp_path / 'bank.db'}", tmp_path, **settings) as server:
+    with running(bank_url, tmp_path, **settings) as server:
         server.client.get(
             "/v1/customers?age=29..31",
             headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"},

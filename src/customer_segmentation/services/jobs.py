@@ -1,6 +1,7 @@
 """The use cases on jobs: start one in a process of its own, follow it, cancel it."""
 
 import contextlib
+import logging
 import os
 import socket
 import subprocess
@@ -14,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from customer_segmentation.domain.errors import JobEndedError
+from customer_segmentation.domain.errors import JobEndedError, StoreUnavailableError
 from customer_segmentation.domain.jobs import Job, JobKind, JobState, Origin, Phase
 from customer_segmentation.services.audit import note
 from customer_segmentation.services.clock import now
@@ -23,6 +24,8 @@ from customer_segmentation.services.unit_of_work import UnitsOfWork
 from customer_segmentation.services.workers import end_ready, start_worker
 from customer_segmentation.store import jobs, models
 from customer_segmentation.store.database import Database
+
+logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 1.0
 """How often a working job shows that it lives, and notices that it is cancelled."""
@@ -226,8 +229,12 @@ def _watch(database: Database, process: subprocess.Popen[str], job_id: str) -> N
     """Wait for a job's process; a job that it left running was cut off."""
     process.wait()
     del _processes[job_id]
-    with database.write() as connection:
-        interrupt(connection, job_id)
+    try:
+        with database.write() as connection:
+            interrupt(connection, job_id)
+    except StoreUnavailableError as error:
+        # Once the database answers, the job is found among those whose process is gone.
+        logger.warning("Cannot tell yet whether job %s was cut off: %s", job_id, error)
 
 
 def _is_dead(job: Job) -> bool:
