@@ -12,6 +12,7 @@ from tests.test_gates import command
 
 HEADINGS = [
     "Purpose",
+    "Materiality",
     "Data",
     "Assumptions",
     "Method",
@@ -19,6 +20,7 @@ HEADINGS = [
     "Segments",
     "Stability",
     "Drift",
+    "Ongoing monitoring",
     "Fairness by gender and age band",
     "Approvals",
     "Change log",
@@ -40,38 +42,36 @@ def test_the_record_holds_every_part_and_what_the_version_says(shared_server: Se
     assert len(record["fairness"]["genders"]) == 2
     assert sum(s["size"] for s in record["segments"]) == record["data"]["customers"] == 20_000
     assert [entry["version"] for entry in record["change_log"]] == [1]
+    assert "Exposure: 20,000 customers in 4 segments, with 4 strategies." in text.text
+    assert record["monitoring"]["retrain_schedule"] == "never"
+    assert "- gate now, min stability: 0.6\n" in text.text
     for segment in version["segments"]:
         assert segment["name"] in text.text
     problem(client.get("/v1/models/9/record"), 404)
 
 
-def test_the_command_writes_it_to_a_file(loaded_sqlite: Path, tmp_path: Path) -> None:
-    (tmp_path / "bank.db").write_bytes(loaded_sqlite.read_bytes())
-    url = f"sqlite:///{tmp_path / 'bank.db'}"
+def test_the_command_writes_it_to_a_file(bank_url: str, tmp_path: Path) -> None:
     to = tmp_path / "record.md"
 
-    assert command(url, "models", "record", "1", "-o", str(to)).returncode == 0
-    as_json = command(url, "models", "record", "1", "--json")
+    assert command(bank_url, "models", "record", "1", "-o", str(to)).returncode == 0
+    as_json = command(bank_url, "models", "record", "1", "--json")
 
     assert to.read_text().startswith("# Model record: Customer segmentation, version 1\n")
     assert json.loads(as_json.stdout)["model"]["version"] == 1
-    assert command(url, "models", "record", "5").returncode == 6
+    assert command(bank_url, "models", "record", "5").returncode == 6
 
 
 @pytest.mark.timeout(120)
-def test_commands_train_list_compare_and_measure_drift(loaded_sqlite: Path, tmp_path: Path) -> None:
-    (tmp_path / "bank.db").write_bytes(loaded_sqlite.read_bytes())
-    url = f"sqlite:///{tmp_path / 'bank.db'}"
-
-    trained = command(url, "train", "--seed", "3", "--by", "Ada", "--reason", "a test")
-    compared = command(url, "models", "compare", "1", "2", "--json")
-    drift = command(url, "drift")
-    jobs = command(url, "jobs", "list")
-    listed = command(url, "models", "list")
+def test_commands_train_list_compare_and_measure_drift(bank_url: str) -> None:
+    trained = command(bank_url, "train", "--seed", "3", "--by", "Ada", "--reason", "a test")
+    compared = command(bank_url, "models", "compare", "1", "2", "--json")
+    drift = command(bank_url, "drift")
+    jobs = command(bank_url, "jobs", "list")
+    listed = command(bank_url, "models", "list")
 
     assert trained.stdout.strip() == "Model version 2 serves", trained.stderr
     assert json.loads(compared.stdout)["moved"] == 0
     assert "drift is stable" in drift.stdout
     assert "succeeded" in jobs.stdout
     assert "active" in listed.stdout
-    assert command(url, "jobs", "cancel", "0" * 32).returncode == 6
+    assert command(bank_url, "jobs", "cancel", "0" * 32).returncode == 6

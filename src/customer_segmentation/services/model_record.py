@@ -20,7 +20,11 @@ from customer_segmentation.services.versions import Version, get_version, list_v
 
 _PURPOSE = (
     "Tells which segment a bank's customer is in, so that marketing offers each segment what suits "
-    "it. It decides on no credit, price or access to a service."
+    "it. It is made to decide on no credit, price or access to a service."
+)
+_RATING = (
+    "How much depends on the model, and so how material it is, the bank must say: it is not kept "
+    "here."
 )
 _METHOD = (
     "K-means (Lloyd 1982) with k-means++ starts (Arthur and Vassilvitskii 2007) over prepared "
@@ -62,6 +66,12 @@ def get_record(units: UnitsOfWork, settings: Settings, number: int) -> dict[str,
             "record_made_at": now().isoformat(),
         },
         "purpose": _PURPOSE,
+        "materiality": {
+            "customers": model.fingerprint.customers,
+            "segments": len(model.segments),
+            "strategies": sum(len(segment.strategies) for segment in model.segments),
+            "rating": _RATING,
+        },
         "data": {
             "customers": model.fingerprint.customers,
             "sha256": model.fingerprint.sha256,
@@ -104,6 +114,11 @@ def get_record(units: UnitsOfWork, settings: Settings, number: int) -> dict[str,
             "matching": [asdict(match) for match in model.matching],
         },
         "drift": _drift(units, version),
+        "monitoring": {
+            "retrain_schedule": settings.retrain_schedule or "never",
+            "retrain_after_changes": settings.retrain_after_changes or "never",
+            "retrain_on_drift": settings.retrain_on_drift or "never",
+        },
         "fairness": {
             "excluded": list(model.parameters.excluded),
             "genders": [asdict(group) for group in genders],
@@ -146,12 +161,16 @@ def record_markdown(record: dict[str, Any]) -> str:
     """Write a record, by `get_record`, as Markdown."""
     model, data, approvals = record["model"], record["data"], record["approvals"]
     stability, method = record["stability"], record["method"]
+    materiality, monitoring = record["materiality"], record["monitoring"]
     lines = [
         f"# Model record: {model['name']}, version {model['version']}",
         f"Trained {model['trained_at']}, record made {model['record_made_at']}. "
         f"{'It serves.' if model['is_active'] else 'It does not serve.'}",
         "## Purpose",
         record["purpose"],
+        "## Materiality",
+        f"Exposure: {materiality['customers']:,} customers in {materiality['segments']} segments, "
+        f"with {materiality['strategies']} strategies. {materiality['rating']}",
         "## Data",
         f"{data['customers']:,} customers, SHA-256 `{data['sha256']}`.",
         _table(
@@ -174,7 +193,7 @@ def record_markdown(record: dict[str, Any]) -> str:
                 "mean adjusted Rand index over reseeded bootstraps: "
                 f"{stability['adjusted_rand_index_over_bootstraps']:.3f}",
                 f"inertia: {stability['inertia']:,.0f}",
-                f"gates: {stability['gates']}",
+                *(f"gate now, {n.replace('_', ' ')}: {v}" for n, v in stability["gates"].items()),
                 f"held back: {'; '.join(stability['held_back']) or 'no'}",
             ]
         ),
@@ -183,6 +202,10 @@ def record_markdown(record: dict[str, Any]) -> str:
         else "The first model: nothing to match.",
         "## Drift",
         _drift_markdown(record["drift"]),
+        "## Ongoing monitoring",
+        "Sizes, profiles and drift follow each change of a customer. A training that is not asked "
+        "for starts, as set now:",
+        _list(f"{name.replace('_', ' ')}: {value}" for name, value in monitoring.items()),
         "## Fairness by gender and age band",
         f"Left out of the model: {', '.join(record['fairness']['excluded']) or 'nothing'}. Each "
         "figure is the share of the group that is in the segment, at training.",
