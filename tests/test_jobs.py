@@ -35,6 +35,9 @@ __all__ = ["other_model", "other_version"]
 
 Fields = dict[str, Any]
 
+LONG = {"restarts": 100, "k": 12}
+"""A training that takes some seconds, so that something can happen meanwhile."""
+
 
 def follow(client: httpx.Client, location: str, until: Callable[[Fields], bool]) -> list[Fields]:
     """Ask for a job again and again; return each answer that differs from the one before."""
@@ -137,7 +140,7 @@ def pages(client: httpx.Client) -> Iterator[tuple[str, list[Fields]]]:
 
 def test_a_cancelled_training_never_serves(server: Server) -> None:
     client = server.client
-    location = client.post("/v1/models", json={"restarts": 100}).headers["location"]
+    location = client.post("/v1/models", json=LONG).headers["location"]
     follow(client, location, lambda job: job["phase"] == "fitting")
 
     cancelled = client.post(f"{location}:cancel", json={"by": "Ada"}).json()
@@ -152,19 +155,21 @@ def test_a_cancelled_training_never_serves(server: Server) -> None:
 
 def test_a_training_that_is_killed_is_marked_and_the_next_one_runs(server: Server) -> None:
     client = server.client
-    location = client.post("/v1/models", json={"restarts": 100}).headers["location"]
+    location = client.post("/v1/models", json=LONG).headers["location"]
     follow(client, location, lambda job: job["phase"] == "fitting")
-    for child in children(server.pid):
+    killed = children(server.pid)
+    for child in killed:
         os.kill(child, signal.SIGKILL)
 
     last = follow(client, location, ended)[-1]
+    wait_for_end(killed)
 
     assert last["state"] == "interrupted"
-    assert client.post("/retrain_model_with_latest_data").status_code == 200
+    assert client.post("/retrain_model_with_latest_data").json() == "Model successfully updated"
 
 
 def test_a_training_cut_off_with_its_server_is_found_at_the_next_start(server: Server) -> None:
-    location = server.client.post("/v1/models", json={"restarts": 100}).headers["location"]
+    location = server.client.post("/v1/models", json=LONG).headers["location"]
     follow(server.client, location, lambda job: job["phase"] == "fitting")
 
     server.kill()
@@ -175,7 +180,7 @@ def test_a_training_cut_off_with_its_server_is_found_at_the_next_start(server: S
 
 
 def test_a_stopped_server_hands_its_lease_back(server: Server) -> None:
-    location = server.client.post("/v1/models", json={"restarts": 100}).headers["location"]
+    location = server.client.post("/v1/models", json=LONG).headers["location"]
     follow(server.client, location, lambda job: job["phase"] == "fitting")
 
     server.stop()
@@ -238,10 +243,7 @@ def test_a_process_that_is_ready_ends_with_its_server(
 
         os.kill(server.pid, sent)
 
-        deadline = time.monotonic() + 20
-        while is_alive(ready):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_for_end([ready])
 
 
 def wait_for_ready(server: Server) -> int:
@@ -251,6 +253,14 @@ def wait_for_ready(server: Server) -> int:
         for child in children(server.pid):
             if Path(f"/proc/{child}/cmdline").read_text().endswith("ready\0"):
                 return child
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def wait_for_end(pids: list[int]) -> None:
+    """Wait until processes are gone."""
+    deadline = time.monotonic() + 20
+    while any(map(is_alive, pids)):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
