@@ -15,10 +15,10 @@ from customer_segmentation.model.artifact import Model, Parameters
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.impact import (
     Fate,
-    adjusted_rand_index,
     count_pairs,
     measure_impact,
 )
+from customer_segmentation.model.shared import adjusted_rand_index
 from customer_segmentation.services.customers import get_history
 from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.unit_of_work import units_over

@@ -15,10 +15,11 @@ from customer_segmentation.domain.errors import ArtifactError, TrainingRefusedEr
 from customer_segmentation.domain.features import FEATURE_NAMES
 from customer_segmentation.domain.segments import PROFILES, Segment, Strategy
 from customer_segmentation.engines.local import LocalEngine
-from customer_segmentation.model.align import count_shared, match_clusters
+from customer_segmentation.model.align import match_clusters
 from customer_segmentation.model.artifact import Model, Parameters, Thresholds, from_json, to_json
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.prepare import fit_preparation, transform
+from customer_segmentation.model.shared import count_shared
 
 Customers = tuple[IntArray, FloatArray]
 D = len(FEATURE_NAMES)

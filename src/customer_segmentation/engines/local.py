@@ -19,7 +19,6 @@ from customer_segmentation.engines.assembling import (
     standard,
 )
 from customer_segmentation.engines.engine import Progress, unheard
-from customer_segmentation.model.align import count_shared
 from customer_segmentation.model.artifact import Model, Parameters
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.distribution import Bins, Distribution, count_customers, fit_bins
@@ -29,6 +28,7 @@ from customer_segmentation.model.gates import Gates
 from customer_segmentation.model.lloyd import Clusters
 from customer_segmentation.model.parts import map_parts
 from customer_segmentation.model.prepare import Preparation, fit_preparation, transform
+from customer_segmentation.model.shared import count_shared
 from customer_segmentation.model.study import Study, study_segments
 
 

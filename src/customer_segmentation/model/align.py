@@ -49,21 +49,6 @@ def match_clusters(
     return tuple(matches)
 
 
-def count_shared(rows: IntArray, k: int, columns: IntArray, m: int) -> IntArray:
-    """Count customers by the places of their groups in two clusterings.
-
-    Args:
-        rows: (n,), the place of each customer's group in the one, below k.
-        k: how many groups the one has.
-        columns: (n,), the place of its group in the other, below m.
-        m: how many groups the other has.
-
-    Returns:
-        (k, m).
-    """
-    return np.bincount(rows * m + columns, minlength=k * m).reshape(k, m)
-
-
 def _distances(a: FloatArray, b: FloatArray) -> FloatArray:
     return np.sqrt(((a[:, None, :] - b[None, :, :]) ** 2).sum(axis=2))
 

@@ -5,9 +5,9 @@ from enum import StrEnum
 
 import numpy as np
 
-from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.model.align import count_shared
+from customer_segmentation.domain.arrays import IntArray
 from customer_segmentation.model.artifact import Model
+from customer_segmentation.model.shared import adjusted_rand_index, count_shared
 
 _SUBSTANTIAL = 0.3
 """The share of a segment's customers from which a part of it counts in a split or a merge."""
@@ -113,22 +113,6 @@ def measure_impact(before: Model, after: Model, pairs: IntArray) -> Impact:
     )
 
 
-def adjusted_rand_index(pairs: IntArray) -> float:
-    """Return how far two segmentations agree, adjusted for chance, from their pair counts (k, m).
-
-    1 is the same segmentation and 0 what chance gives.
-
-    Source: Hubert and Arabie 1985, doi:10.1007/BF01908075.
-    """
-    together = float(_pairs_of(pairs).sum())
-    rows = float(_pairs_of(pairs.sum(axis=1)).sum())
-    columns = float(_pairs_of(pairs.sum(axis=0)).sum())
-    everyone = float(_pairs_of(pairs.sum()))
-    by_chance = rows * columns / everyone if everyone else 0.0
-    most = (rows + columns) / 2.0
-    return 1.0 if most == by_chance else (together - by_chance) / (most - by_chance)
-
-
 def _fates(before: Model, after: Model, pairs: IntArray) -> tuple[SegmentFate, ...]:
     sizes_before = dict(zip(before.numbers.tolist(), pairs.sum(axis=1).tolist(), strict=True))
     sizes_after = dict(zip(after.numbers.tolist(), pairs.sum(axis=0).tolist(), strict=True))
@@ -174,8 +158,3 @@ def _fate_of_gone(pairs: IntArray, row: int, numbers: IntArray) -> tuple[Fate, t
     if shares[order[0]] > 0.5:
         return Fate.MERGED, into
     return Fate.RETIRED, into
-
-
-def _pairs_of(sizes: IntArray) -> FloatArray:
-    """Return how many pairs groups of these sizes hold."""
-    return sizes * (sizes - 1.0) / 2.0

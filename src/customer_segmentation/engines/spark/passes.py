@@ -8,12 +8,12 @@ from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.features import FEATURE_NAMES
 from customer_segmentation.engines.assembling import standard
 from customer_segmentation.engines.spark.customers import SparkCustomers, Sums
-from customer_segmentation.model.align import count_shared
 from customer_segmentation.model.artifact import Model, Parameters, Summary
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.distribution import Bins, Distribution, count_customers
 from customer_segmentation.model.prepare import Preparation, preparation_of, transform
 from customer_segmentation.model.quality import nearest
+from customer_segmentation.model.shared import count_shared
 
 
 def fit_to(
