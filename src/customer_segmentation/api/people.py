@@ -7,21 +7,12 @@ import msgspec
 
 from customer_segmentation.api.requests import decode_object
 from customer_segmentation.domain.customer import Attributes, accept_attributes
-from customer_segmentation.domain.features import (
-    FEATURE_NAMES,
-    FEATURES,
-    LARGEST_INTEGER,
-    Feature,
-)
+from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES, Feature
 
 
 def _plain_type(feature: Feature) -> object:
-    """Return the type of values that are plainly fine; the rule itself looks at all others.
-
-    An integer that is no float any more is rounded to one of at least 2^53, so that is not plain.
-    """
-    most = LARGEST_INTEGER - 1 if feature.maximum is None else feature.maximum
-    least = -most if feature.minimum is None else feature.minimum
+    """Return the type of values that are plainly fine; the rule itself looks at all others."""
+    least, most = feature.plain_range
     return Annotated[int if feature.is_integer else float, msgspec.Meta(ge=least, le=most)]
 
 

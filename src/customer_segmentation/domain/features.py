@@ -142,10 +142,30 @@ class Feature:
         Returns:
             (n,); False also for values so large that how they were written decides.
         """
-        least = -LARGEST_INTEGER if self.minimum is None else self.minimum
-        most = LARGEST_INTEGER if self.maximum is None else self.maximum
-        plain = (values >= least) & (values <= most) & (np.abs(values) < LARGEST_INTEGER)
+        least, most = self.plain_range
+        plain = (values >= least) & (values <= most)
         return plain & (values == np.floor(values)) if self.is_integer else plain
+
+    def plainly_accepts_all(self, values: FloatArray, *, whole: bool) -> bool:
+        """Tell whether all of many values are as `plainly_accepts` tells, in a glance.
+
+        Args:
+            values: (n,).
+            whole: whether all are known to be whole numbers.
+        """
+        if len(values) == 0 or (self.is_integer and not whole):
+            return len(values) == 0
+        least, most = self.plain_range
+        return bool(least <= values.min() and values.max() <= most)
+
+    @property
+    def plain_range(self) -> tuple[int, int]:
+        """The least and the greatest value that are allowed however they are written.
+
+        An integer that no float holds is rounded to one of at least 2^53, so that is not plain.
+        """
+        most = LARGEST_INTEGER - 1 if self.maximum is None else self.maximum
+        return -most if self.minimum is None else self.minimum, most
 
     def refusal(self, found: str) -> str:
         """Tell what is allowed, and what was found instead."""

@@ -9,6 +9,9 @@ from customer_segmentation.model.artifact import Model
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.explain import pulls_apart
 
+WORDS = pa.dictionary(pa.int8(), pa.string())
+"""The type of a column that holds few different texts."""
+
 _REASONS = 3
 
 
@@ -36,9 +39,9 @@ class Scorer:
             [
                 (id_column, pa.int64()),
                 (SEGMENT_RECORD_NAME, pa.int64()),
-                ("segment", pa.string()),
+                ("segment", WORDS),
                 ("confidence", pa.float64()),
-                ("strategy", pa.string()),
+                ("strategy", WORDS),
                 *(more if explained else []),
             ]
         )
@@ -77,8 +80,11 @@ class Scorer:
 
 
 def segment_words(model: Model, segments: IntArray) -> tuple[pa.Array, pa.Array]:
-    """Return the names and the main strategies, (n,) texts, of segments by number, (n,)."""
-    places = pa.array(np.searchsorted(model.numbers, segments))
+    """Return the names and the main strategies, (n,) `WORDS`, of segments by number, (n,)."""
+    places = pa.array(np.searchsorted(model.numbers, segments).astype(np.int8))
     names = pa.array([segment.name for segment in model.segments])
     strategies = pa.array([segment.strategy for segment in model.segments])
-    return names.take(places), strategies.take(places)
+    return (
+        pa.DictionaryArray.from_arrays(places, names),
+        pa.DictionaryArray.from_arrays(places, strategies),
+    )

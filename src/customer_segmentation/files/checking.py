@@ -77,7 +77,8 @@ class Checker:
 
     def check(self, block: Block) -> Checked:
         """Return a block's customers under the rule of `Feature.accept`."""
-        values = np.empty((len(block.lines), len(self._entries)))
+        # Each column lies together.
+        values = np.empty((len(self._entries), len(block.lines))).T
         faults: dict[int, tuple[str, str]] = {}
         for place, (feature, entry) in enumerate(self._entries):
             if entry.column is None:
@@ -95,7 +96,9 @@ class Checker:
             fault = (self._entries[0][1].column or "", _REPEATED)
             faults.update(dict.fromkeys(repeated.tolist(), fault))
         rejects = block.refuse(faults)
-        rows, lines, values = np.flatnonzero(kept), block.lines[kept], values[kept]
+        rows, lines = np.flatnonzero(kept), block.lines
+        if rejects:
+            lines, values = lines[kept], values[kept]
         if not self._with_ids:
             return Checked(rows, lines, lines, values, rejects)
         return Checked(rows, lines, values[:, 0].astype(np.int64), values[:, 1:], rejects)
@@ -140,6 +143,9 @@ def read_column(
     values = _numbers(entry, array)
     if entry.factor != 1:
         values = values * entry.factor.numerator / entry.factor.denominator
+    is_whole = pa.types.is_integer(array.type) and entry.factor == 1
+    if feature.plainly_accepts_all(values, whole=is_whole):
+        return values + 0.0, {}  # There is no negative zero.
     doubtful = np.flatnonzero(~feature.plainly_accepts(values))
     refused: dict[int, str] = {}
     for row, value in zip(doubtful.tolist(), array.take(pa.array(doubtful)), strict=True):
@@ -147,7 +153,7 @@ def read_column(
             values[row] = entry.accept(feature, value.as_py())
         except ValueError as refusal:
             refused[row] = str(refusal)
-    return values + 0.0, refused  # There is no negative zero.
+    return values + 0.0, refused
 
 
 def plain_array(column: pa.ChunkedArray) -> pa.Array:
@@ -189,7 +195,7 @@ def _numbers(entry: Entry, array: pa.Array) -> FloatArray:
         numbers = _parse(entry, array)
     else:
         return np.full(len(array), np.nan)
-    return numbers.to_numpy(zero_copy_only=False).astype(np.float64)
+    return numbers.to_numpy(zero_copy_only=False, writable=True)
 
 
 def _parse(entry: Entry, texts: pa.Array) -> pa.Array:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from customer_segmentation.domain.errors import DataFileError, ExtraMissingError
-from customer_segmentation.domain.features import plain_number
+from customer_segmentation.domain.features import CUSTOMER_ID, plain_number
 from customer_segmentation.files.blocks import text_of
 from customer_segmentation.files.formats import Format
 from customer_segmentation.files.formulas import neutralised, neutralised_column
@@ -163,10 +163,31 @@ def _write_excel(file: BinaryIO, schema: pa.Schema) -> Iterator[Writer]:
         book.close()
 
 
+@contextmanager
+def _write_parquet(file: BinaryIO, schema: pa.Schema) -> Iterator[Writer]:
+    ids = [name for name in schema.names if name in _IDS]
+    repeating = [
+        column.name
+        for column in schema
+        if column.name not in ids and not pa.types.is_floating(column.type)
+    ]
+    whole = [name for name in ids if pa.types.is_integer(schema.field(name).type)]
+    # A dictionary of values that do not repeat is made in vain.
+    with pq.ParquetWriter(
+        file,
+        schema,
+        use_dictionary=repeating,
+        column_encoding=dict.fromkeys(whole, "DELTA_BINARY_PACKED"),
+    ) as writer:
+        yield writer
+
+
+_IDS = (CUSTOMER_ID.record_name, "line", "hashed_id")
+
 _WRITERS: Mapping[Format, Callable[[BinaryIO, pa.Schema], AbstractContextManager[Writer]]] = {
     Format.CSV: _write_csv,
     Format.NDJSON: _write_ndjson,
-    Format.PARQUET: pq.ParquetWriter,
+    Format.PARQUET: _write_parquet,
     Format.ARROW: pa.ipc.new_file,
     Format.EXCEL: _write_excel,
 }

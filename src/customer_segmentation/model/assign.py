@@ -13,7 +13,12 @@ from customer_segmentation.model.artifact import Model
 from customer_segmentation.model.least import two_least
 from customer_segmentation.model.prepare import transform
 
-_CHUNK = 4096
+_CHUNK = 16_384
+_LARGEST_LOGARITHM = 710.0
+"""The logarithm of the largest float."""
+
+_ROUNDING = 1e-13
+"""More than what rounding makes of a discriminant, as a share of its largest terms' sum."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -66,9 +71,11 @@ class Assigner:
         self._outlier_distance = model.outlier_distance
         self._hysteresis = model.parameters.hysteresis
         self._used = used
-        self._slope = np.ascontiguousarray(slope.T)[:, :, None]
+        self._slope = slope
         self._center, self._scale = preparation.center[used], preparation.scale[used]
         self._base = ((model.centroids**2).sum(axis=1) - slope @ self._center)[:, None]
+        largest = [_LARGEST_LOGARITHM if f.skewed else f.plain_range[1] for f in FEATURES]
+        self._rounding = _ROUNDING * float(np.abs(slope).max(axis=0) @ np.array(largest)[used])
         self._attributes = [
             (FEATURES[j].name, FEATURES[j].skewed, FEATURES[j].unscored, center)
             for j, center in zip(used.tolist(), self._center.tolist(), strict=True)
@@ -120,8 +127,8 @@ class Assigner:
         """
         segments = np.empty(len(values), dtype=np.int64)
         for rows in _chunks(len(values)):
-            lines = self._lines_of(self._transformed(values[rows]))
-            segments[rows] = self._numbers[lines.argmin(axis=0)]
+            places, _, _ = self._nearest(self._transformed(values[rows]))
+            segments[rows] = self._numbers[places]
         return segments
 
     def assign_calmly(self, values: FloatArray, current: IntArray) -> IntArray:
@@ -145,7 +152,7 @@ class Assigner:
         confidence, nearest = np.empty(len(values)), np.empty(len(values))
         for rows in _chunks(len(values)):
             transformed = self._transformed(values[rows])
-            places, least, second_least = two_least(self._lines_of(transformed))
+            places, least, second_least = self._nearest(transformed)
             norms = self._norms(transformed)
             first, second = _distances(least, norms), _distances(second_least, norms)
             segments[rows] = self._numbers[places]
@@ -158,7 +165,8 @@ class Assigner:
     def distances(self, values: FloatArray) -> FloatArray:
         """Return the distance, (n, k), of each customer, (n, d), to each centroid."""
         transformed = self._transformed(values)
-        return _distances(self._lines_of(transformed), self._norms(transformed)).T
+        lines = self._slope @ transformed + self._base
+        return _distances(lines, self._norms(transformed)).T
 
     def _transformed(self, values: FloatArray) -> FloatArray:
         """Return the transformed attributes that are used, (d, n), those not scored as typical."""
@@ -168,26 +176,26 @@ class Assigner:
                 column[np.isnan(column)] = center
         return columns
 
-    def _lines_of(self, transformed: FloatArray) -> FloatArray:
-        """Return each segment's discriminant, (k, n).
+    def _nearest(self, transformed: FloatArray) -> tuple[IntArray, FloatArray, FloatArray]:
+        """Return the rows of the least discriminants, (n,), and the least and second least, (n,).
 
-        Attribute after attribute is added, as `assign_one` does; a matrix product would add in an
-        order that depends on the number of rows.
+        A matrix product adds in an order that depends on the number of rows. So that everyone is
+        assigned alike, alone and among others, those between whose two nearest centroids rounding
+        could decide are computed again in the order of `assign_one`.
         """
-        lines = np.zeros((len(self._numbers), transformed.shape[1]))
-        product = np.empty_like(lines)
-        for slope, column in zip(self._slope, transformed, strict=True):
-            np.multiply(slope, column, out=product)
-            lines += product
-        lines += self._base
-        return lines
+        rows, least, second = two_least(self._slope @ transformed + self._base)
+        close = np.flatnonzero(second - least <= self._rounding)
+        if len(close) > 0:
+            lines = np.zeros((len(self._numbers), len(close)))
+            for slope, column in zip(self._slope.T, transformed[:, close], strict=True):
+                lines += slope[:, None] * column
+            rows[close] = (lines + self._base).argmin(axis=0)
+        return rows, least, second
 
     def _norms(self, transformed: FloatArray) -> FloatArray:
         """Return what every discriminant lacks to be a squared distance, (n,)."""
-        norms = np.zeros(transformed.shape[1])
-        for column, center, scale in zip(transformed, self._center, self._scale, strict=True):
-            coordinate = (column - center) * scale
-            norms += coordinate * coordinate
+        coordinates = (transformed - self._center[:, None]) * self._scale[:, None]
+        norms: FloatArray = np.einsum("dn,dn->n", coordinates, coordinates)
         return norms
 
 

@@ -14,6 +14,7 @@ from customer_segmentation.domain.features import (
     SEGMENT_RECORD_NAME,
 )
 from customer_segmentation.domain.paging import Selection
+from customer_segmentation.engines.scoring import WORDS
 from customer_segmentation.files.audience import group_names, hashed_ids
 from customer_segmentation.services.serving import ServingModel
 from customer_segmentation.services.unit_of_work import UnitsOfWork
@@ -28,9 +29,9 @@ _ATTRIBUTES = [
 ]
 _ASSIGNMENT = [
     (SEGMENT_RECORD_NAME, pa.int64()),
-    ("segment", pa.string()),
+    ("segment", WORDS),
     ("confidence", pa.float64()),
-    ("strategy", pa.string()),
+    ("strategy", WORDS),
 ]
 _GROUP = ("group", pa.string())
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from customer_segmentation.domain.errors import DataFileError
 from customer_segmentation.domain.features import COLUMNS
-from customer_segmentation.engines.scoring import Scorer
+from customer_segmentation.engines.scoring import WORDS, Scorer
 from customer_segmentation.engines.spark.session import BatchFunction, faults_told, map_batches
 from customer_segmentation.engines.spark.tables import (
     REFUSAL,
@@ -48,7 +48,11 @@ def score_table(table: SparkTable, scorer: Scorer, output: str) -> Written:
     from pyspark.sql import Observation
     from pyspark.sql import functions as sql
 
-    schema = scorer.schema.append(pa.field(REFUSAL, pa.string())).append(pa.field(ROWS, pa.int64()))
+    schema = (
+        _plain(scorer.schema)
+        .append(pa.field(REFUSAL, pa.string()))
+        .append(pa.field(ROWS, pa.int64()))
+    )
     columns = ", ".join(f"`{column.name}` {_TYPES[column.type]}" for column in schema)
     scored = map_batches(table.frame, _scoring(table.check, scorer, schema), columns)
     # What is refused is counted on the way: a second pass could meet other rows.
@@ -80,7 +84,7 @@ def _scoring(check: Check, scorer: Scorer, schema: pa.Schema) -> BatchFunction:
         for batch in batches:
             found = check(pa.table(batch))
             n = len(found.ids)
-            people = scorer.score(found.ids, found.values)
+            people = scorer.score(found.ids, found.values).cast(_plain(scorer.schema))
             yield pa.record_batch(
                 [*people.columns, pa.nulls(n, pa.string()), pa.nulls(n, pa.int64())], schema=schema
             )
@@ -88,3 +92,10 @@ def _scoring(check: Check, scorer: Scorer, schema: pa.Schema) -> BatchFunction:
                 yield refused_batch(schema, found.refusals)
 
     return each
+
+
+def _plain(schema: pa.Schema) -> pa.Schema:
+    """Return a schema with plain texts, as Spark takes no dictionaries."""
+    return pa.schema(
+        [column.with_type(pa.string()) if column.type == WORDS else column for column in schema]
+    )
