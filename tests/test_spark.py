@@ -341,7 +341,14 @@ def test_scores_are_those_that_the_command_writes_for_a_file(
     assert "2,999 people segmented" in spread.stderr
     assert "1 rows are not taken: age must be an integer from 0 to 130" in spread.stderr
     written = pq.read_table(tmp_path / "spark").sort_by("customer id")
-    assert written.equals(pq.read_table(tmp_path / "local.parquet").sort_by("customer id"))
+    expected = pq.read_table(tmp_path / "local.parquet").sort_by("customer id")
+    assert written.column_names == expected.column_names
+    for found, column in zip(written.columns, expected.columns, strict=True):
+        if pa.types.is_floating(found.type):
+            # How rounding falls depends on how many are computed together.
+            assert np.allclose(found, column, rtol=1e-9, atol=1e-9)
+        else:
+            assert found.to_pylist() == column.to_pylist()
     assert again.exit_code == ExitCode.FAILED
     assert "is there already" in again.stderr
 

@@ -38,14 +38,18 @@ from customer_segmentation.services.audit import seal
 from customer_segmentation.services.clock import now
 from customer_segmentation.services.customers import forget_old_keys
 from customer_segmentation.services.distribution import count_waiting_changes
-from customer_segmentation.services.jobs import close_dead_jobs, finish_rescoring, stop_jobs
+from customer_segmentation.services.jobs import (
+    close_dead_jobs,
+    finish_rescoring,
+    get_ready,
+    stop_jobs,
+)
 from customer_segmentation.services.keys import KeyRing
 from customer_segmentation.services.logs import configure_logs
 from customer_segmentation.services.schedule import begin_due_training
 from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.unit_of_work import UnitsOfWork, units_over
 from customer_segmentation.services.webhooks import deliver_due
-from customer_segmentation.services.workers import keep_ready
 
 _REFRESH_SECONDS = 0.5
 _COUNT_SECONDS = 2.0
@@ -97,7 +101,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 lambda: deliver_due(units, settings),
             ),
             (_SEAL_SECONDS, "seal the audit log", lambda: seal(units.database)),
-            (_READY_SECONDS, "keep a worker ready", keep_ready),
+            (_READY_SECONDS, "get a worker ready", get_ready),
             (_JOBS_SECONDS, "look for dead jobs", lambda: close_dead_jobs(units.database)),
             (_KEYS_SECONDS, "forget old keys", lambda: forget_old_keys(units, now())),
             (

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -63,20 +62,20 @@ class LocalEngine:
             bins = fit_bins(values)
             distances = _nearest_distances(coordinates, clusters)
             farthest = outlier_distance(distances)
-            counts = _count(values, clusters, preparation, serving, bins, distances > farthest)
+            distribution, shared = _count(values, clusters, serving, bins, distances > farthest)
             silhouette, stability = measure(coordinates, clusters, parameters.seed, progress)
             centroids = np.zeros((parameters.k, values.shape[1]))
             centroids[:, preparation.used] = clusters.centroids
             fitted = Fitted(
                 preparation=preparation,
                 centroids=centroids,
-                deviations=counts.scores / np.maximum(counts.distribution.sizes, 1)[:, None],
-                shared=counts.shared,
+                deviations=_deviations(values, clusters, preparation),
+                shared=shared,
                 inertia=clusters.inertia,
                 silhouette=silhouette,
                 stability=stability,
                 bins=bins,
-                distribution=counts.distribution,
+                distribution=distribution,
                 outlier_distance=farthest,
                 fingerprint=digested.result(),
             )
@@ -144,49 +143,45 @@ def _nearest_distances(coordinates: FloatArray, clusters: Clusters) -> FloatArra
     return np.concatenate(map_parts(measure_part, len(coordinates)))
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Counts:
-    """What there is of some customers in each cluster.
-
-    Attributes:
-        distribution: by cluster.
-        scores: (k, d), the sums of their attributes in standard deviations.
-        shared: (k, m), how many are in each segment of the serving model; None without one.
-    """
-
-    distribution: Distribution
-    scores: FloatArray
-    shared: IntArray | None
-
-    def __add__(self, other: "_Counts") -> "_Counts":
-        shared = None
-        if self.shared is not None and other.shared is not None:
-            shared = self.shared + other.shared
-        return _Counts(self.distribution + other.distribution, self.scores + other.scores, shared)
+def _deviations(values: FloatArray, clusters: Clusters, preparation: Preparation) -> FloatArray:
+    """Return each cluster's average in standard deviations from everybody's, (k, d)."""
+    used, k = preparation.used, len(clusters.centroids)
+    deviations = np.zeros((k, values.shape[1]))
+    # A centroid is the mean of its customers already, where the attribute is used.
+    deviations[:, used] = clusters.centroids / (preparation.scale * preparation.spread)[used]
+    unused = np.setdiff1d(np.arange(values.shape[1]), used)
+    if len(unused) > 0:
+        scores = standard(transform(values), preparation)[:, unused]
+        members = (clusters.labels == np.arange(k)[:, None]).astype(np.float64)
+        sizes = np.maximum(members.sum(axis=1), 1.0)[:, None]
+        deviations[:, unused] = members @ scores / sizes
+    return deviations
 
 
 def _count(
     values: FloatArray,
     clusters: Clusters,
-    preparation: Preparation,
     serving: Model | None,
     bins: Bins,
     outlying: BoolArray,
-) -> _Counts:
-    """Count customers, (n, d), by their clusters."""
+) -> tuple[Distribution, IntArray | None]:
+    """Count customers, (n, d), by cluster, and those that each segment that serves shares with it.
+
+    Returns:
+        their distribution, and counts, (k, m), or None where nothing serves.
+    """
     k = len(clusters.centroids)
     assigner = None if serving is None else Assigner(serving)
 
-    def count_part(part: slice) -> _Counts:
+    def count_part(part: slice) -> tuple[Distribution, IntArray | None]:
         labels, own = clusters.labels[part], values[part]
-        scores = standard(transform(own), preparation)
-        members = (labels == np.arange(k)[:, None]).astype(np.float64)
-        shared = None
-        if assigner is not None and serving is not None:
-            places = np.searchsorted(serving.numbers, assigner.assign(own))
-            shared = count_shared(labels, k, places, len(serving.segments))
         distribution = count_customers(bins, k, own, labels, outlying[part])
-        return _Counts(distribution, members @ scores, shared)
+        if assigner is None or serving is None:
+            return distribution, None
+        places = np.searchsorted(serving.numbers, assigner.assign(own))
+        return distribution, count_shared(labels, k, places, len(serving.segments))
 
-    first, *others = map_parts(count_part, len(values))
-    return sum(others, first)
+    counted = map_parts(count_part, len(values))
+    first, *others = [distribution for distribution, _ in counted]
+    shared = [pairs for _, pairs in counted if pairs is not None]
+    return sum(others, first), np.sum(shared, axis=0) if shared else None

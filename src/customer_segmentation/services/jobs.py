@@ -21,7 +21,7 @@ from customer_segmentation.services.audit import note
 from customer_segmentation.services.clock import now
 from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.unit_of_work import UnitsOfWork
-from customer_segmentation.services.workers import end_ready, start_worker
+from customer_segmentation.services.workers import end_ready, keep_ready, start_worker
 from customer_segmentation.store import jobs, models
 from customer_segmentation.store.database import Database
 
@@ -166,6 +166,12 @@ def close_dead_jobs(database: Database) -> None:
         with database.write() as connection:
             for job_id in dead:
                 interrupt(connection, job_id)
+
+
+def get_ready() -> None:
+    """Have a process ready for the next job, while jobs come often and none is at work."""
+    if not _processes:
+        keep_ready()
 
 
 def stop_jobs(database: Database) -> None:

@@ -93,7 +93,7 @@ def _rescore_by_active(
     with units.read() as work:
         active, serving = work.active, work.serving
     done = 0
-    for chunk in read_ahead(_chunks(read, active, serving, snapshot)):
+    for chunk in read_ahead(_chunks(units, read, active, serving, snapshot)):
         if not _write(units, active, chunk):
             return False
         done += len(chunk.waiting.ids)
@@ -106,10 +106,14 @@ def _rescore_by_active(
 
 
 def _chunks(
-    read: ArrowReader, active: Active, serving: ServingModel, snapshot: Snapshot | None
+    units: UnitsOfWork,
+    read: ArrowReader,
+    active: Active,
+    serving: ServingModel,
+    snapshot: Snapshot | None,
 ) -> Iterator[_Chunk]:
     after = active.rescored_up_to
-    for part, epoch in _parts(read, after, active.activated_in, snapshot):
+    for part, epoch in _parts(units, read, active, snapshot):
         segments = serving.assigner.assign_calmly(part.values, part.segments)
         moves = np.cumsum(segments != part.segments)
         ends = np.searchsorted(moves, np.arange(MOVES, moves[-1], MOVES), side="right")
@@ -121,16 +125,20 @@ def _chunks(
 
 
 def _parts(
-    read: ArrowReader, after: int, activated_in: int, snapshot: Snapshot | None
+    units: UnitsOfWork, read: ArrowReader, active: Active, snapshot: Snapshot | None
 ) -> Iterator[tuple[StoredCustomers, int]]:
-    """Yield customers with ids above one, and the epoch of those who were changed since."""
+    """Yield customers that are to be looked at, and the epoch of those who were changed since."""
+    after = active.rescored_up_to
     if snapshot is not None and after == 0:
         known = snapshot.customers
         for start in range(0, len(known.ids), PART):
             yield known.at(slice(start, start + PART)), snapshot.epoch
         after = int(known.ids[-1])
+        with units.database.read() as connection:
+            if not customers.are_after(connection, after):
+                return
     while len((found := customers.read_after(read, after, PART)).ids) > 0:
-        yield found, activated_in
+        yield found, active.activated_in
         after = int(found.ids[-1])
 
 

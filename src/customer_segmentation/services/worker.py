@@ -134,4 +134,7 @@ def _is_running(database: Database, job_id: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    ended = main(sys.argv[1:])
+    sys.stdout.flush()
+    # Leaving at once: to take libraries and a million customers apart takes half a second.
+    os._exit(ended)

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
@@ -29,8 +29,16 @@ def arrow_reader(database: Database) -> Iterator[ArrowReader]:
         StoreUnavailableError: the database does not answer; from the reader too.
     """
     if database.path is not None:
-        with _sqlite_process(str(database.path)) as process:
-            yield lambda query: _read_sqlite(process, database.render(query))
+        with ExitStack() as open_until_then:
+            processes: list[subprocess.Popen[bytes]] = []
+
+            def read(query: Select[Any]) -> Iterator[pa.RecordBatch]:
+                if not processes:
+                    process = _sqlite_process(str(database.path))
+                    processes.append(open_until_then.enter_context(process))
+                return _read_sqlite(processes[0], database.render(query))
+
+            yield read
     else:
         with _postgresql_connection(database.url) as connection:
             yield lambda query: _read_postgresql(connection, database.render(query))

@@ -313,6 +313,12 @@ def read_after(read: ArrowReader, customer_id: int, limit: int) -> StoredCustome
     return _stored(pa.Table.from_batches(batches)) if batches else _NOBODY
 
 
+def are_after(connection: Connection, customer_id: int) -> bool:
+    """Return whether there are customers with ids above one."""
+    found = select(customers.c.customer_id).where(customers.c.customer_id > customer_id).limit(1)
+    return connection.execute(found).first() is not None
+
+
 def count_written_before(
     connection: Connection, after: int, last: int, epochs: tuple[int, int]
 ) -> tuple[int, int]:
