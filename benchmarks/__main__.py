@@ -1,10 +1,34 @@
-"""Runs every contest, or those named: `python -m benchmarks [predict] [training] [spark]`."""
+"""Runs every contest, or those named, and writes what they find to docs/performance.md.
+
+`python -m benchmarks [calls] [workers] [growth] …`
+"""
 
 import sys
+import time
 
-from benchmarks import predict, spark, training
+from benchmarks import batches, calls, files, growth, profiles, spark, training, workers
+from benchmarks.contest import put
 
-CONTESTS = {"predict": predict.run, "training": training.run, "spark": spark.run}
+CONTESTS = {
+    "calls": calls.run,
+    "workers": workers.run,
+    "profiles": profiles.run,
+    "growth": growth.run,
+    "batches": batches.run,
+    "training": training.run,
+    "files": files.run,
+    "spark": spark.run,
+}
 
-for name in sys.argv[1:] or CONTESTS:
-    CONTESTS[name]()
+
+def main() -> None:
+    """Run what is asked for, print it as it is found, and keep it."""
+    for name in sys.argv[1:] or CONTESTS:
+        started = time.monotonic()
+        found = CONTESTS[name]()
+        print(f"{found}\n\n{name}: {time.monotonic() - started:.0f} s\n", flush=True)
+        put(name, found)
+
+
+if __name__ == "__main__":
+    main()

@@ -11,18 +11,29 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 
+from benchmarks.contest import ratios, spread, table
+from benchmarks.services import database
 from customer_segmentation.domain.features import COLUMNS, CUSTOMER_ID
 from customer_segmentation.services.demo import write_bank
 
 CUSTOMERS = int(os.environ.get("BENCHMARK_CUSTOMERS", "1000000"))
 PEOPLE = int(os.environ.get("BENCHMARK_PEOPLE", "10000000"))
-ROUNDS = 3
+ROUNDS = 5
 SEED = 1
-COMMAND = (sys.executable, "-m", "customer_segmentation")
 
-SCIKIT_LEARN = """
+READ = """
+import sys
+import adbc_driver_sqlite.dbapi
+
+with adbc_driver_sqlite.dbapi.connect(sys.argv[1]) as connection:
+    cursor = connection.cursor()
+    cursor.execute("SELECT * FROM customers")
+    print(cursor.fetch_arrow_table().num_rows)
+"""
+"""Reading every customer by ADBC into memory, and writing nothing."""
+
+FIT = """
 import sys
 import pandas as pd
 from sklearn.cluster import KMeans
@@ -32,93 +43,131 @@ fitted = pd.read_csv(sys.argv[1]).drop(columns="customer id")
 scaler = StandardScaler().fit(fitted)
 kmeans = KMeans(n_clusters=4, n_init=1, random_state=0).fit(scaler.transform(fitted))
 people = pd.read_parquet(sys.argv[2])
+"""
+
+BARE = (
+    FIT
+    + """
 segments = kmeans.predict(scaler.transform(people.drop(columns="customer id")))
 people[["customer id"]].assign(segment=segments).to_parquet(sys.argv[3])
 """
-"""Scoring as it is often written; it fits on the 20,000 shipped customers first."""
+)
+"""Scoring as it is often written; it fits on 20,000 customers first and tells a number only."""
 
-READ = """
-import sqlite3
-with sqlite3.connect("bank.db") as connection:
-    print(len(connection.execute("SELECT * FROM customers").fetchall()))
+ALIKE = (
+    FIT
+    + """
+import numpy as np
+
+names = np.array(["Power Users", "Frequent Users", "Inactives", "Occasionals"])
+strategies = np.array(["Upsell products", "Build loyalty", "Increase engagement", "Incentives"])
+distances = np.sort(kmeans.transform(scaler.transform(people.drop(columns="customer id"))), axis=1)
+segments = kmeans.predict(scaler.transform(people.drop(columns="customer id")))
+near, next_one = distances[:, 0], distances[:, 1]
+people[["customer id"]].assign(
+    segment=segments,
+    name=names[segments],
+    strategy=strategies[segments],
+    confidence=(next_one - near) / (next_one + near),
+    outlier=near > 10,
+).to_parquet(sys.argv[3])
 """
-"""Reading every customer by Python's own driver."""
+)
+"""The same, telling all that ours tells."""
 
 
-def run() -> None:
-    """Print how long each takes, and the ratio."""
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        _start(work)
-        _import(work)
-        _export(work)
-        _score(work)
+def run() -> str:
+    """Return how long each takes, the ratio, and the memory that ours uses."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        command(folder, "demo", "20000")
+        rows = [_import(folder), _export(folder), *_score(folder)]
+    head = ["what", "ours, s", "the other side", "its time, s", "ours / other", "memory, MiB"]
+    return table(head, rows)
 
 
-def _start(work: Path) -> None:
-    """Make a database that holds a model, and the shipped customers."""
-    _run(work, *COMMAND, "demo", "20000", database="first.db")
+def command(folder: Path, *arguments: str) -> int:
+    """Run one of our commands on a folder's database; return its peak memory in bytes."""
+    return _run(folder, sys.executable, "-m", "customer_segmentation", *arguments)
 
 
-def _import(work: Path) -> None:
-    data = work / "customers.csv"
+def _import(folder: Path) -> list[str]:
+    data = folder / "customers.csv"
     write_bank(data, CUSTOMERS, SEED)
+    shutil.copy(folder / "bank.db", folder / "first.db")
     columns = ", ".join(
         f'"{feature.record_name}" {"INTEGER" if feature.is_integer else "REAL"}'
         f"{' PRIMARY KEY' if feature == CUSTOMER_ID else ''}"
         for feature in COLUMNS
     )
 
-    def ours() -> None:
-        shutil.copy(work / "first.db", work / "bank.db")
-        _run(work, *COMMAND, "import", str(data))
+    def ours() -> int:
+        (folder / "bank.db-wal").unlink(missing_ok=True)
+        shutil.copy(folder / "first.db", folder / "bank.db")
+        return command(folder, "import", str(data))
 
     def shell() -> None:
-        (work / "shell.db").unlink(missing_ok=True)
+        (folder / "shell.db").unlink(missing_ok=True)
+        create = f"CREATE TABLE customers ({columns})"
         load = f".import --skip 1 {data} customers"
-        _run(work, "sqlite3", "shell.db", f"CREATE TABLE customers ({columns})", ".mode csv", load)
+        _run(folder, "sqlite3", "shell.db", create, ".mode csv", load)
 
-    _tell(f"import of {CUSTOMERS:,} customers from CSV", ours, "sqlite3's .import", shell)
+    return _row(f"import of {CUSTOMERS:,} customers from CSV", ours, "sqlite3's `.import`", shell)
 
 
-def _export(work: Path) -> None:
-    def ours() -> None:
-        _run(work, *COMMAND, "export", "-o", "customers.parquet")
+def _export(folder: Path) -> list[str]:
+    def ours() -> int:
+        return command(folder, "export", "-o", "customers.parquet")
 
     def read() -> None:
-        _run(work, sys.executable, "-c", READ)
+        _run(folder, sys.executable, "-c", READ, str(folder / "bank.db"))
 
-    _tell(f"export of {CUSTOMERS:,} customers to Parquet", ours, "reading them by sqlite3", read)
+    return _row(f"export of {CUSTOMERS:,} customers to Parquet", ours, "reading by ADBC", read)
 
 
-def _score(work: Path) -> None:
-    people = work / "people.parquet"
+def _score(folder: Path) -> list[list[str]]:
+    people, shipped = folder / "people.parquet", folder / "shipped.csv"
     write_bank(people, PEOPLE, SEED)
-    shipped = work / "shipped.csv"
     write_bank(shipped, 20_000, SEED)
 
-    def ours() -> None:
-        _run(work, *COMMAND, "score", str(people), "-o", "segments.parquet")
+    def ours() -> int:
+        return command(folder, "score", str(people), "-o", "segments.parquet")
 
-    def plain() -> None:
-        _run(work, sys.executable, "-c", SCIKIT_LEARN, str(shipped), str(people), "plain.parquet")
+    def other(program: str) -> Callable[[], object]:
+        arguments = (str(shipped), str(people), "plain.parquet")
+        return lambda: _run(folder, sys.executable, "-c", program, *arguments)
 
-    _tell(f"scoring of {PEOPLE:,} people from Parquet", ours, "pandas and scikit-learn", plain)
+    what = f"scoring of {PEOPLE:,} people from Parquet"
+    return [
+        _row(what, ours, "pandas and scikit-learn, number only", other(BARE)),
+        _row(what, ours, "the same, telling as much as ours", other(ALIKE)),
+    ]
 
 
-def _run(work: Path, *command: str, database: str = "bank.db") -> None:
-    environment = os.environ | {"DATABASE_URL": f"sqlite:///{work / database}"}
-    subprocess.run(command, cwd=work, env=environment, check=True, capture_output=True)
+def _run(folder: Path, *arguments: str) -> int:
+    """Run a program to its end; return the most memory that it, or a child of its, used."""
+    environment = os.environ | database(folder)
+    process = subprocess.Popen(
+        arguments, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    told = process.stderr.read() if process.stderr else b""
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise RuntimeError(f"{arguments}: {told.decode()}")
+    return usage.ru_maxrss * 1024
 
 
-def _tell(what: str, ours: Callable[[], None], other: str, theirs: Callable[[], None]) -> None:
-    """Let both sides take turns; print medians, spread and ratio."""
+def _row(what: str, ours: Callable[[], int], other: str, theirs: Callable[[], object]) -> list[str]:
+    """Let both sides take turns."""
     taken: tuple[list[float], list[float]] = ([], [])
+    memory = []
     for _ in range(ROUNDS):
-        for side, contestant in zip(taken, (ours, theirs), strict=True):
-            started = time.perf_counter()
-            contestant()
-            side.append(time.perf_counter() - started)
-    first, second = (median(side) for side in taken)
-    spread = ", ".join(f"{min(side):.1f}-{max(side):.1f} s" for side in taken)
-    print(f"{what}: {first:.1f} s, {other}: {second:.1f} s; ratio {first / second:.2f} ({spread})")
+        started = time.perf_counter()
+        memory.append(ours() / 2**20)
+        halfway = time.perf_counter()
+        theirs()
+        taken[0].append(halfway - started)
+        taken[1].append(time.perf_counter() - halfway)
+    times = [spread(side, "{:.1f}") for side in taken]
+    return [what, times[0], other, times[1], ratios(*taken), spread(memory)]

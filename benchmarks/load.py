@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -34,18 +34,19 @@ class Load:
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, requests: Sequence[bytes], latencies: list[float], interval: float) -> None:
+    def __init__(self, requests: Iterator[bytes], latencies: list[float], interval: float) -> None:
         self._requests = requests
         self._interval = interval
         self._latencies = latencies
         self._transport = asyncio.Transport()
-        self._sent_at = 0.0
+        self._due_at = 0.0
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         # Connections that keep an interval must not all send at the same moment.
         wait = random.uniform(0.0, self._interval)  # noqa: S311
+        self._due_at = time.perf_counter() + wait
         asyncio.get_running_loop().call_later(wait, self._send)
 
     def data_received(self, data: bytes) -> None:
@@ -53,52 +54,57 @@ class _Connection(asyncio.Protocol):
         head, found, body = self._received.partition(b"\r\n\r\n")
         if not found:
             return
-        if not head.startswith(b"HTTP/1.1 200"):
-            raise RuntimeError(f"not answered with 200: {self._received!r}")
+        if not head.startswith(b"HTTP/1.1 2"):
+            raise RuntimeError(f"refused: {self._received!r}")
         length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
-        if len(body) >= length:
-            latency = time.perf_counter() - self._sent_at
-            self._latencies.append(latency)
-            if self._interval > latency:
-                asyncio.get_running_loop().call_later(self._interval - latency, self._send)
-            else:
-                self._send()
+        if len(body) < length:
+            return
+        now = time.perf_counter()
+        self._latencies.append(now - self._due_at)
+        # A request that was due while the last was under way has waited since then, and its
+        # latency says so; otherwise a slow server would be asked less, and look better for it.
+        self._due_at = self._due_at + self._interval if self._interval else now
+        if self._due_at > now:
+            asyncio.get_running_loop().call_later(self._due_at - now, self._send)
+        else:
+            self._send()
 
     def stop(self) -> None:
         self._transport.abort()
 
     def _send(self) -> None:
         self._received = b""
-        self._sent_at = time.perf_counter()
         if not self._transport.is_closing():
-            self._transport.write(random.choice(self._requests))  # noqa: S311
+            self._transport.write(next(self._requests))
 
 
 def run_load(
     port: int,
-    *requests: bytes,
+    requests: Iterator[bytes],
+    *,
     connections: int = 32,
-    seconds: float = 5.0,
-    interval: float = 0.0,
+    seconds: float = 3.0,
+    rate: float | None = None,
     warm_up: float = 1.0,
 ) -> Load:
-    """Send requests, each drawn from those given, over and over on many connections.
+    """Send requests over and over on many connections.
 
     Args:
         port: of the server on this machine.
-        requests: what is sent.
+        requests: what is sent, one after the other.
         connections: how many send at the same time.
         seconds: how long it is measured.
-        interval: seconds from one request of a connection to its next; without, the next is sent
-            as soon as the answer is there.
+        rate: requests a second that are due, whatever the server makes of them; without, a
+            connection sends its next as soon as its answer is there.
         warm_up: seconds before, that do not count.
     """
+    interval = connections / rate if rate else 0.0
     return uvloop.run(_run(port, requests, connections, seconds, interval, warm_up))
 
 
 async def _run(
     port: int,
-    requests: Sequence[bytes],
+    requests: Iterator[bytes],
     connections: int,
     seconds: float,
     interval: float,
@@ -121,6 +127,12 @@ async def _run(
     for client in clients:
         client.stop()
     return Load(rate=len(found) / elapsed, latencies=found)
+
+
+def any_of(requests: Sequence[bytes]) -> Iterator[bytes]:
+    """Draw from requests, for ever."""
+    while True:
+        yield random.choice(requests)  # noqa: S311
 
 
 def http_request(method: str, path: str, body: bytes = b"") -> bytes:

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from benchmarks.contest import ratios, spread, table
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.jobs import Phase
 from customer_segmentation.engines.local import LocalEngine
@@ -32,57 +33,72 @@ NOBODY = np.empty(0, dtype=np.int64)
 Result = TypeVar("Result")
 
 
-def run() -> None:
-    """Print times and the ratios of times, inertias and segments."""
+def run() -> str:
+    """Return times, and the ratios of times and inertias."""
+    rounds = []
     with tempfile.TemporaryDirectory() as folder:
-        table = Path(folder) / "customers.parquet"
-        write_bank(table, CUSTOMERS, seed=1)
+        bank = Path(folder) / "customers.parquet"
+        write_bank(bank, CUSTOMERS, seed=1)
         settings = Settings()
-        print(f"{CUSTOMERS:,} customers, master {settings.spark_master}")
-        started = time.perf_counter()
         with open_session(settings.spark_master, settings.spark_conf):
-            print(f"  a session starts in {time.perf_counter() - started:.1f} s")
-            for _ in range(ROUNDS):
-                _contest(table, settings, Path(folder))
+            rounds = [_contest(bank, settings, Path(folder)) for _ in range(ROUNDS)]
+    train, train_there, score, score_there, inertia, farthest, differ, passes = zip(
+        *rounds, strict=True
+    )
+    rows = [
+        ["read and train", *_sides(train, train_there)],
+        ["read and score", *_sides(score, score_there)],
+    ]
+    head = [f"{CUSTOMERS:,} customers", "local engine, s", "Spark, s", "Spark / local"]
+    alike = (
+        f"After {passes[-1]:.0f} passes Spark's inertia is {spread(inertia, '{:.9f}')} times the "
+        f"local engine's, no centroid is farther than {max(farthest):.1e} from its, and at most "
+        f"{max(differ):,.0f} customers are in another segment. Master: `{settings.spark_master}`; "
+        "starting its session is not counted."
+    )
+    return f"{table(head, rows)}\n\n{alike}"
 
 
-def _contest(table: Path, settings: Settings, folder: Path) -> None:
-    (ids, values), reading = _timed(lambda: _read(table))
+def _sides(local: tuple[float, ...], there: tuple[float, ...]) -> list[str]:
+    return [spread(local, "{:.1f}"), spread(there, "{:.1f}"), ratios(there, local, "{:.1f}")]
+
+
+def _contest(bank: Path, settings: Settings, folder: Path) -> tuple[float, ...]:
+    (ids, values), reading = _timed(lambda: _read(bank))
     local, fitting = _timed(lambda: LocalEngine().train(ids, values, Parameters()))
     passes: list[int] = []
-    spread, on_spark = _timed(lambda: _train_on_spark(table, settings, passes))
+    spread_out, on_spark = _timed(lambda: _train_on_spark(bank, settings, passes))
     _, scoring = _timed(lambda: Scorer(local, "customer id", explained=False).score(ids, values))
     output = str(folder / f"segments-{time.monotonic_ns()}")
-    external = ExternalTable(str(table))
+    external = ExternalTable(str(bank))
     _, scoring_on_spark = _timed(
         lambda: score_external(settings, local, external, output, explained=False)
     )
-    differ = int((Assigner(local).assign(values) != Assigner(spread).assign(values)).sum())
-    train = reading + fitting
-    print(f"  training  local {train:.1f} s, Spark {on_spark:.1f} s: {on_spark / train:.1f} times")
-    score = reading + scoring
-    ratio = scoring_on_spark / score
-    print(f"  scoring   local {score:.1f} s, Spark {scoring_on_spark:.1f} s: {ratio:.1f} times")
-    inertia = spread.quality.inertia / local.quality.inertia
-    print(f"  inertia   Spark / local {inertia:.9f}, after {len(passes)} passes")
-    farthest = np.abs(spread.centroids - local.centroids).max()
-    print(f"  centroids differ by {farthest:.1e} at most, and {differ:,} customers' segments")
-    print(f"  fingerprints alike: {spread.fingerprint.sha256 == local.fingerprint.sha256}")
+    return (
+        reading + fitting,
+        on_spark,
+        reading + scoring,
+        scoring_on_spark,
+        spread_out.quality.inertia / local.quality.inertia,
+        float(np.abs(spread_out.centroids - local.centroids).max()),
+        float((Assigner(local).assign(values) != Assigner(spread_out).assign(values)).sum()),
+        float(len(passes)),
+    )
 
 
-def _read(table: Path) -> tuple[IntArray, FloatArray]:
-    found = read_data_file(table)
+def _read(bank: Path) -> tuple[IntArray, FloatArray]:
+    found = read_data_file(bank)
     return found.ids, found.values
 
 
-def _train_on_spark(table: Path, settings: Settings, passes: list[int]) -> Model:
+def _train_on_spark(bank: Path, settings: Settings, passes: list[int]) -> Model:
     def progress(phase: Phase, done: int, total: int) -> None:
         if phase is Phase.FITTING and total == 0:
             passes.append(done)
 
     return train_on_table(
         settings,
-        ExternalTable(str(table)),
+        ExternalTable(str(bank)),
         Parameters(),
         None,
         erased=NOBODY,

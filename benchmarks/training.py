@@ -1,83 +1,165 @@
-"""How long reads take while 1,000,000 customers are trained on, next to reads at rest."""
+"""Retraining a million customers, next to scikit-learn's fit, and what reads notice of it."""
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
+import threading
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+from sklearn.cluster import KMeans
 
-from benchmarks.load import Load, http_request, run_load
-from benchmarks.predict import wait_for
+from benchmarks.calls import reads
+from benchmarks.contest import ratios, spread, table
+from benchmarks.files import command
+from benchmarks.load import run_load
+from benchmarks.services import OURS, Service, database, resident_bytes, serving
 from customer_segmentation.services.demo import write_bank
+from customer_segmentation.services.serving import load_model
+from customer_segmentation.services.unit_of_work import UnitsOfWork
+from customer_segmentation.store import customers
+from customer_segmentation.store.arrow import arrow_reader
+from customer_segmentation.store.database import Database
 
 CUSTOMERS = int(os.environ.get("BENCHMARK_CUSTOMERS", "1000000"))
-PORT = 18_410
+ROUNDS = 5
+CHANGED = 100
+"""Before each retrain, one of so many customers is another."""
+
 CONNECTIONS = 8
-INTERVAL = 0.02
-SECONDS = 2.0
-IDLE_SECONDS = 20.0
+RATE = 400.0
+READ_SECONDS = 10.0
 
 
-def run() -> None:
-    """Print the p99 of reads at rest and during a training, and their ratio."""
-    random = np.random.default_rng(1)
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder) / "customers.csv"
-        write_bank(data, CUSTOMERS, seed=1)
-        server = subprocess.Popen(
-            [sys.executable, "-m", "customer_segmentation", "serve", "--port", str(PORT)],
-            cwd=folder,
-            env=os.environ
-            | {
-                "DATABASE_URL": f"sqlite:///{folder}/bank.db",
-                "CUSTOMER_SEGMENTATION_DATA": str(data),
-            },
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            wait_for(PORT, seconds=600)
-            _contest(random)
-        finally:
-            server.terminate()
-            server.wait()
+@dataclass(frozen=True, slots=True)
+class Retrained:
+    """A retrain, from the call to the end of its job.
+
+    Attributes:
+        version: that it made.
+        seconds: that it took.
+        peak: bytes that the service and its processes used at most meanwhile.
+    """
+
+    version: int
+    seconds: float
+    peak: int
 
 
-def _contest(random: np.random.Generator) -> None:
-    path = "/get_customer_info_from_database?customer_id="
-    ids = random.integers(1, CUSTOMERS + 1, 1000).tolist()
-    reads = [http_request("GET", f"{path}{customer_id}") for customer_id in ids]
-
-    def load(seconds: float) -> Load:
-        return run_load(PORT, *reads, connections=CONNECTIONS, seconds=seconds, interval=INTERVAL)
-
-    idle = load(IDLE_SECONDS)
+def retrain(service: Service) -> Retrained:
+    """Let a service train on its customers and wait until every one is re-scored."""
     started = time.perf_counter()
-    request = urllib.request.Request(f"http://127.0.0.1:{PORT}/v1/models", method="POST")
-    with urllib.request.urlopen(request) as answer:
-        job = f"http://127.0.0.1:{PORT}{answer.headers['Location']}"
-    phases: dict[str, list[float]] = {}
-    state = {"state": "running", "phase": "starting"}
-    while state["state"] == "running":
-        phases.setdefault(state["phase"], []).extend(load(SECONDS).latencies)
-        with urllib.request.urlopen(job) as answer:
-            state = json.load(answer)
-    elapsed = time.perf_counter() - started
-    during = Load(0.0, tuple(sorted(latency for found in phases.values() for latency in found)))
-    print(
-        f"reads while {CUSTOMERS:,} customers are trained on, one worker, {CONNECTIONS} "
-        f"connections, {idle.rate:.0f} reads/s"
+    peak = resident_bytes(service.pid)
+    url = f"http://127.0.0.1:{service.port}"
+    with urllib.request.urlopen(urllib.request.Request(f"{url}/v1/models", method="POST")) as told:
+        url += told.headers["Location"]
+    while True:
+        peak = max(peak, resident_bytes(service.pid))
+        with urllib.request.urlopen(url) as told:
+            job = json.load(told)
+        if job["state"] != "running":
+            break
+        time.sleep(0.02)
+    seconds = time.perf_counter() - started
+    if job["state"] != "succeeded":
+        raise RuntimeError(f"the training {job['state']}: {job['error']}")
+    return Retrained(job["model_version"], seconds, peak)
+
+
+def run() -> str:
+    """Return the times of both sides, how good their clusters are, and how long reads take."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        command(folder, "demo", str(CUSTOMERS))
+        settings = database(folder)
+        with serving(OURS, folder, **settings) as service:
+            retrain(service)
+            return f"{_retrains(folder, service)}\n\n{_reads(service)}"
+
+
+def _retrains(folder: Path, service: Service) -> str:
+    ours, theirs, inertias, peaks = [], [], [], []
+    units = UnitsOfWork(Database(database(folder)["DATABASE_URL"]))
+    for number in range(ROUNDS):
+        changes = folder / "changes.csv"
+        write_bank(changes, CUSTOMERS // CHANGED, seed=number)
+        command(folder, "import", str(changes))
+        done = retrain(service)
+        with units.read() as work:
+            model = load_model(work.connection, done.version).model
+        with arrow_reader(units.database) as read:
+            values = customers.read_all(read, CUSTOMERS).values
+        prepared = model.preparation.prepare(values)
+        started = time.perf_counter()
+        kmeans = KMeans(n_clusters=4, n_init=10, random_state=number).fit(prepared)
+        theirs.append(time.perf_counter() - started)
+        ours.append(done.seconds)
+        inertias.append(model.quality.inertia / kmeans.inertia_)
+        peaks.append(done.peak / 2**20)
+    units.close()
+    rows = [
+        [
+            f"{CUSTOMERS:,}",
+            spread(ours, "{:.1f}"),
+            spread(theirs, "{:.1f}"),
+            ratios(ours, theirs),
+            spread(inertias, "{:.7f}"),
+            spread(peaks),
+        ]
+    ]
+    head = [
+        "customers",
+        "ours, whole job, s",
+        "`KMeans.fit` alone, s",
+        "ours / theirs",
+        "inertia, ours / theirs",
+        "memory at most, MiB",
+    ]
+    return table(head, rows)
+
+
+def _reads(service: Service) -> str:
+    """Let reads at rest and reads while trainings follow one another take turns."""
+    rest, training = [], []
+    for _ in range(ROUNDS):
+        rest.append(_read(service))
+        with _training(service):
+            training.append(_read(service))
+    rows = [["at rest", *map(_cell, zip(*rest, strict=True))]]
+    rows += [["while trained on", *map(_cell, zip(*training, strict=True))]]
+    pairs = zip(zip(*training, strict=True), zip(*rest, strict=True), strict=True)
+    rows += [["ratio", *(ratios(during, before) for during, before in pairs)]]
+    return table([f"{RATE:.0f} reads/s", "median, ms", "p99, ms"], rows)
+
+
+def _cell(latencies: tuple[float, ...]) -> str:
+    return spread(latencies, "{:.2f}")
+
+
+def _read(service: Service) -> tuple[float, float]:
+    load = run_load(
+        service.port, reads(CUSTOMERS), connections=CONNECTIONS, rate=RATE, seconds=READ_SECONDS
     )
-    print(f"  idle      p99 {idle.p99 * 1000:.2f} ms, median {idle.median * 1000:.2f} ms")
-    print(
-        f"  training  p99 {during.p99 * 1000:.2f} ms, median {during.median * 1000:.2f} ms "
-        f"({state['state']}, {elapsed:.0f} s)"
-    )
-    for phase, latencies in phases.items():
-        found = Load(0.0, tuple(sorted(latencies)))
-        print(f"    from {phase:9} p99 {found.p99 * 1000:.2f} ms")
-    print(f"  training / idle {during.p99 / idle.p99:.2f}")
+    return load.median * 1000, load.p99 * 1000
+
+
+@contextmanager
+def _training(service: Service) -> Iterator[None]:
+    """Train again and again for the length of a block."""
+    over = threading.Event()
+
+    def train() -> None:
+        while not over.is_set():
+            retrain(service)
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

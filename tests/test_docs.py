@@ -10,6 +10,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from benchmarks.__main__ import CONTESTS
+from benchmarks.contest import blocks
 from playwright.sync_api import Browser
 
 from customer_segmentation.api.app import create_app
@@ -113,3 +115,7 @@ def test_the_app_can_be_made_without_a_database(tmp_path: Path) -> None:
     document = create_app(Settings(database_url=f"sqlite:///{tmp_path / 'none.db'}")).openapi()
 
     assert document["openapi"].startswith("3.1")
+
+
+def test_every_contest_has_a_place_in_the_page_on_speed() -> None:
+    assert blocks() == set(CONTESTS)

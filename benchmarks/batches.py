@@ -1,0 +1,101 @@
+"""Predictions for 100,000 people in one request, next to scikit-learn on the same rows."""
+
+import io
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+from sklearn.cluster import KMeans
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks.contest import ratios, spread, table
+from benchmarks.services import OURS, cpu_seconds, database, serving
+from customer_segmentation.data.synthetic import draw_bank
+from customer_segmentation.domain.arrays import FloatArray
+from customer_segmentation.domain.features import FEATURES
+
+PEOPLE = 100_000
+ROUNDS = 5
+REQUESTS = 20
+"""In a round, so that the processor's clock, which ticks a hundred times a second, says enough."""
+
+ARROW, JSON, NDJSON = (
+    "application/vnd.apache.arrow.stream",
+    "application/json",
+    "application/x-ndjson",
+)
+
+
+def run() -> str:
+    """Return people a second, by the clock at the caller and by the service's computing."""
+    values = np.vstack(list(draw_bank(PEOPLE, seed=1)))
+    rows = []
+    scaler = StandardScaler().fit(values)
+    kmeans = KMeans(n_clusters=4, n_init=1, random_state=0).fit(scaler.transform(values))
+
+    def predict() -> None:
+        kmeans.predict(scaler.transform(values))
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving(OURS, Path(folder), **database(Path(folder))) as service,
+    ):
+        for name, kind, body in _bodies(values):
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{service.port}/v1/segments:predict",
+                data=body,
+                headers={"Content-Type": kind, "Accept": kind},
+            )
+
+            def ask(request: urllib.request.Request = request) -> None:
+                with urllib.request.urlopen(request) as answer:
+                    answer.read()
+
+            ask()
+            clock, computing, theirs = [], [], []
+            for _ in range(ROUNDS):
+                computed = cpu_seconds(service.pid)
+                clock.append(_rate(ask))
+                spent = cpu_seconds(service.pid) - computed
+                computing.append(REQUESTS * PEOPLE / spent)
+                theirs.append(_rate(predict))
+            cells = [spread(found) for found in (computing, clock, theirs)]
+            rows.append([name, *cells, ratios(clock, theirs)])
+    head = [
+        "format",
+        "by second computed",
+        "by second at the caller",
+        "scaler and `predict` alone",
+        "caller / alone",
+    ]
+    return table(head, rows)
+
+
+def _rate(work: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    for _ in range(REQUESTS):
+        work()
+    return REQUESTS * PEOPLE / (time.perf_counter() - started)
+
+
+def _bodies(values: FloatArray) -> list[tuple[str, str, bytes]]:
+    names = [feature.name for feature in FEATURES]
+    columns = [
+        pa.array(column.astype(np.int64) if feature.is_integer else column)
+        for feature, column in zip(FEATURES, values.T, strict=True)
+    ]
+    people = pa.table(columns, names=names)
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, people.schema) as writer:
+        writer.write_table(people)
+    records = people.to_pylist()
+    return [
+        ("Arrow", ARROW, sink.getvalue()),
+        ("JSON", JSON, msgspec.json.encode(records)),
+        ("NDJSON", NDJSON, msgspec.json.Encoder().encode_lines(records)),
+    ]
