@@ -31,7 +31,7 @@ from customer_segmentation.services.webhooks import (
 from tests.servers import running
 from tests.test_functions import problem
 
-FAST = Settings(webhook_private_addresses=True, webhook_attempts=3, webhook_retry_seconds=0.01)
+FAST = Settings(webhook_private_addresses=True, webhook_attempts=3, webhook_retry_seconds=0.3)
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """The use case of comparing two versions over the customers as they are now."""
 
 import json
+import threading
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,14 @@ from customer_segmentation.services.workers import start_worker
 from customer_segmentation.store import customers, models
 from customer_segmentation.store.arrow import arrow_reader
 
+_turn = threading.Lock()
+"""A comparison reads every customer: many at once would only slow one another and fill memory."""
+
 
 def compare_versions(
     units: UnitsOfWork, settings: Settings, before: int, after: int
 ) -> dict[str, Any]:
-    """Return what `compare` tells, worked out in a process of its own.
+    """Return what `compare` tells, worked out in a process of its own, one after the other.
 
     Raises:
         VersionNotFoundError: there is no such version.
@@ -29,8 +33,10 @@ def compare_versions(
             if models.find(connection, version) is None:
                 raise VersionNotFoundError(version)
     arguments = (str(before), str(after))
-    process = start_worker(settings, "compare", *arguments, background=True, answers=True)
-    with process:
+    with (
+        _turn,
+        start_worker(settings, "compare", *arguments, background=True, answers=True) as process,
+    ):
         assert process.stdout is not None  # noqa: S101
         answer = process.stdout.read()
     if process.returncode != 0:
