@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -16,7 +17,7 @@ from customer_segmentation import __version__
 from customer_segmentation.api import problems
 from customer_segmentation.api.audit import audit_router
 from customer_segmentation.api.batches import batches_router
-from customer_segmentation.api.bodies import BoundedBodies
+from customer_segmentation.api.bodies import Bodies, BoundedBodies
 from customer_segmentation.api.customers import customers_router
 from customer_segmentation.api.erasures import erasures_router
 from customer_segmentation.api.events import events_router
@@ -24,12 +25,13 @@ from customer_segmentation.api.function_docs import problem_responses
 from customer_segmentation.api.functions import add_functions
 from customer_segmentation.api.health import health_router
 from customer_segmentation.api.jobs import jobs_router
+from customer_segmentation.api.lean import LeanRoutes
 from customer_segmentation.api.metrics import metrics_router
 from customer_segmentation.api.models import models_router
-from customer_segmentation.api.observe import Observed, RequestMetrics
+from customer_segmentation.api.observe import Observed, RequestLog, RequestMetrics
 from customer_segmentation.api.predictions import predictions_router
 from customer_segmentation.api.schemas import SCHEMAS
-from customer_segmentation.api.security import Door, needed_role
+from customer_segmentation.api.security import Admission, Door, needed_role
 from customer_segmentation.api.segments import segments_router
 from customer_segmentation.api.tracing import tracer_provider
 from customer_segmentation.api.webhooks import webhooks_router
@@ -92,6 +94,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(_recover, units, settings, keys)
+        # What is there by now stays: the garbage collector need not look at it again and again.
+        gc.freeze()
         chores: list[tuple[float, str, Callable[[], object]]] = [
             (_REFRESH_SECONDS, "look for a new model", units.refresh),
             (_COUNT_SECONDS, "count changes", lambda: count_waiting_changes(units)),
@@ -138,7 +142,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             "operation_spans": False,
         },
     )
-    add_functions(app, units, settings)
+    functions = add_functions(app, units, settings)
     app.include_router(customers_router(units))
     app.include_router(erasures_router(units))
     app.include_router(batches_router(units))
@@ -151,13 +155,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(jobs_router(units, settings))
     app.include_router(health_router(units))
     problems.install(app)
-    app.add_middleware(BoundedBodies, settings=settings)
-    app.add_middleware(Door, keys=keys, settings=settings)
     counted = CollectorRegistry()
     app.include_router(metrics_router(units, counted))
-    app.add_middleware(
-        Observed, metrics=RequestMetrics(counted), log_requests=settings.log_requests
-    )
+    log = RequestLog(RequestMetrics(counted), log_requests=settings.log_requests)
+    admission, bodies = Admission(keys, settings), Bodies(settings)
+    app.add_middleware(BoundedBodies, bodies=bodies)
+    app.add_middleware(Door, admission=admission)
+    app.add_middleware(Observed, log=log)
+    app.add_middleware(LeanRoutes, functions=functions, log=log, admission=admission, bodies=bodies)
     if settings.cors_origins:
         # Outside the door: a browser asks before it sends a key.
         app.add_middleware(

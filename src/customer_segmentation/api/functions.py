@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from customer_segmentation.api.function_docs import FUNCTIONS, FunctionDocs
-from customer_segmentation.api.lean import Asked, Function, LeanRoutes, asked_by
+from customer_segmentation.api.lean import Asked, Function, asked_by
 from customer_segmentation.api.people import accept_person
 from customer_segmentation.api.requests import JSON, check_json, decode_object, read_query_number
 from customer_segmentation.api.running import looked_up, written
@@ -29,8 +29,14 @@ from customer_segmentation.services.unit_of_work import UnitsOfWork
 _TAG = "The six functions"
 
 
-def add_functions(app: FastAPI, units: UnitsOfWork, settings: Settings) -> None:
-    """Add the six functions to an app, each at its path and at its older one."""
+def add_functions(
+    app: FastAPI, units: UnitsOfWork, settings: Settings
+) -> dict[tuple[str, str], Function]:
+    """Add the six functions to an app, each at its path and at its older one.
+
+    Returns:
+        them, by method and path, for `LeanRoutes`.
+    """
 
     async def get_customer_info_from_database(asked: Asked) -> bytes:
         """Return a customer's record, its segment and the business strategy for it."""
@@ -100,7 +106,7 @@ def add_functions(app: FastAPI, units: UnitsOfWork, settings: Settings) -> None:
         for path in (f"/{function.__name__}", documentation.older_path):
             lean[documentation.method, path] = function
         _document(app, function, documentation)
-    app.add_middleware(LeanRoutes, functions=lean)
+    return lean
 
 
 def _document(app: FastAPI, function: Function, documentation: FunctionDocs) -> None:

@@ -7,6 +7,8 @@ import logging
 import random
 import re
 import time
+from contextvars import Token
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -51,57 +53,83 @@ class RequestMetrics:
         known[1].observe(seconds)
 
 
-class Observed:
-    """Middleware that gives each request an id, counts it, and logs it where that is wanted.
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A request that is being answered.
 
-    A request's id is the one of its header `X-Request-ID`, or a new one; the answer bears it, and
-    so does each line that is logged meanwhile.
+    Attributes:
+        id: of its own, or the one of its header `X-Request-ID`.
+        started: seconds on a clock that never goes back.
+        token: takes the id off the lines of the log again.
     """
 
-    def __init__(self, app: ASGIApp, metrics: RequestMetrics, *, log_requests: bool) -> None:
-        """Stand before an app.
+    id: str
+    started: float
+    token: Token[str]
+
+    @property
+    def header(self) -> tuple[bytes, bytes]:
+        """The header that tells the id in the answer."""
+        return b"x-request-id", self.id.encode()
+
+
+class RequestLog:
+    """Gives each request an id, counts it, and logs it where that is wanted.
+
+    Each line that is logged meanwhile bears the id, and so does the answer.
+    """
+
+    def __init__(self, metrics: RequestMetrics, *, log_requests: bool) -> None:
+        """Count nothing yet.
 
         Args:
-            app: what answers.
             metrics: counts.
             log_requests: whether every request gets a line in the log; faults always do.
         """
-        self._app = app
         self._metrics = metrics
         self._log_requests = log_requests
+
+    def begin(self, scope: Scope) -> Begun:
+        """Give a request its id."""
+        number = _id_of(scope)
+        return Begun(number, time.perf_counter(), request_id.set(number))
+
+    def end(self, begun: Begun, method: str, route: str, status: int) -> None:
+        """Note how a request was answered."""
+        seconds = time.perf_counter() - begun.started
+        self._metrics.observe(method, route, status, seconds)
+        if self._log_requests or status >= 500:
+            logger.info("%s %s answered with %s in %.1f ms", method, route, status, seconds * 1000)
+        request_id.reset(begun.token)
+
+
+class Observed:
+    """Middleware that notes requests and what came of them."""
+
+    def __init__(self, app: ASGIApp, log: RequestLog) -> None:
+        """Stand before an app."""
+        self._app = app
+        self._log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, and note what came of it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = time.perf_counter()
-        number = _id_of(scope)
-        token = request_id.set(number)
+        begun = self._log.begin(scope)
         status = 500
 
         async def noting(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", number.encode())]
+                message["headers"] = [*message["headers"], begun.header]
             await send(message)
 
         try:
             await self._app(scope, receive, noting)
         finally:
-            seconds = time.perf_counter() - started
-            route = _route_of(scope)
-            self._metrics.observe(scope["method"], route, status, seconds)
-            if self._log_requests or status >= 500:
-                logger.info(
-                    "%s %s answered with %s in %.1f ms",
-                    scope["method"],
-                    route,
-                    status,
-                    seconds * 1000,
-                )
-            request_id.reset(token)
+            self._log.end(begun, scope["method"], _route_of(scope), status)
 
 
 def _id_of(scope: Scope) -> str:
@@ -114,6 +142,4 @@ def _id_of(scope: Scope) -> str:
 def _route_of(scope: Scope) -> str:
     """Return the path as the document has it; one name for all that is not in the document."""
     route = scope.get("route")
-    if route is not None:
-        return str(getattr(route, "path_format", "other"))
-    return str(scope.get("lean_route", "other"))
+    return str(getattr(route, "path_format", "other"))

@@ -45,11 +45,13 @@ _FOR_ALL = [
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
 ]
-_FOR_DATA = [
+FOR_DATA = [
     *_FOR_ALL,
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 ]
+"""The headers of every answer that is not documentation."""
+
 _FOR_DOCS = [
     *_FOR_ALL,
     (
@@ -94,56 +96,68 @@ LeastGroup = Annotated[int, Depends(least_group_of)]
 """How many people a count must be of to be told."""
 
 
-class Door:
-    """Middleware that lets a request in, or answers why not."""
+class Admission:
+    """Tells whether a request is let in."""
 
-    def __init__(self, app: ASGIApp, keys: KeyRing | None, settings: Settings) -> None:
-        """Stand before an app.
+    def __init__(self, keys: KeyRing | None, settings: Settings) -> None:
+        """Know the keys.
 
         Args:
-            app: what answers those who are let in.
             keys: the good keys; None lets everyone in.
             settings: say how many requests each key may send, and who is told small counts.
         """
-        self._app = app
         self._keys = keys
         per_minute = settings.requests_per_minute
         self._limit = RateLimit(per_minute) if per_minute else None
         self._least_group = settings.min_group_size
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let in, or answer why not."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        path: str = scope["path"]
-        guarded = _with_headers(send, _FOR_DOCS if path.startswith(_DOCS) else _FOR_DATA)
-        if self._keys is not None:
-            role = needed_role(scope["method"], path)
-            if role is not None:
-                try:
-                    key = self._admit(self._keys, scope, role)
-                except SegmentationError as refusal:
-                    await problem_response(refusal)(scope, receive, guarded)
-                    return
-                scope.setdefault("state", {}).update(
-                    actor=key.name,
-                    least_group=0 if key.role is Role.ADMIN else self._least_group,
-                )
-                with acting_as(key.name):
-                    await self._app(scope, receive, guarded)
-                return
-        await self._app(scope, receive, guarded)
+    def admit(self, scope: Scope) -> ApiKey | None:
+        """Return the key that a request is let in with, None where it needs none.
 
-    def _admit(self, keys: KeyRing, scope: Scope, role: Role) -> ApiKey:
-        key = keys.identify(_presented(Headers(scope=scope)))
+        What is known of who asks is left in the request's state.
+
+        Raises:
+            NotSignedInError: it has no good key.
+            NotAllowedError: its key's role does not go so far.
+            TooManyRequestsError: its key was used too often.
+        """
+        role = None if self._keys is None else needed_role(scope["method"], scope["path"])
+        if self._keys is None or role is None:
+            return None
+        key = self._keys.identify(_presented(Headers(scope=scope)))
         if key.role < role:
             raise NotAllowedError(
                 f"The key {key.name} has the role {key.role.label}; this needs {role.label}"
             )
         if self._limit is not None:
             self._limit.spend(key.id)
+        least_group = 0 if key.role is Role.ADMIN else self._least_group
+        scope.setdefault("state", {}).update(actor=key.name, least_group=least_group)
         return key
+
+
+class Door:
+    """Middleware that lets a request in, or answers why not."""
+
+    def __init__(self, app: ASGIApp, admission: Admission) -> None:
+        """Stand before an app, which answers those who are let in."""
+        self._app = app
+        self._admission = admission
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let in, or answer why not."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        is_docs = scope["path"].startswith(_DOCS)
+        guarded = _with_headers(send, _FOR_DOCS if is_docs else FOR_DATA)
+        try:
+            key = self._admission.admit(scope)
+        except SegmentationError as refusal:
+            await problem_response(refusal)(scope, receive, guarded)
+            return
+        with acting_as(key.name if key else ""):
+            await self._app(scope, receive, guarded)
 
 
 @dataclass(slots=True)

@@ -23,7 +23,8 @@ class BoundedHeads(HttpToolsProtocol):
         """
         super().__init__(**given)
         self._seconds = seconds
-        self._deadline: asyncio.TimerHandle | None = None
+        self._since: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._size = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -33,14 +34,15 @@ class BoundedHeads(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
-        self._head_is_there()
+        if self._timer is not None:
+            self._timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Count what belongs to a head."""
         super().data_received(data)
         self._size += len(data)
-        if self._deadline is not None and self._size > _MOST_BYTES:
+        if self._since is not None and self._size > _MOST_BYTES:
             self.send_400_response(f"The head may hold at most {_MOST_BYTES} bytes")
 
     def on_message_begin(self) -> None:
@@ -50,19 +52,23 @@ class BoundedHeads(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Answer; the body has limits of its own."""
-        self._head_is_there()
+        self._since = None
         super().on_headers_complete()
 
     def _await_head(self) -> None:
-        self._head_is_there()
+        """Note since when; a timer for each of many requests would take as long as reading one."""
         self._size = 0
-        self._deadline = self.loop.call_later(self._seconds, self._give_up)
+        self._since = self.loop.time()
+        if self._timer is None:
+            self._timer = self.loop.call_later(self._seconds, self._look)
 
-    def _head_is_there(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _give_up(self) -> None:
-        self._deadline = None
-        self.transport.close()
+    def _look(self) -> None:
+        """Give up on a head that is late; else look again when it would be."""
+        self._timer = None
+        if self._since is None:
+            return
+        left = self._since + self._seconds - self.loop.time()
+        if left > 0:
+            self._timer = self.loop.call_later(left, self._look)
+        else:
+            self.transport.close()
