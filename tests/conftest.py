@@ -35,6 +35,9 @@ POSTGRES = "postgresql://postgres@127.0.0.1:5432"
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
+LONGEST = ("test_openapi", "test_jobs", "test_spark", "test_dashboard", "test_crash", "test_load")
+"""Modules that begin first, so that the processes which share the tests end at the same time."""
+
 NewBank = Callable[[Path], AbstractContextManager[str]]
 
 
@@ -49,7 +52,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is over the other database."""
+    """Begin with what takes longest, and leave out what is over the other database."""
+    items.sort(key=lambda item: not item.path.stem.startswith(LONGEST))
     only = config.getoption("--database")
     if only is None:
         return

@@ -20,6 +20,7 @@ from customer_segmentation.services.unit_of_work import UnitsOfWork
 from customer_segmentation.store.tables import audit_chain, audit_entries, audit_values
 from tests.commands import run
 from tests.servers import running
+from tests.stored import wait_until_ordered
 from tests.test_functions import problem
 
 
@@ -61,8 +62,10 @@ def test_values_are_kept_where_switched_on_and_go_with_an_erasure(units: UnitsOf
 
 def test_the_chain_holds_and_an_earlier_head_is_in_it(units: UnitsOfWork) -> None:
     units.run(update_customer, 56, {"loyalty_score": 7})
+    wait_until_ordered(units)
     first = verify(units.database)
     units.run(update_customer, 56, {"loyalty_score": 8})
+    wait_until_ordered(units)
 
     second = verify(units.database, first.head)
 
@@ -73,6 +76,7 @@ def test_the_chain_holds_and_an_earlier_head_is_in_it(units: UnitsOfWork) -> Non
 
 def test_no_statement_changes_the_log(units: UnitsOfWork) -> None:
     units.run(update_customer, 56, {"loyalty_score": 7})
+    wait_until_ordered(units)
     seal(units.database)
     statements: list[Executable] = [
         update(audit_entries).values(actor="Mallory"),
@@ -114,6 +118,7 @@ def test_who_goes_around_the_triggers_is_found_out(
     units.audit = Audit(keeps_values=True)
     for customer_id in (56, 57, 58):
         units.run(update_customer, customer_id, {"loyalty_score": 7})
+    wait_until_ordered(units)
     seal(units.database)
 
     with units.database.write() as connection:

@@ -29,6 +29,7 @@ from customer_segmentation.services.webhooks import (
     redeliver,
 )
 from tests.servers import running
+from tests.stored import wait_until_ordered
 from tests.test_functions import problem
 
 FAST = Settings(webhook_private_addresses=True, webhook_attempts=3, webhook_retry_seconds=0.3)
@@ -97,6 +98,7 @@ def test_what_changes_is_told_in_order_and_signed(units: UnitsOfWork, receiver: 
     webhook = create_webhook(units, FAST, receiver.url, "Ada")
     for customer_id in (787, 56, 9):
         units.run(delete_customer, customer_id)
+    wait_until_ordered(units)
 
     deliver_due(units, FAST)
 
@@ -117,6 +119,7 @@ def test_the_audit_log_keeps_whom_receivers_were_told_of(
     units.audit = Audit(keeps_reads=True)
     webhook = create_webhook(units, FAST, receiver.url, "Ada")
     units.run(delete_customer, 787)
+    wait_until_ordered(units)
 
     deliver_due(units, FAST)
     with acting_as("Bob"):
@@ -194,6 +197,7 @@ def test_two_processes_do_not_send_the_same_twice(units: UnitsOfWork, receiver: 
         thread.start()
     for thread in threads:
         thread.join()
+    wait_until_ordered(units)
     deliver_due(units, FAST)
 
     told = receiver.customers()
@@ -229,6 +233,7 @@ def test_a_host_that_moves_to_a_private_address_is_not_called(
 ) -> None:
     webhook = create_webhook(units, FAST, receiver.url, "Ada")
     units.run(delete_customer, 787)
+    wait_until_ordered(units)
 
     deliver_due(units, Settings())
 
