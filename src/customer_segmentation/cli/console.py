@@ -153,7 +153,7 @@ def print_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
         # As text: what people wrote may look like rich's markup.
         table.add_row(*map(Text, row))
     seen = output.is_terminal or "COLUMNS" in os.environ
-    (output if seen else Console(width=_WIDTH_OF_PIPES)).print(table)
+    Console(highlight=False, width=None if seen else _WIDTH_OF_PIPES).print(table)
 
 
 def moment(text: str) -> str:

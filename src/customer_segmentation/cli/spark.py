@@ -30,9 +30,7 @@ def _pairs(texts: list[str] | None) -> list[str] | None:
 
 EngineOption = Annotated[
     EngineName,
-    typer.Option(
-        "--engine", help="spark is for a table too large for this machine (extra [spark])."
-    ),
+    typer.Option("--engine", help="spark is for a table too large for this machine (extra spark)."),
 ]
 TableOption = Annotated[
     str | None, typer.Option("--table", help="Table of the database at a JDBC URL (spark).")
