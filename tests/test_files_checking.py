@@ -178,6 +178,17 @@ def test_a_boolean_is_a_yes_or_no_and_no_other_number() -> None:
     assert refused == {0: "age must be an integer from 0 to 130, not a boolean"}
 
 
+def test_a_boolean_that_became_a_text_is_still_a_yes_or_no() -> None:
+    loan, age = FEATURE_BY_NAME["has_loan"], FEATURE_BY_NAME["age"]
+    texts = pa.chunked_array([["true", " False", "TRUE", "1", "yes"]])
+
+    values, refused = read_column(loan, Entry("x"), texts)
+
+    assert values[:4].tolist() == [1, 0, 1, 1]
+    assert refused.keys() == {4}
+    assert read_column(age, Entry("x"), texts)[1].keys() == {0, 1, 2, 4}
+
+
 def test_null_is_nothing_and_a_date_is_no_number() -> None:
     customers = pa.table({name: [value, value] for name, value in EXAMPLE.items()})
     customers = customers.set_column(1, "age", pa.array([None, 45]))

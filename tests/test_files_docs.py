@@ -11,20 +11,21 @@ from customer_segmentation.domain.features import FEATURE_NAMES
 from customer_segmentation.files.audience import hashed_id
 from customer_segmentation.files.checking import Checked, Checker
 from customer_segmentation.files.inference import infer
-from customer_segmentation.files.mapping_file import format_guesses, parse_mapping
+from customer_segmentation.files.mapping_file import format_guesses, parse_mapping, read_rules
 from customer_segmentation.files.reading import open_table
 from customer_segmentation.files.rejects import RejectsFile
-from customer_segmentation.files.transaction_rules import TransactionRules
+from customer_segmentation.files.transaction_rules import Direction, TransactionRules
 from customer_segmentation.files.transactions import DERIVED, Transactions
 
 GUIDE = (Path(__file__).parents[1] / "docs" / "data.md").read_text()
 BANK, REJECTS, TRANSACTIONS = re.findall(r"```csv\n(.*?)```", GUIDE, re.DOTALL)
-GUESSED, MENDED = re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL)
+GUESSED, MENDED, RULES = re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL)
 
 
 def guess() -> str:
     with open_table(io.BytesIO(BANK.encode())) as source:
-        return format_guesses(infer(source.columns, source.sample()), "bank.csv")
+        guesses = infer(source.columns, source.sample())
+        return format_guesses(guesses, "bank.csv", source.columns)
 
 
 def mend(names: Collection[str] = FEATURE_NAMES) -> str:
@@ -89,6 +90,15 @@ def test_the_transactions_add_up_as_shown() -> None:
         (customer, *values)
         for customer, values in zip(totals.ids.tolist(), totals.values.tolist(), strict=True)
     ]
+
+
+def test_the_rules_of_transactions_are_as_shown(tmp_path: Path) -> None:
+    (tmp_path / "mapping.toml").write_text(RULES)
+
+    rules = read_rules(tmp_path / "mapping.toml", ["Konto", "Betrag", "Art", "Buchungstag"])
+
+    assert (rules.customer_id, rules.date) == ("Konto", "Buchungstag")
+    assert rules.kinds["gutschrift"] is Direction.DEPOSIT
 
 
 def test_the_hash_is_as_shown() -> None:

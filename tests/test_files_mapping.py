@@ -156,7 +156,8 @@ def test_names_say_the_attribute_and_its_unit(
         ),
         ("loan", ["YES", "no"], {"no": 0, "yes": 1}),
         ("loan", [True, False], {}),
-        ("loan", ["True", "False"], {"false": 0, "true": 1}),
+        ("loan", ["True", "False"], {}),
+        ("loan", ["True", "no"], {"no": 0, "true": 1}),
     ],
 )
 def test_values_say_the_codes(column: str, values: list[object], codes: dict[str, int]) -> None:
@@ -164,6 +165,13 @@ def test_values_say_the_codes(column: str, values: list[object], codes: dict[str
 
     (found,) = mapping_of(guesses).entries.values()
     assert found.codes == codes
+
+
+def test_columns_that_no_entry_takes_are_told() -> None:
+    table = pa.table({"id": [1], "Branch\n": ["x"], "Loan": [1]})
+    text = format_guesses(infer(table.column_names, table), "x", table.column_names)
+
+    assert "# No entry takes these columns: Branch\n\n" in text
 
 
 def test_a_value_without_a_code_is_pointed_out() -> None:
@@ -226,7 +234,7 @@ def test_whatever_a_column_is_called_its_guess_is_toml(column: str) -> None:
 @pytest.mark.parametrize(
     ("wrong", "complaint"),
     [
-        ("", "give its column, or a default for every customer"),
+        ("", "give its column, or a default for every customer$"),
         ('column = ""', "column must be the name of a column"),
         ("column = 5", "column must be the name of a column"),
         ('colum = "x"', "there is no colum; there are column, factor"),
@@ -257,6 +265,8 @@ def test_all_faults_of_a_mapping_are_told_at_once() -> None:
     message = str(told.value)
     assert "height: no such attribute" in message
     assert "customer_id: there can be no default" in message
+    with pytest.raises(MappingError, match="customer_id: give its column; age"):
+        parse_mapping("[customer_id]\n[age]\n", "bank.toml")
     assert "has_loan: there is no such entry" in message
 
 

@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from customer_segmentation.domain.errors import DataFileError
+from customer_segmentation.domain.errors import DataFileError, MappingError
 from customer_segmentation.domain.features import FEATURE_BY_NAME, FEATURE_NAMES, FEATURES
 from customer_segmentation.files import transactions
 from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.checking import Checked
-from customer_segmentation.files.mapping import NumberStyle
+from customer_segmentation.files.mapping_file import read_rules
 from customer_segmentation.files.reading import Reading, open_table
-from customer_segmentation.files.transaction_rules import Direction, TransactionRules
+from customer_segmentation.files.transaction_rules import TransactionRules
 from customer_segmentation.files.transactions import DERIVED, Totals, Transactions
 
 BY_KIND = TransactionRules("id", "amount", "kind", "date")
@@ -52,18 +53,39 @@ def test_without_kinds_the_sign_says_which_way_money_went() -> None:
     assert totals == {7: [2.5, 10, 3]}
 
 
-def test_a_banks_own_words_and_numbers_are_understood() -> None:
-    rules = TransactionRules(
-        "id",
-        "amount",
-        "kind",
-        kinds={"einzahlung": Direction.DEPOSIT, "auszahlung": Direction.WITHDRAWAL},
-        style=NumberStyle(",", "."),
+def test_a_banks_own_names_words_numbers_and_dates_are_understood(tmp_path: Path) -> None:
+    path = tmp_path / "mapping.toml"
+    path.write_text(
+        '[transactions]\ncustomer_id = "Konto"\namount = "Betrag"\nkind = "Art"\n'
+        'deposits = ["Einzahlung"]\nwithdrawals = ["Auszahlung"]\n'
+        'decimal = ","\nthousands = "."\ndate_format = "%d.%m.%Y"\n'
+    )
+    rules = read_rules(path, ["Konto", "Betrag", "Art", "Date"])
+
+    totals, _ = add_up(
+        "Konto;Betrag;Art;Date\n7;1.000,50;Einzahlung;31.01.2026\n7;3;AUSZAHLUNG;01.02.2026\n"
+        "7;4;debit;01.02.2026\n7;9;debit;02.02.2026\n",
+        replace(rules, until=dt.date(2026, 2, 2)),
     )
 
-    totals, _ = add_up("id;amount;kind\n7;1.000,50;Einzahlung\n7;3;AUSZAHLUNG\n", rules)
+    assert totals == {7: [7, 1000.5, 3]}
 
-    assert totals == {7: [3, 1000.5, 2]}
+
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        ('colum = "x"', "there is no colum; there are customer_id, amount, kind, date, deposits"),
+        ("amount = 5", "amount must be a text"),
+        ('deposits = "salary"', "deposits must be a list of texts"),
+        ('decimal = "x"', "decimal must be a point or a comma"),
+    ],
+)
+def test_a_rule_that_is_wrong_is_named(tmp_path: Path, wrong: str, complaint: str) -> None:
+    path = tmp_path / "mapping.toml"
+    path.write_text(f"[transactions]\n{wrong}\n")
+
+    with pytest.raises(MappingError, match=f"cannot be used. transactions: {complaint}"):
+        read_rules(path, ["id", "amount"])
 
 
 @pytest.mark.parametrize(
@@ -107,18 +129,6 @@ def test_only_the_days_of_a_period_count() -> None:
     text = "\n".join(f"7,{amount},{date}" for date, amount in rows.items())
 
     assert add_up(f"id,amount,date\n{text}\n", rules)[0] == {7: [0, 14, 3]}
-
-
-def test_dates_in_a_banks_own_format_are_understood() -> None:
-    rules = TransactionRules(
-        "id", "amount", date="date", date_format="%d.%m.%Y", until=dt.date(2026, 2, 1)
-    )
-
-    totals, rejects = add_up("id,amount,date\n7,1,31.01.2026\n7,2,01.02.2026\n7,4,2026\n", rules)
-
-    assert totals == {7: [0, 1, 1]}
-    assert [reject.line for reject in rejects] == [4]
-    assert "%d.%m.%Y" in rejects[0].reason
 
 
 @pytest.mark.parametrize("kind", [pa.timestamp("ns"), pa.timestamp("s", "UTC"), pa.date32()])

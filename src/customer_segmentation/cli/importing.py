@@ -23,10 +23,9 @@ from customer_segmentation.cli.tables import (
     rejects_path,
 )
 from customer_segmentation.files.inference import infer
-from customer_segmentation.files.mapping_file import format_guesses
+from customer_segmentation.files.mapping_file import format_guesses, read_rules
 from customer_segmentation.files.reading import Reading
 from customer_segmentation.files.rejects import RejectsFile
-from customer_segmentation.files.transaction_rules import TransactionRules
 from customer_segmentation.files.transactions import DERIVED, Totals, Transactions
 from customer_segmentation.services.importing import Import, Mode, Outcome, import_customers
 
@@ -81,14 +80,15 @@ def import_files(
     Example: customer-segmentation import clients.xlsx --mapping mapping.toml --dry-run
     """
     reading = Reading(file_format, delimiter, encoding, sheet)
-    totals = None if transactions is None else _add_up(transactions, since, until)
+    totals = None if transactions is None else _add_up(transactions, mapping, since, until)
     if mode is Mode.REPLACE and len(files) > 1:
         raise typer.BadParameter("replace takes one file, which has everybody")
     outcomes: dict[str, Outcome] = {}
     for file in files:
         with errors_told(), opened(file, reading, query_of) as source:
             if write_mapping:
-                typer.echo(format_guesses(infer(source.columns, source.sample()), source.name))
+                guesses = infer(source.columns, source.sample())
+                typer.echo(format_guesses(guesses, source.name, source.columns))
                 continue
             meaning = meaning_of(source, mapping, () if totals is None else DERIVED)
             how = Import(source.name, mode, dry_run, totals)
@@ -108,12 +108,14 @@ def import_files(
         raise typer.Exit(ExitCode.REJECTED)
 
 
-def _add_up(file: Path, since: datetime | None, until: datetime | None) -> Totals:
+def _add_up(
+    file: Path, mapping: Path | None, since: datetime | None, until: datetime | None
+) -> Totals:
     """Return what a table of transactions adds up to for each customer."""
     target = rejects_path(file, None)
     with errors_told(), opened(file, Reading(), None) as source:
         rules = replace(
-            TransactionRules.guessed(source.columns),
+            read_rules(mapping, source.columns),
             since=None if since is None else since.date(),
             until=None if until is None else until.date(),
         )

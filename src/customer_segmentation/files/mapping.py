@@ -44,6 +44,9 @@ class NumberStyle:
 
 PLAIN = NumberStyle()
 
+_TRUTHS = {"true": 1, "false": 0}
+"""How `text_of` and most databases write booleans."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -76,10 +79,18 @@ class Entry:
             return self.default
         if self.codes and text is not None:
             return self._decode(feature, text)
-        number = _number(feature, value) if text is None else feature.read(self.style.plain(text))
+        number = _number(feature, value) if text is None else self._read(feature, text)
         if self.factor != 1 and isinstance(number, int | float) and not isinstance(number, bool):
             number = float(number) * self.factor.numerator / self.factor.denominator
         return feature.accept(number)
+
+    def _read(self, feature: Feature, text: str) -> Number:
+        if (
+            feature.kind is Kind.BINARY
+            and (truth := _TRUTHS.get(text.strip().casefold())) is not None
+        ):
+            return truth
+        return feature.read(self.style.plain(text))
 
     def _decode(self, feature: Feature, text: str) -> Number:
         number = self.codes.get(code_key(text))

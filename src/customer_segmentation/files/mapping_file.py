@@ -2,7 +2,8 @@
 
 import json
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -12,8 +13,13 @@ from customer_segmentation.domain.errors import MappingError
 from customer_segmentation.domain.features import COLUMNS, CUSTOMER_ID, Feature, Number
 from customer_segmentation.files.inference import Guess
 from customer_segmentation.files.mapping import ColumnMapping, Entry, NumberStyle, code_key
+from customer_segmentation.files.synonyms import TRANSACTION_COLUMNS
+from customer_segmentation.files.transaction_rules import KINDS, Direction, TransactionRules
 
 _KEYS = ("column", "factor", "codes", "decimal", "thousands", "default")
+_TRANSACTIONS = "transactions"
+_DIRECTIONS = {"deposits": Direction.DEPOSIT, "withdrawals": Direction.WITHDRAWAL}
+_TRANSACTION_KEYS = (*TRANSACTION_COLUMNS, *_DIRECTIONS, "decimal", "thousands", "date_format")
 _DECIMALS = (".", ",")
 _THOUSANDS = ("", ",", ".", " ", "\u00a0", "'")
 
@@ -28,26 +34,54 @@ def read_mapping(path: Path, elsewhere: Collection[str] = ()) -> ColumnMapping:
     Raises:
         MappingError: names each entry that is missing or wrong, and what is allowed.
     """
+    return parse_mapping(_read_text(path), str(path), elsewhere)
+
+
+def read_rules(path: Path | None, columns: Sequence[str]) -> TransactionRules:
+    """Read how a table of transactions is read; what is not told is guessed.
+
+    Args:
+        path: of a mapping, in whose table `transactions` it stands; None where there is none.
+        columns: of the transactions.
+
+    Raises:
+        MappingError: names what is wrong in that table, and what is allowed.
+        DataFileError: no column is named, or looks like, the customer's id or the amount.
+    """
+    told = {} if path is None else _document(_read_text(path), str(path)).get(_TRANSACTIONS, {})
     try:
-        return parse_mapping(path.read_text(encoding="utf-8"), str(path), elsewhere)
+        return _rules(told, columns)
+    except ValueError as fault:
+        raise MappingError(
+            f"The mapping {path} cannot be used. {_TRANSACTIONS}: {fault}"
+        ) from fault
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise MappingError(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise MappingError(f"{path} is not UTF-8 text (byte {error.start})") from error
 
 
-def parse_mapping(text: str, name: str, elsewhere: Collection[str] = ()) -> ColumnMapping:
-    """Read a mapping from TOML; arguments and errors as `read_mapping`."""
+def _document(text: str, name: str) -> dict[str, Any]:
     try:
-        document = tomllib.loads(text, parse_float=Decimal)
+        return tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise MappingError(f"{name} is not TOML: {error}") from error
+
+
+def parse_mapping(text: str, name: str, elsewhere: Collection[str] = ()) -> ColumnMapping:
+    """Read a mapping from TOML; arguments and errors as `read_mapping`."""
+    document = _document(text, name)
     known = {feature.name: feature for feature in COLUMNS}
     entries: dict[str, Entry] = {}
     faults = [
         f"{entry}: no such attribute; there are {', '.join(known)}"
         for entry in document
-        if entry not in known
+        if entry not in known and entry != _TRANSACTIONS
     ]
     for feature in COLUMNS:
         if feature.name in elsewhere:
@@ -64,12 +98,43 @@ def parse_mapping(text: str, name: str, elsewhere: Collection[str] = ()) -> Colu
     return ColumnMapping(entries)
 
 
-def _entry(feature: Feature, table: object) -> Entry:
+def _keyed(table: object, keys: Sequence[str]) -> dict[str, Any]:
     if not isinstance(table, dict):
-        raise ValueError(f"must be a table with some of {', '.join(_KEYS)}")
-    unknown = [key for key in table if key not in _KEYS]
+        raise ValueError(f"must be a table with some of {', '.join(keys)}")
+    unknown = [key for key in table if key not in keys]
     if unknown:
-        raise ValueError(f"there is no {unknown[0]}; there are {', '.join(_KEYS)}")
+        raise ValueError(f"there is no {unknown[0]}; there are {', '.join(keys)}")
+    return table
+
+
+def _rules(told: object, columns: Sequence[str]) -> TransactionRules:
+    table = _keyed(told, _TRANSACTION_KEYS)
+    named = {key: table[key] for key in (*TRANSACTION_COLUMNS, "date_format") if key in table}
+    for key, text in named.items():
+        if not (isinstance(text, str) and text):
+            raise ValueError(f"{key} must be a text")
+    date_format = named.pop("date_format", None)
+    kinds = {
+        code_key(word): direction
+        for key, direction in _DIRECTIONS.items()
+        for word in _words(key, table.get(key, []))
+    }
+    return replace(
+        TransactionRules.guessed(columns, named),
+        kinds={**KINDS, **kinds},
+        style=_style(table),
+        date_format=date_format,
+    )
+
+
+def _words(key: str, words: object) -> list[str]:
+    if isinstance(words, list) and all(isinstance(word, str) for word in words):
+        return words
+    raise ValueError(f'{key} must be a list of texts, such as ["salary", "refund"]')
+
+
+def _entry(feature: Feature, told: object) -> Entry:
+    table = _keyed(told, _KEYS)
     column = table.get("column")
     if column is not None and not (isinstance(column, str) and column):
         raise ValueError("column must be the name of a column")
@@ -79,7 +144,8 @@ def _entry(feature: Feature, table: object) -> Entry:
             raise ValueError("there can be no default")
         default = _value(feature, "default", table["default"])
     if column is None and default is None:
-        raise ValueError("give its column, or a default for every customer")
+        needed = "" if feature == CUSTOMER_ID else ", or a default for every customer"
+        raise ValueError(f"give its column{needed}")
     codes = _codes(feature, table.get("codes", {}))
     return Entry(column, _factor(table.get("factor", 1)), codes, _style(table), default)
 
@@ -131,11 +197,20 @@ def format_mapping(mapping: ColumnMapping) -> str:
     )
 
 
-def format_guesses(guesses: Mapping[str, Guess], name: str) -> str:
-    """Write guesses as a mapping for a person to look at, with what is missing left open."""
+def format_guesses(guesses: Mapping[str, Guess], name: str, columns: Sequence[str] = ()) -> str:
+    """Write guesses as a mapping for a person to look at, with what is missing left open.
+
+    Args:
+        guesses: one for each attribute.
+        name: of the table.
+        columns: all that the table has; those that no guess takes are told.
+    """
+    taken = {guess.entry.column for guess in guesses.values() if guess.entry}
+    left = [_comment(column) for column in columns if column not in taken]
     lines = [
         f"# What the columns of {_string(name)} mean, as far as it could be guessed.",
         "# Look at every entry, mend what is wrong, fill in what is missing.",
+        *[f"# No entry takes these columns: {', '.join(left)}"] * bool(left),
         "",
     ]
     for feature in COLUMNS:

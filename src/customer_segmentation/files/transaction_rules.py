@@ -56,17 +56,19 @@ class TransactionRules:
     until: dt.date | None = None
 
     @classmethod
-    def guessed(cls, columns: Sequence[str]) -> Self:
-        """Guess the columns from their names.
+    def guessed(cls, columns: Sequence[str], named: Mapping[str, str] | None = None) -> Self:
+        """Guess the columns from their names, but for those that are named, by their role.
 
         Raises:
             DataFileError: no column looks like the customer's id or the amount.
         """
         found = {role: _column_like(columns, role) for role in synonyms.TRANSACTION_COLUMNS}
+        found |= named or {}
         if found["customer_id"] is None or found["amount"] is None:
             raise DataFileError(
                 "A table of transactions needs a column of customers' ids and one of amounts; "
-                f"name them, as none of these looks so: {', '.join(columns)}"
+                "name them in the table `transactions` of the mapping, as none of these looks "
+                f"so: {', '.join(columns)}"
             )
         return cls(found["customer_id"], found["amount"], found["kind"], found["date"])
 
