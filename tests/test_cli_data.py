@@ -138,6 +138,20 @@ def test_attributes_are_added_up_from_transactions(bank: Path) -> None:
     assert [two[name] for name in derived] == ["0", "7", "1"]
 
 
+def test_people_without_ids_cannot_be_customers(bank: Path) -> None:
+    (bank / "mapping.toml").write_text(re.sub(r"\[customer_id\]\n(.+\n)*", "", mend()))
+    (bank / "bank.csv").write_text(BANK)
+
+    result = run("import", "bank.csv", "--mapping", "mapping.toml")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "The mapping has no entries for customer_id" in result.stderr
+
+
+def test_a_delimiter_is_one_character() -> None:
+    assert run("import", "a.csv", "--delimiter", ";;").exit_code == 2
+
+
 def test_two_files_cannot_both_be_everybody() -> None:
     result = run("import", "a.csv", "b.csv", "--mode", "replace")
 

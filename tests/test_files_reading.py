@@ -85,6 +85,8 @@ WRITTEN = {
     "arrow file": arrow(pa.ipc.new_file),
     "arrow stream": arrow(pa.ipc.new_stream),
     "ndjson": ndjson(),
+    "ndjson with a byte order mark": b"\xef\xbb\xbf" + ndjson(),
+    "ndjson in UTF-16": ndjson().decode().encode("utf-16"),
     "ndjson in zstd": pa.compress(ndjson(), codec="zstd", asbytes=True),
     "excel": excel(),
 }
@@ -141,6 +143,22 @@ def test_every_format_is_known_by_its_content_whatever_the_name(
 def test_every_format_is_read_from_a_stream_that_cannot_seek(written: str) -> None:
     with open_table(Pipe(WRITTEN[written])) as source:
         assert all_rows(source)[1] == TEXTS
+
+
+def test_a_stream_of_arrow_may_come_in_parts() -> None:
+    sink = io.BytesIO()
+    ids = pa.table({"id": range(10_000)})
+    with pa.ipc.new_stream(sink, ids.schema) as writer:
+        writer.write_table(ids)
+
+    with open_table(Pipe(sink.getvalue())) as source:
+        assert len(all_rows(source)[1]) == 10_000
+
+
+@pytest.mark.parametrize("nothing", [b"", b"\xef\xbb\xbf", b"\n\n"])
+def test_a_source_without_a_header_is_refused(nothing: bytes) -> None:
+    with pytest.raises(DataFileError, match="the input is empty"), open_table(io.BytesIO(nothing)):
+        pass
 
 
 def test_typed_formats_keep_their_types() -> None:
@@ -305,7 +323,8 @@ def test_a_query_on_postgresql_is_a_table() -> None:
         ("sqlite://", "SELECT * FROM nobody", "no such table: nobody"),
         ("nothing", "SELECT 1", "names no database"),
         ("marble://host/x", "SELECT 1", "names no database"),
-        ("sqlite:////nowhere/at/all.db", "SELECT 1", "unable to open"),
+        ("sqlite:////nowhere/at/all.db", "SELECT 1", "there is no file /nowhere/at/all.db"),
+        ("oracle://host/x", "SELECT 1", "needs the Python module oracledb"),
     ],
 )
 def test_a_query_that_cannot_run_is_refused(url: str, sql: str, complaint: str) -> None:

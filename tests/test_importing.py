@@ -133,6 +133,16 @@ def test_a_replacement_with_a_row_refused_removes_nobody(
         assert customers.count(connection) == 20_000
 
 
+def test_a_replacement_by_rejects_which_are_not_everybody_is_refused(
+    units: UnitsOfWork, tmp_path: Path
+) -> None:
+    path = tmp_path / "few.rejects.csv"
+    path.write_text("line,column,reason,customer id,age\n")
+
+    with pytest.raises(DataFileError, match="holds refused rows, not everybody"):
+        run(units, path, Import("a file", Mode.REPLACE))
+
+
 def test_a_replacement_by_nobody_is_refused(units: UnitsOfWork, tmp_path: Path) -> None:
     with pytest.raises(DataFileError, match="holds no customers"):
         run(units, shipped(tmp_path / "none.csv", last=0), Import("a file", Mode.REPLACE))

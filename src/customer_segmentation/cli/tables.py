@@ -37,7 +37,17 @@ MappingOption = Annotated[
     typer.Option(help="What the columns mean, as import --infer writes it.", dir_okay=False),
 ]
 FormatOption = Annotated[Format | None, typer.Option(help="Of the file (found out).")]
-DelimiterOption = Annotated[str | None, typer.Option(help="Between CSV fields (found out).")]
+
+
+def _one_character(text: str | None) -> str | None:
+    if text is not None and (len(text) != 1 or text in '"\r\n'):
+        raise typer.BadParameter("must be one character, and neither a quote nor a line's end")
+    return text
+
+
+DelimiterOption = Annotated[
+    str | None, typer.Option(help="Between CSV fields (found out).", callback=_one_character)
+]
 EncodingOption = Annotated[str | None, typer.Option(help="Of text, such as latin-1 (found out).")]
 SheetOption = Annotated[str | None, typer.Option(help="Of an Excel file (the first).")]
 RejectsOption = Annotated[

@@ -30,6 +30,7 @@ class CsvReader:
     Attributes:
         columns: the names in the header, without surrounding blanks.
         delimiter: what stands between fields.
+        is_rejects: whether the file is one of rejects.
     """
 
     def __init__(self, lines: Lines, delimiter: str | None, position: Callable[[], int]) -> None:
@@ -51,8 +52,8 @@ class CsvReader:
         self.delimiter = delimiter or guess_delimiter(start[:_SAMPLE_BYTES])
         header = [name.strip() for name in self._read_header()]
         self._width = len(header)
-        leading = len(LEADING_COLUMNS)
-        self._leading = leading if header[:leading] == LEADING_COLUMNS else 0
+        self.is_rejects = header[: len(LEADING_COLUMNS)] == LEADING_COLUMNS
+        self._leading = len(LEADING_COLUMNS) if self.is_rejects else 0
         self.columns = tuple(header[self._leading :])
 
     def next_block(self, wanted: Collection[str] | None) -> Block | None:

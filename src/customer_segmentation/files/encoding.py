@@ -9,7 +9,7 @@ from customer_segmentation.domain.errors import DataFileError
 from customer_segmentation.files.source import Peekable, Readable
 
 _SAMPLE_BYTES = 256 * 1024
-_MARKS = {
+BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
@@ -40,7 +40,7 @@ def open_text(stream: Peekable, encoding: str | None, name: str) -> "Utf8":
 
 def guess_encoding(head: bytes) -> str:
     """Return the encoding that the first bytes of a text are most likely in."""
-    for mark, encoding in _MARKS.items():
+    for mark, encoding in BYTE_ORDER_MARKS.items():
         if head.startswith(mark):
             return encoding
     # Where a sample ends within a character, only that last character is wrong.

@@ -4,6 +4,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from customer_segmentation.domain.errors import DataFileError
+from customer_segmentation.files.encoding import BYTE_ORDER_MARKS
 
 
 class Format(StrEnum):
@@ -39,7 +40,10 @@ def recognise(head: bytes) -> Format:
     for first, form in _BY_FIRST_BYTES.items():
         if head.startswith(first):
             return form
-    return Format.NDJSON if head.lstrip().startswith(b"{") else Format.CSV
+    for mark in BYTE_ORDER_MARKS:
+        head = head.removeprefix(mark)
+    # In UTF-16 a NUL stands beside each character of ASCII.
+    return Format.NDJSON if head.lstrip(b"\0 \t\r\n").startswith(b"{") else Format.CSV
 
 
 def format_of(path: Path) -> Format:

@@ -82,12 +82,14 @@ class Source:
         name: what messages call it.
         columns: the names of its columns; in a file of rejects, of those that it came from.
         total: how many bytes there are to read, where that is known.
+        is_rejects: whether it is a file of rejects, which has not everybody.
     """
 
     def __init__(self, name: str, reader: BlockReader, total: int | None) -> None:
         self.name = name
         self.columns = reader.columns
         self.total = total
+        self.is_rejects = isinstance(reader, CsvReader) and reader.is_rejects
         self._reader = reader
         self._sampled: Block | None = None
 
@@ -139,6 +141,8 @@ def open_table(source: Path | Readable | Query, reading: Reading | None = None) 
                 opened = _open_stream(file, name, source.stat().st_size, reading, stack)
             else:
                 opened = _open_stream(source, name, None, reading, stack)
+        if not opened.columns:
+            raise DataFileError(f"{name} is empty")
         yield opened
 
 
@@ -185,7 +189,8 @@ def _open_stream(
         case Format.ARROW if head.startswith(_ARROW_FILE):
             reader = read_arrow_file(seekable(), share_read)
         case Format.ARROW:
-            reader = read_arrow_stream(cast("BinaryIO", stream), bytes_read)
+            # Arrow takes a short read for the end.
+            reader = read_arrow_stream(io.BufferedReader(stream), bytes_read)
         case Format.EXCEL:
             reader = read_excel(cast("BinaryIO", stream), reading.sheet, name, share_read)
     return Source(name, reader, total)

@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
@@ -176,7 +177,11 @@ def query_reader(url: str, query: str) -> Iterator[TypedReader]:
     except (ArgumentError, NoSuchModuleError) as unknown:
         raise DataFileError(f"the URL names no database that can be read: {unknown}") from unknown
     except ModuleNotFoundError as absent:
-        raise ExtraMissingError("postgres", f"databases that need {absent.name}") from absent
+        if absent.name == "psycopg":
+            raise ExtraMissingError("postgres", "PostgreSQL") from absent
+        raise DataFileError(
+            f"this database needs the Python module {absent.name}, which is not there"
+        ) from absent
     streaming = engine.execution_options(stream_results=True, max_row_buffer=BLOCK_ROWS)
     with streaming.connect() as connection:  # Nothing is committed.
         result = connection.execute(text(query.replace(":", r"\:")))  # A colon is no parameter.
@@ -185,6 +190,9 @@ def query_reader(url: str, query: str) -> Iterator[TypedReader]:
 
 def _with_driver(url: str) -> URL:
     found = make_url(url)
+    is_file = found.get_backend_name() == "sqlite" and found.database not in {None, "", ":memory:"}
+    if is_file and not Path(str(found.database)).is_file():  # SQLite would make it.
+        raise DataFileError(f"there is no file {found.database}")
     if found.drivername in {"postgresql", "postgres"}:
         return found.set(drivername="postgresql+psycopg")
     return found

@@ -99,16 +99,19 @@ def import_customers(
 
     Raises:
         DataFileError: the table lacks a column, or cannot be read on; what came before is stored.
+            Or rejects are to replace everybody.
         MappingError: the mapping has not an entry for every attribute.
     """
     outcome = Outcome()
     given: list[IntArray] = []
     before = np.empty(0, dtype=np.int64)
     if how.mode is Mode.REPLACE:
+        if source.is_rejects:
+            raise DataFileError(f"{source.name} holds refused rows, not everybody: upsert them")
         with arrow_reader(units.database) as read:
             before = customers.read_ids(read)
-    column = mapping.entries[CUSTOMER_ID.name].column or ""
     checker = Checker(source, mapping, seen=SeenIds())
+    column = mapping.entries[CUSTOMER_ID.name].column or ""
     parts = ((block, checker.check(block)) for block in source.blocks(checker.wanted))
     for block, found in read_ahead(parts):
         if how.totals is not None:
