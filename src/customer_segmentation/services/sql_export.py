@@ -10,7 +10,8 @@ from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_BY_NAME, 
 from customer_segmentation.services.serving import ServingModel
 from customer_segmentation.services.unit_of_work import UnitsOfWork
 
-DIALECTS = sorted(name for name in Dialect.classes if name)
+_OTHER_NAMES = {"postgresql": "postgres", "sqlserver": "tsql"}
+DIALECTS = sorted([*(name for name in Dialect.classes if name), *_OTHER_NAMES])
 
 
 def write_sql(
@@ -23,7 +24,7 @@ def write_sql(
 
     Args:
         units: over the database.
-        dialect: of SQL, such as `postgres`, `duckdb`, `snowflake`, `bigquery`, `spark` or `tsql`.
+        dialect: of SQL, such as `postgres`, `snowflake`, `bigquery`, `spark` or `sqlserver`.
         table: with a column for each attribute, by its request name, and one `customer_id`.
         view: create a view of this name, in place of a query.
 
@@ -37,7 +38,7 @@ def write_sql(
     query: exp.Expression = _query(units.serving, table)
     if view is not None:
         query = exp.Create(this=exp.to_table(view), kind="VIEW", expression=query)
-    return query.sql(dialect=dialect, pretty=True)
+    return query.sql(dialect=_OTHER_NAMES.get(dialect, dialect), pretty=True)
 
 
 def _query(serving: ServingModel, table: str) -> exp.Select:
