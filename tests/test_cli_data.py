@@ -161,7 +161,9 @@ def test_two_files_cannot_both_be_everybody() -> None:
 
 @pytest.mark.parametrize("name", ["out.csv", "out.parquet", "out.ndjson", "out.xlsx"])
 def test_an_export_imported_again_changes_nobody(name: str) -> None:
-    assert run("export", "--max", "customer_count=1").exit_code == 2
+    for wrong in ("customer_count=1", "age=nan", "age=1e999", "age"):
+        assert run("export", "--max", wrong).exit_code == 2
+    assert run("export", "--segment", 99).exit_code == 6
 
     written = run("export", "--segment", 2, "--min", "monthly_income=30000", "-o", name)
     again = run("import", name, "--json")

@@ -1,5 +1,6 @@
 """The command that writes customers to files."""
 
+from math import isfinite
 from typing import Annotated
 
 import typer
@@ -16,7 +17,6 @@ from customer_segmentation.domain.features import (
     FEATURE_BY_NAME,
     FEATURE_NAMES,
     Number,
-    plain_number,
 )
 from customer_segmentation.domain.paging import Selection
 from customer_segmentation.files.writing import open_writer
@@ -79,7 +79,9 @@ def _bounds(given: list[str] | None) -> dict[str, Number]:
                 f"{name} is no attribute; there are {', '.join(FEATURE_NAMES)}"
             )
         try:
-            bounds[name] = plain_number(float(number))
-        except (ValueError, OverflowError) as unreadable:
+            bounds[name] = FEATURE_BY_NAME[name].read(number)
+            if not isfinite(bounds[name]):
+                raise ValueError
+        except ValueError as unreadable:
             raise typer.BadParameter(f"{name} must be compared with a number") from unreadable
     return bounds

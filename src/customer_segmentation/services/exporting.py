@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.control_groups import ControlGroup
+from customer_segmentation.domain.errors import SegmentNotFoundError
 from customer_segmentation.domain.features import (
     CUSTOMER_ID,
     FEATURES,
@@ -67,8 +68,11 @@ def export_customers(units: UnitsOfWork, export: Export) -> Iterator[pa.RecordBa
 
     Raises:
         NotReadyError: there is no model yet.
+        SegmentNotFoundError: the model has no such segment.
     """
-    units.require_model()
+    serving, chosen = units.require_model(), export.selection.segment
+    if chosen is not None and chosen not in serving.segments:
+        raise SegmentNotFoundError(chosen)
     return _read(units, export)
 
 
