@@ -205,6 +205,10 @@ class StoreUnavailableError(SegmentationError):
     """The database does not answer, is read-only or is out of space."""
 
 
+class UnknownDatabaseError(StoreUnavailableError):
+    """The setting of the database names none that can be used."""
+
+
 class TransactionConflictError(StoreUnavailableError):
     """Two transactions stood in each other's way; the same one may succeed when tried again."""
 

@@ -18,7 +18,11 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from customer_segmentation.domain.errors import StoreUnavailableError, TransactionConflictError
+from customer_segmentation.domain.errors import (
+    StoreUnavailableError,
+    TransactionConflictError,
+    UnknownDatabaseError,
+)
 from customer_segmentation.store.prepared import Prepared, Row
 
 POOL_SIZE = 10
@@ -46,7 +50,7 @@ class Database:
             statement_seconds: PostgreSQL ends a statement that takes longer; 0 is without limit.
 
         Raises:
-            StoreUnavailableError: the URL names no database that is supported.
+            UnknownDatabaseError: the URL names no database that is supported.
         """
         self.url = url
         self._engine = _create_engine(url, pool_size, statement_seconds)
@@ -176,7 +180,7 @@ def _create_engine(url: str, pool_size: int, statement_seconds: float) -> Engine
             hide_parameters=True,  # Errors are logged, and personal data are not.
         )
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        raise StoreUnavailableError(
+        raise UnknownDatabaseError(
             "DATABASE_URL must be sqlite:///FILE or postgresql://USER@HOST/NAME "
             f"(PostgreSQL needs the extra [postgres]): {type(error).__name__}"
         ) from error
