@@ -23,6 +23,7 @@ LISTS = [
     ("jobs", "list"),
     ("audit", "list", "--kind", "segment"),
     ("customers", "get", "56"),
+    ("customers", "explain", "56"),
     ("customers", "history", "56"),
     ("drift",),
 ]
@@ -144,6 +145,22 @@ def test_a_training_is_followed_and_its_job_answered(
     assert back.stdout == "Model version 1 serves\n"
 
 
+def test_a_study_is_followed_and_advises_alike_locally_and_over_http(tmp_path: Path) -> None:
+    small = {"DATABASE_URL": f"sqlite:///{tmp_path / 'small.db'}"}
+    assert run("demo", "400", env=small).exit_code == ExitCode.DONE
+    asked = ("study", "--segments", "2", "--by", "Ada")
+
+    here = run_json(*asked, env=small)
+    with Server(small["DATABASE_URL"], tmp_path) as server:
+        there = run_json(*asked, "--url", server.url)
+        shown = run(*asked, "--url", server.url)
+
+    assert here["result"] == there["result"]
+    assert [trial["k"] for trial in here["result"]["trials"]] == [2, 2, 2]
+    assert here["result"]["reason"] in " ".join(shown.stdout.split())
+    assert "done" in shown.stderr
+
+
 @pytest.mark.parametrize("where", ["here", "there"])
 def test_a_model_that_is_held_back_is_told_by_its_exit_code(
     where: str, bank_url: str, tmp_path: Path
@@ -164,6 +181,7 @@ def test_a_model_that_is_held_back_is_told_by_its_exit_code(
     "command",
     [
         ("customers", "get", "999999"),
+        ("customers", "explain", "999999"),
         ("customers", "history", "999999"),
         ("segments", "show", "9"),
         ("segments", "edit", "9", "--name", "Nobody"),
@@ -253,8 +271,10 @@ def test_what_works_on_the_database_itself_does_not_do_so_for_who_means_a_servic
 
 def test_settings_that_are_wrong_have_the_exit_code_of_wrong_usage() -> None:
     result = run("jobs", "list", env={"CUSTOMER_SEGMENTATION_SEGMENTS": "many"})
+    unusable = run("jobs", "list", env={"DATABASE_URL": "bank.db"})
 
-    assert result.exit_code == ExitCode.USAGE
+    assert result.exit_code == unusable.exit_code == ExitCode.USAGE
+    assert "DATABASE_URL must be" in unusable.stderr
     assert "setting segments" in result.stderr
 
 
@@ -283,6 +303,25 @@ def test_the_record_is_the_same_locally_and_over_http(
     assert written.read_text().partition("## Purpose")[2] == there.partition("## Purpose")[2]
     as_json = run_json("models", "record", "2", "--url", bank.url)
     assert as_json["model"]["version"] == 2
+
+
+def test_a_place_that_cannot_be_written_is_told(local: dict[str, str], tmp_path: Path) -> None:
+    for command in (("models", "record", "1"), ("models", "onnx")):
+        result = run(*command, "-o", str(tmp_path / "no" / "file"), env=local)
+
+        assert result.exit_code == ExitCode.FAILED
+        assert "cannot be written: No such file or directory" in result.stderr
+
+
+def test_what_operators_do_is_told_as_json_too(bank_url: str, tmp_path: Path) -> None:
+    env = {"DATABASE_URL": bank_url}
+    copy = str(tmp_path / "copy.db")
+
+    assert run_json("keys", "create", "crm", "--json", env=env)["key"].startswith("cs_")
+    assert run_json("keys", "revoke", "crm", env=env) == {"name": "crm"}
+    made = run_json("backup", copy, env=env)
+    assert made == {"file": copy, "bytes": Path(copy).stat().st_size}
+    assert run_json("restore", copy, "--yes", env=env) == {"file": copy}
 
 
 def test_lists_of_operators_are_json_too(local: dict[str, str]) -> None:

@@ -19,6 +19,9 @@ class Bank(Protocol):
     def get_history(self, customer_id: int) -> Json:
         """Return a customer's changes of segment, the oldest first."""
 
+    def explain_customer(self, customer_id: int) -> Json:
+        """Tell why a customer is in its segment, and what would lead to another."""
+
     def list_segments(self) -> Json:
         """Return the segments and what their customers are like now."""
 
@@ -43,6 +46,12 @@ class Bank(Protocol):
         self, *, k: int | None, seed: int | None, exclude: list[str] | None, by: str, reason: str
     ) -> Json:
         """Start a training; None is as the settings say."""
+
+    def begin_study(self, *, ks: list[int], by: str, reason: str) -> Json:
+        """Start a study over numbers of segments."""
+
+    def get_study(self, job_id: str) -> Json:
+        """Return how far a study is, and what it found."""
 
     def list_jobs(self) -> Json:
         """Return the newest hundred jobs."""

@@ -58,6 +58,7 @@ _BY_ERROR: dict[type[domain.SegmentationError], ExitCode] = {
     domain.NotReadyError: ExitCode.UNREACHABLE,
     domain.StoreUnavailableError: ExitCode.UNREACHABLE,
     domain.TransactionConflictError: ExitCode.UNREACHABLE,
+    domain.UnknownDatabaseError: ExitCode.USAGE,
     domain.CustomerNotFoundError: ExitCode.NOT_FOUND,
     domain.SegmentNotFoundError: ExitCode.NOT_FOUND,
     domain.VersionNotFoundError: ExitCode.NOT_FOUND,
@@ -139,6 +140,14 @@ def this_person() -> str:
 def say(message: str) -> None:
     """Write what came of a command to standard output, in a line for people."""
     output.print(message, markup=False, soft_wrap=True)
+
+
+def conclude(message: str, as_json: bool, **answer: object) -> None:
+    """Write what came of a command, in a line for people or as JSON."""
+    if as_json:
+        print_json(answer)
+    else:
+        say(message)
 
 
 def print_json(answer: object) -> None:

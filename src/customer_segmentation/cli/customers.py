@@ -1,4 +1,4 @@
-"""Commands on customers: get, history."""
+"""Commands on customers: get, explain, history."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ import typer
 from customer_segmentation.cli.bank import open_bank
 from customer_segmentation.cli.console import moment, print_json, print_table, say
 from customer_segmentation.cli.options import AsJson, Key, Url
-from customer_segmentation.domain.features import FEATURES, LARGEST_INTEGER
+from customer_segmentation.domain.features import FEATURES, LARGEST_INTEGER, readable
 
 customers = typer.Typer(no_args_is_help=True, help="Look at one customer.")
 
@@ -35,6 +35,43 @@ def get_customer(
         say("An outlier: far from every centroid, so that the segment says little")
     say(f"Next best action: {action['text']} ({action['channel']})")
     print_table(("attribute", "value"), [(f.name, str(found[f.name])) for f in FEATURES])
+
+
+@customers.command("explain")
+def explain_customer(
+    customer_id: _CustomerId, url: Url = None, key: Key = None, as_json: AsJson = False
+) -> None:
+    """Tell why a customer is in its segment, and what would lead to another.
+
+    Example: customer-segmentation customers explain 56
+    """
+    with open_bank(url, key) as bank:
+        found = bank.explain_customer(customer_id)
+    if as_json:
+        print_json(found)
+        return
+    why = found["explanation"]
+    say(
+        f"Nearest is cluster {why['segment']}, then {why['other']}: "
+        f"confidence {why['confidence']:.2f}{', an outlier' if why['is_outlier'] else ''}"
+    )
+    columns = ("attribute", "value", f"typical of {why['segment']}", f"of {why['other']}", "pull")
+    rows = [
+        (
+            c["attribute"],
+            str(c["value"]),
+            readable(c["typical"]),
+            readable(c["typical_other"]),
+            f"{c['pull']:+.3f}",
+        )
+        for c in why["contributions"]
+    ]
+    print_table(columns, rows)
+    leads = [
+        (str(change["segment"]), change["attribute"], str(change["value"]), str(change["needed"]))
+        for change in why["changes"]
+    ]
+    print_table(("would lead to", "if", "were not", "but"), leads)
 
 
 @customers.command("history")

@@ -7,12 +7,13 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from customer_segmentation.cli.console import (
+    conclude,
     errors,
     errors_told,
     read_settings,
     require_local,
-    say,
 )
+from customer_segmentation.cli.options import AsJson
 from customer_segmentation.domain.features import LARGEST_INTEGER
 from customer_segmentation.services.demo import load_bank, write_bank
 
@@ -32,6 +33,7 @@ def demo(
     seed: Annotated[
         int, typer.Option(help="Another seed makes another bank.", min=0, max=2**63 - 1)
     ] = 2026,
+    as_json: AsJson = False,
 ) -> None:
     """Make up a bank of any size: to a file, or into an empty database with its first model.
 
@@ -62,6 +64,9 @@ def demo(
         else:
             write_bank(to, customers, seed, drawn)
     if to is None:
-        say(f"{customers:,} customers are loaded, and the first model serves")
+        done = f"{customers:,} customers are loaded, and the first model serves"
+        conclude(done, as_json, customers=customers)
     else:
-        say(f"{to}: {customers:,} customers, {to.stat().st_size:,} bytes")
+        size = to.stat().st_size
+        done = f"{to}: {customers:,} customers, {size:,} bytes"
+        conclude(done, as_json, customers=customers, file=str(to), bytes=size)

@@ -6,12 +6,12 @@ import typer
 from pydantic_core import to_jsonable_python
 
 from customer_segmentation.cli.console import (
+    conclude,
     errors,
     moment,
     open_database,
     print_json,
     print_table,
-    say,
 )
 from customer_segmentation.cli.options import AsJson, complete_roles
 from customer_segmentation.domain.access import Role
@@ -42,6 +42,7 @@ def create(
             autocompletion=complete_roles,
         ),
     ] = Role.READER.label,
+    as_json: AsJson = False,
 ) -> None:
     """Make a key and print it: it is shown this once, and only a hash of it is stored.
 
@@ -51,7 +52,10 @@ def create(
     with open_database() as units:
         key = create_key(units, name, found)
     errors.print(f"The key {name}, {role}. Keep it: it is not shown again.", markup=False)
-    typer.echo(key)
+    if as_json:
+        print_json({"name": name, "role": role, "key": key})
+    else:
+        typer.echo(key)
 
 
 @keys.command("list")
@@ -87,11 +91,13 @@ def show(as_json: AsJson = False) -> None:
 
 
 @keys.command("revoke")
-def revoke(name: Annotated[str, typer.Argument(help="The key's name.")]) -> None:
+def revoke(
+    name: Annotated[str, typer.Argument(help="The key's name.")], as_json: AsJson = False
+) -> None:
     """Refuse a key from now on; running servers do so within a second.
 
     Example: customer-segmentation keys revoke crm
     """
     with open_database() as units:
         revoke_key(units, name)
-    say(f"The key {name} is revoked")
+    conclude(f"The key {name} is revoked", as_json, name=name)

@@ -14,12 +14,14 @@ from customer_segmentation.services.audit import list_entries
 from customer_segmentation.services.comparison import compare_versions, count_moves
 from customer_segmentation.services.customers import get_customer, get_history
 from customer_segmentation.services.distribution import get_drift
+from customer_segmentation.services.explanation import explain_customer
 from customer_segmentation.services.external import ExternalTable
 from customer_segmentation.services.jobs import cancel_job, follow_job, get_job, list_jobs
 from customer_segmentation.services.model_record import get_record
 from customer_segmentation.services.segments import count_transitions, edit_segment, list_segments
 from customer_segmentation.services.serving import assess
 from customer_segmentation.services.settings import Settings
+from customer_segmentation.services.study import begin_study, get_study
 from customer_segmentation.services.training import Overrides, begin_training
 from customer_segmentation.services.unit_of_work import UnitsOfWork
 from customer_segmentation.services.versions import (
@@ -41,6 +43,9 @@ _PROFILE = (
 _DRIFT = ("attribute", "psi", "level", "statistic", "freedom", "p_value")
 _QUALITY = ("inertia", "silhouette", "stability", "sizes")
 _ENTRY = ("id", "at", "actor", "kind", "subject", "action")
+_EXPLANATION = ("segment", "other", "distances", "confidence", "is_outlier")
+_CONTRIBUTION = ("attribute", "value", "typical", "typical_other", "pull")
+_NEEDED = ("segment", "attribute", "value", "needed")
 _CHANGE = ("changed_at", "cause", "from_segment", "to_segment", "model_version")
 _ACTIVATION = ("previous", "cause", "activated_at", "activated_by", "reason")
 
@@ -74,6 +79,25 @@ class LocalBank:
         """Return a customer's changes of segment, the oldest first."""
         changes = [_chosen(change, _CHANGE) for change in get_history(self._units, customer_id)]
         return _plain({"customer_id": customer_id, "changes": changes})
+
+    def explain_customer(self, customer_id: int) -> Json:
+        """Tell why a customer is in its segment, and what would lead to another."""
+        found = explain_customer(self._units, customer_id)
+        why = found.explanation
+        return _plain(
+            {
+                "model_version": found.model_version,
+                "segment": _words(found.segment),
+                "raw_segment": why.segment,
+                "next_best_action": _chosen(found.action, ("text", "channel")),
+                "is_outlier": why.is_outlier,
+                "explanation": {
+                    **_chosen(why, _EXPLANATION),
+                    "contributions": [_chosen(c, _CONTRIBUTION) for c in why.contributions],
+                    "changes": [_chosen(change, _NEEDED) for change in why.changes],
+                },
+            }
+        )
 
     def list_segments(self) -> Json:
         """Return the segments and what their customers are like now."""
@@ -144,6 +168,16 @@ class LocalBank:
         excluded = tuple(exclude) if exclude else None
         overrides = Overrides(k, seed, excluded=excluded, external=external)
         return _job(begin_training(self._units, self._settings, origin, overrides))
+
+    def begin_study(self, *, ks: list[int], by: str, reason: str) -> Json:
+        """Start a study over numbers of segments."""
+        origin = Origin(Trigger.REQUEST, by, reason)
+        return _job(begin_study(self._units, self._settings, origin, ks))
+
+    def get_study(self, job_id: str) -> Json:
+        """Return how far a study is, and what it found."""
+        job = get_study(self._units, job_id)
+        return _plain({**_job(job), "result": job.result})
 
     def list_jobs(self) -> Json:
         """Return the newest hundred jobs."""

@@ -19,6 +19,7 @@ from customer_segmentation.cli.operation import backup, config, doctor, restore
 from customer_segmentation.cli.scoring import score
 from customer_segmentation.cli.segments import segments
 from customer_segmentation.cli.serve import serve
+from customer_segmentation.cli.study import study
 from customer_segmentation.cli.training import train
 
 app = typer.Typer(
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 for command in (serve, dashboard, export, score, train, drift, backup, restore, doctor, demo):
     app.command()(command)
+app.command()(study)
 app.command("import")(import_files)
 app.add_typer(models, name="models")
 app.add_typer(segments, name="segments")

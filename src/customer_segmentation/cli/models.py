@@ -9,6 +9,7 @@ import typer
 from customer_segmentation.cli.bank import open_bank
 from customer_segmentation.cli.console import (
     amount,
+    errors_told,
     moment,
     open_database,
     percent,
@@ -27,6 +28,7 @@ from customer_segmentation.cli.options import (
     complete_versions,
 )
 from customer_segmentation.client import Json
+from customer_segmentation.files.whole import whole_file
 from customer_segmentation.services.model_record import record_markdown
 from customer_segmentation.services.onnx_export import write_onnx
 
@@ -174,8 +176,9 @@ def write_record(
     text = json.dumps(record, indent=2) + "\n" if as_json else record_markdown(record)
     if to is None:
         typer.echo(text, nl=False)
-    else:
-        to.write_text(text, encoding="utf-8")
+        return
+    with errors_told(), whole_file(to) as file:
+        file.write(text.encode())
 
 
 @models.command("sql")
@@ -183,7 +186,7 @@ def write_rule(
     dialect: Annotated[
         str,
         typer.Option(
-            help="Of SQL: postgres, duckdb, snowflake, bigquery, spark, tsql, …",
+            help="Of SQL: postgres, duckdb, snowflake, bigquery, spark, sqlserver, …",
             autocompletion=complete_dialects,
         ),
     ] = "postgres",
@@ -216,9 +219,9 @@ def write_network(
 
     Example: customer-segmentation models onnx -o segments.onnx
     """
-    with open_database() as units:
+    with open_database() as units, whole_file(to) as file:
         rule = write_onnx(units)
-    to.write_bytes(rule)
+        file.write(rule)
     say(f"{to}: {len(rule):,} bytes")
 
 

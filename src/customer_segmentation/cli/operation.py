@@ -11,6 +11,7 @@ from rich.progress import Progress
 from customer_segmentation.cli.console import (
     ExitCode,
     complain,
+    conclude,
     errors,
     errors_told,
     open_database,
@@ -18,7 +19,6 @@ from customer_segmentation.cli.console import (
     print_table,
     read_settings,
     require_local,
-    say,
 )
 from customer_segmentation.cli.options import AsJson
 from customer_segmentation.services.maintenance import back_up, examine, find_faults
@@ -28,7 +28,9 @@ from customer_segmentation.services.settings import read_origin
 config = typer.Typer(no_args_is_help=True, help="Look at the settings.")
 
 
-def backup(target: Annotated[Path, typer.Argument(help="The new file.")]) -> None:
+def backup(
+    target: Annotated[Path, typer.Argument(help="The new file.")], as_json: AsJson = False
+) -> None:
     """Copy the SQLite database to a new file while the service goes on.
 
     Example: customer-segmentation backup customers-2026-11-23.db
@@ -36,12 +38,14 @@ def backup(target: Annotated[Path, typer.Argument(help="The new file.")]) -> Non
     with open_database() as units, Progress(console=errors) as progress:
         task = progress.add_task("copying", total=None)
         back_up(units, target, lambda done, n: progress.update(task, completed=done, total=n))
-    say(f"{target}: {target.stat().st_size:,} bytes")
+    size = target.stat().st_size
+    conclude(f"{target}: {size:,} bytes", as_json, file=str(target), bytes=size)
 
 
 def restore(
     source: Annotated[Path, typer.Argument(help="A file that backup has made.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Replace the SQLite database by a backup: what was written since is lost.
 
@@ -56,7 +60,8 @@ def restore(
         restore_database(
             settings, source, lambda done, n: progress.update(task, completed=done, total=n)
         )
-    say(f"{source} is restored; restart the servers that use the database")
+    done = f"{source} is restored; restart the servers that use the database"
+    conclude(done, as_json, file=str(source))
 
 
 def doctor(as_json: AsJson = False) -> None:

@@ -112,7 +112,7 @@ def train(
     else:
         with open_bank(url, key) as bank:
             started = bank.begin_training(**asked)
-            job = _follow(bank.follow_job(started["id"]), started)
+            job = follow(bank.follow_job(started["id"]), started)
     if as_json:
         print_json(job)
     tell_refusals(refusals)
@@ -128,11 +128,11 @@ def _train_on_spark(
     with open_database(settings) as units:
         bank = LocalBank(units, settings)
         started = bank.begin_training(**asked, external=external)
-        job = _follow(bank.follow_job(started["id"]), started)
+        job = follow(bank.follow_job(started["id"]), started)
         return job, refused_rows(units, job["id"])
 
 
-def _follow(moments: Iterable[Json], started: Json) -> Json:
+def follow(moments: Iterable[Json], started: Json) -> Json:
     """Show how far a job is until it ends; return how it ended."""
     columns = (
         TextColumn("{task.description}"),

@@ -1,0 +1,70 @@
+"""The command that studies how many segments suit the customers."""
+
+from typing import Annotated
+
+import typer
+
+from customer_segmentation.cli.bank import open_bank
+from customer_segmentation.cli.console import (
+    ExitCode,
+    complain,
+    percent,
+    print_json,
+    print_table,
+    say,
+    this_person,
+)
+from customer_segmentation.cli.options import AsJson, By, Key, Reason, Url
+from customer_segmentation.cli.training import follow
+from customer_segmentation.domain.jobs import JobState
+from customer_segmentation.services.study import LEAST_SEGMENTS, MOST_SEGMENTS
+
+_FIGURES = ("silhouette", "stability", "calinski_harabasz", "davies_bouldin")
+
+
+def study(
+    segments: Annotated[
+        list[int] | None,
+        typer.Option(
+            help="Number of segments to try; repeatable.",
+            min=LEAST_SEGMENTS,
+            max=MOST_SEGMENTS,
+            show_default=f"{LEAST_SEGMENTS} to {MOST_SEGMENTS}",
+        ),
+    ] = None,
+    by: By = None,
+    reason: Reason = "",
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Study how many segments and which preparation suit the customers; nothing else changes.
+
+    Example: customer-segmentation study --segments 3 --segments 4 --segments 5
+    """
+    ks = segments or list(range(LEAST_SEGMENTS, MOST_SEGMENTS + 1))
+    with open_bank(url, key) as bank:
+        who = this_person() if by is None else by
+        started = bank.begin_study(ks=ks, by=who, reason=reason)
+        follow(bank.follow_job(started["id"]), started)
+        found = bank.get_study(started["id"])
+    if found["state"] != JobState.SUCCEEDED:
+        complain(f"The study is {found['state']}: {found['error']}")
+        raise typer.Exit(ExitCode.FAILED)
+    if as_json:
+        print_json(found)
+        return
+    result = found["result"]
+    rows = [
+        (
+            str(trial["k"]),
+            trial["weighting"],
+            *(f"{trial[figure]:.3f}" for figure in _FIGURES),
+            percent(trial["least_share"]),
+            "yes" if trial["passes"] else "no",
+        )
+        for trial in result["trials"]
+    ]
+    names = [figure.replace("_", "-") for figure in _FIGURES]
+    print_table(("segments", "weights", *names, "smallest", "passes"), rows)
+    say(result["reason"])
