@@ -10,6 +10,7 @@ from customer_segmentation.model.parts import PART, map_parts
 
 _ROUNDING = 1e-9
 """Relative to squared distances: what arithmetic may get wrong moves nobody."""
+_NEARER = 1.0 - _ROUNDING
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -108,7 +109,9 @@ class _Assignments:
         changed = bool((nearest != before).any())
         self.labels[part] = nearest
         members = (nearest == np.arange(len(self._centroids))[:, None]).astype(np.float64)
-        return _Look(changed, float(squared.sum()), members.sum(axis=1), members @ points.T)
+        # At the end, which is the look that counts, each is as near as before.
+        inertia = float(squared.sum()) / _NEARER
+        return _Look(changed, inertia, members.sum(axis=1), members @ points.T)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -137,7 +140,7 @@ def _nearest(
     np.maximum(squared, 0.0, out=squared)
     # What it was is taken for a little nearer, so that rounding cannot send it to and fro.
     known = np.take_along_axis(squared, before[None, :], axis=0)
-    np.put_along_axis(squared, before[None, :], known * (1.0 - _ROUNDING), axis=0)
+    np.put_along_axis(squared, before[None, :], known * _NEARER, axis=0)
     nearest, least, second = two_least(squared)
     slack = np.sqrt(second) - np.sqrt(least)
     # Less what rounding may make of them.
