@@ -214,22 +214,25 @@ def test_a_listing_sorts_selects_and_misses_nobody(shared_server: Server, sort: 
 
 
 @pytest.mark.parametrize(
-    ("query", "field"),
+    ("query", "field", "message"),
     [
-        ("segment=-1", "segment"),
-        ("sort=shoe_size", "sort"),
-        ("limit=0", "limit"),
-        ("limit=1001", "limit"),
-        ("cursor=nonsense", "cursor"),
-        ("cursor=WzEsIDJd&sort=age&age_min=nan", "age_min"),
-        ("cursor=W251bGwsIDJd&sort=age", "cursor"),
-        ("shoe_size_min=3", "shoe_size_min"),
+        ("segment=-1", "segment", "greater than or equal to 0; given was an integer"),
+        ("sort=shoe_size", "sort", "must be one of"),
+        ("limit=x", "limit", "unable to parse string as an integer; given was a string"),
+        ("limit=1001", "limit", "less than or equal to 1000; given was an integer"),
+        ("cursor=nonsense", "cursor", "must be the next_cursor"),
+        ("cursor=WzEsIDJd&sort=age&age_min=nan", "age_min", "finite number; given was a number"),
+        ("cursor=W251bGwsIDJd&sort=age", "cursor", "must be the next_cursor"),
+        ("shoe_size_min=3", "shoe_size_min", "shoe_size_min is not a known field"),
     ],
 )
-def test_a_bad_listing_names_the_field(shared_server: Server, query: str, field: str) -> None:
+def test_a_bad_listing_names_the_field_what_it_holds_and_what_is_allowed(
+    shared_server: Server, query: str, field: str, message: str
+) -> None:
     answer = problem(shared_server.client.get(f"/v1/customers?{query}"), 422)
 
     assert answer["errors"][0]["field"] == field
+    assert message in answer["errors"][0]["message"]
 
 
 @pytest.mark.parametrize(

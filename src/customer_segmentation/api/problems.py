@@ -169,15 +169,32 @@ async def _on_invalid_request(_request: Request, error: Exception) -> Response:
     found = cast("RequestValidationError", error).errors()
     return problem_response(
         errors.InvalidInputError(
-            [
-                errors.FieldError(
-                    field := _field(fault["loc"]),
-                    f"{field}: {fault['msg']}, not {describe_type(fault['input'])}",
-                )
-                for fault in found
-            ]
+            [errors.FieldError(_field(fault["loc"]), _refusal(fault)) for fault in found]
         )
     )
+
+
+def _refusal(fault: dict[str, Any]) -> str:
+    """Tell what is allowed, and what was found instead."""
+    field, value = _field(fault["loc"]), fault["input"]
+    match fault["type"]:
+        case "missing":
+            return f"{field} is missing"
+        case "extra_forbidden":
+            return f"{field} is not a known field"
+    if fault["loc"][0] in ("path", "query") and isinstance(value, str):
+        value = _number_of(value)
+    return f"{field}: {fault['msg']}; given was {describe_type(value)}"
+
+
+def _number_of(text: str) -> object:
+    """Return what a text of a URL stands for: an integer, another number, or itself."""
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            pass
+    return text
 
 
 def _field(location: tuple[str | int, ...]) -> str:
