@@ -170,7 +170,7 @@ def test_each_wrong_setting_is_named_and_no_password_is_shown(tmp_path: Path) ->
         tmp_path, DATABASE_URL="oracle://bank:s3cret@db", CUSTOMER_SEGMENTATION_DATA="none.csv"
     )
     (tmp_path / "customer-segmentation.toml").write_text("segments = 1\ncolour = 3")
-    several = check(tmp_path, CUSTOMER_SEGMENTATION_SEGMENT="5")
+    several = check(tmp_path, CUSTOMER_SEGMENTATION_SEGMENT="5", DATABASE_URL="bank.db")
     (tmp_path / "customer-segmentation.toml").write_text("segments = five")
     broken = check(tmp_path)
 
@@ -183,7 +183,12 @@ def test_each_wrong_setting_is_named_and_no_password_is_shown(tmp_path: Path) ->
     assert "DATABASE_URL must be" in nowhere.stderr
     assert "no file none.csv" in nowhere.stderr
     assert "s3cret" not in nowhere.stderr
-    for fault in ("setting segments", "CUSTOMER_SEGMENTATION_SEGMENT", "colour in"):
+    for fault in (
+        "setting segments",
+        "CUSTOMER_SEGMENTATION_SEGMENT",
+        "colour in",
+        "DATABASE_URL must",
+    ):
         assert fault in several.stderr
     assert missing.returncode == nowhere.returncode == several.returncode == 2
     assert secret.returncode == 0

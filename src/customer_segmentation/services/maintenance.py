@@ -44,13 +44,21 @@ def find_faults(environment: Mapping[str, str]) -> list[str]:
     except TOMLDecodeError as invalid:
         return [f"the settings file is no TOML: {invalid}"]
     except ValidationError as invalid:
-        faults = [
-            f"setting {'.'.join(map(str, error['loc']))}: {error['msg']}"
-            for error in invalid.errors()
-        ]
+        found = invalid.errors()
+        faults = [f"setting {'.'.join(map(str, error['loc']))}: {error['msg']}" for error in found]
+        # The others are looked at all the same.
+        settings = Settings.model_validate(
+            {str(error["loc"][0]): _default_of(str(error["loc"][0])) for error in found}
+        )
     else:
-        faults = _find_unusable(settings)
-    return faults + [f"there is no setting {name}" for name in find_unknown(environment)]
+        faults = []
+    return [*faults, *_find_unusable(settings)] + [
+        f"there is no setting {name}" for name in find_unknown(environment)
+    ]
+
+
+def _default_of(setting: str) -> object:
+    return Settings.model_fields[setting].get_default(call_default_factory=True)
 
 
 def _find_unusable(settings: Settings) -> list[str]:
