@@ -170,6 +170,12 @@ def test_a_bad_row_is_named_with_its_field(
         (arrow(pa.table({name: ["x"] for name in FEATURE_NAMES})), ARROW),
         (arrow(pa.table({name: pa.array([None], pa.int64()) for name in FEATURE_NAMES})), ARROW),
         (arrow(pa.table({name: [2.5] for name in FEATURE_NAMES})), ARROW),
+        (
+            arrow(
+                pa.table({f.name: [f.example] for f in FEATURES} | {"account_balance": [2**53 + 1]})
+            ),
+            ARROW,
+        ),
     ],
 )
 def test_a_body_that_is_no_table_of_people_is_refused(

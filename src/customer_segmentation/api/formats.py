@@ -17,6 +17,7 @@ from customer_segmentation.domain.errors import FieldError, InvalidInputError
 from customer_segmentation.domain.features import (
     FEATURE_NAMES,
     FEATURES,
+    LARGEST_INTEGER,
     Feature,
     plain_number,
 )
@@ -78,6 +79,7 @@ def write_ndjson(predictions: Predictions) -> bytes:
 def read_arrow(body: bytes) -> FloatArray:
     """Read an Arrow IPC stream with a numeric column for each attribute, and no others."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     try:
         table = pa.ipc.open_stream(body).read_all()
@@ -92,6 +94,11 @@ def read_arrow(body: bytes) -> FloatArray:
             raise _refusal(feature.name, f"{feature.name} must be a column of numbers")
         if column.null_count:
             raise _refusal(feature.name, f"{feature.name} must be {feature.allowed}, not null")
+        if pa.types.is_integer(column.type) and table.num_rows:
+            # As floats they would be rounded to some that are accepted.
+            ends = pc.min_max(column).as_py().values()
+            if max(map(abs, ends)) > LARGEST_INTEGER:
+                raise _refusal(feature.name, feature.refusal("an integer beyond 2^53"))
         values = column.cast(pa.float64(), safe=False).to_numpy().astype(np.float64)
         _check_column(feature, values)
         columns.append(values)
