@@ -33,16 +33,19 @@ def test_every_call_is_answered(server: Server) -> None:
         assert bank.delete_customer(30_000) == {}
         assert len(bank.get_history(30_000)["changes"]) == 3
         assert len(bank.list_events(start)["events"]) == 3
-        (outcome,) = bank.apply_batch([{"action": "delete", "customer": {"customer_id": 787}}])[
-            "outcomes"
-        ]
-        assert outcome["status"] == "deleted"
+        gone = [{"action": "delete", "customer": {"customer_id": 787}}]
+        assert bank.apply_batch(gone, dry_run=True) == bank.apply_batch(gone)
+        assert bank.apply_batch(gone)["failed"] == 1
         assert bank.predict(SOMEONE)["explanation"] is None
         assert bank.predict(SOMEONE, explain=True)["explanation"]["segment"] == 1
         assert len(bank.predict_many([SOMEONE] * 3)["predictions"]) == 3
         assert bank.edit_segment(1, name="Bargain Hunters", by="Ada")["name"] == "Bargain Hunters"
         assert bank.list_segments()["segments"][1]["name"] == "Bargain Hunters"
         assert bank.get_transitions(before, datetime.now(UTC))["transitions"]
+        assert bank.get_growth(before)["segments"][1]["segment"] == 1
+        assert len(bank.get_distributions()["attributes"]) == len(ATTRIBUTES)
+        assert len(bank.get_map(200)["points"]) == 200
+        assert bank.get_access() == {"name": "", "role": "admin"}
         assert len(bank.get_disparity()["genders"]) == 2
         assert bank.get_drift()["model_version"] == 1
         job = bank.begin_training(seed=3, by="Ada")

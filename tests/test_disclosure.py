@@ -145,6 +145,14 @@ def test_readers_are_told_no_small_segment_and_admins_are(
     moves = ask(Role.READER, f"/v1/segments/transitions?{since}").json()
     assert {t["to_segment"] for t in moves["transitions"] if t["customers"] is None} >= small
     assert moves["moved"] is None
+    growth = ask(Role.READER, "/v1/segments/growth?since=2020-01-01T00:00:00Z").json()["segments"]
+    assert {g["segment"] for g in growth if g["net"] is None and g["entered"] is None} >= small
+    for attribute in ask(Role.READER, "/v1/segments/distributions").json()["attributes"]:
+        for group in attribute["groups"]:
+            assert all(group["counts"][str(number)] is None for number in small)
+    points = ask(Role.READER, "/v1/segments/map").json()["points"]
+    assert not small & {point["segment"] for point in points}
+    assert len(ask(Role.ADMIN, "/v1/segments/map").json()["points"]) == 1_500
     assert "customer_segmentation_outliers " not in ask(Role.READER, "/metrics").text
     assert "customer_segmentation_outliers " in ask(Role.ADMIN, "/metrics").text
     problem(ask(Role.READER, "/v1/models/1/record"), 403)

@@ -52,6 +52,14 @@ def key_for(server: Server, role: Role, name: str = "") -> dict[str, str]:
     return header
 
 
+def test_a_key_is_told_whose_it_is_and_what_it_may_do(guarded: Server) -> None:
+    for role in Role:
+        told = guarded.client.get("/v1/access", headers=key_for(guarded, role)).json()
+        assert told == {"name": role.label, "role": role.label}
+
+    problem(guarded.client.get("/v1/access"), 401)
+
+
 def test_without_a_good_key_only_docs_and_health_are_open(guarded: Server) -> None:
     client = guarded.client
 

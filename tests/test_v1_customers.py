@@ -266,8 +266,16 @@ def test_each_row_of_a_batch_has_its_outcome_and_the_good_ones_are_done(server: 
         "nothing",
     ]
 
-    answer = client.post("/v1/customers:batch", json={"operations": operations}).json()
+    start = client.get("/v1/events?after=latest").json()["next"]
+    body = {"operations": operations}
+    tried = client.post("/v1/customers:batch?dry_run=true", json=body).json()
+    problem(client.get("/v1/customers/30000"), 404)
+    assert client.get("/v1/customers/787").status_code == 200
+    assert client.get(f"/v1/events?after={start}").json()["events"] == []
 
+    answer = client.post("/v1/customers:batch", json=body).json()
+
+    assert answer == tried
     assert {name: answer[name] for name in ("added", "updated", "deleted", "failed")} == {
         "added": 1,
         "updated": 1,

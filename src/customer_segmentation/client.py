@@ -227,9 +227,17 @@ class _Service(Generic[Answer]):
         """Let an erased customer be added again."""
         return self._send(_Call("DELETE", f"/v1/erasures/{customer_id}"))
 
-    def apply_batch(self, operations: Sequence[Json]) -> Answer:
-        """Add, update and delete up to 1,000 customers; each row's outcome is told."""
-        return self._send(_Call("POST", "/v1/customers:batch", {}, {"operations": operations}))
+    def apply_batch(self, operations: Sequence[Json], *, dry_run: bool = False) -> Answer:
+        """Add, update and delete up to 1,000 customers; each row's outcome is told.
+
+        Args:
+            operations: such as `{"action": "delete", "customer": {"customer_id": 787}}`.
+            dry_run: only tell what would come of it.
+        """
+        # What changes nothing may be tried again.
+        query, again = ({"dry_run": True}, True) if dry_run else ({}, None)
+        body = {"operations": operations}
+        return self._send(_Call("POST", "/v1/customers:batch", query, body, repeatable=again))
 
     def get_history(self, customer_id: int) -> Answer:
         """Return a customer's changes of segment, the oldest first."""
@@ -268,6 +276,18 @@ class _Service(Generic[Answer]):
         """Count who is where by one model version and where by another."""
         query = {"before": before, "after": after}
         return self._send(_Call("GET", "/v1/segments/transitions", query))
+
+    def get_growth(self, since: datetime) -> Answer:
+        """Count who entered and who left each segment after a moment."""
+        return self._send(_Call("GET", "/v1/segments/growth", {"since": since.isoformat()}))
+
+    def get_distributions(self) -> Answer:
+        """Return how each segment's customers are spread over the values of each attribute."""
+        return self._send(_Call("GET", "/v1/segments/distributions"))
+
+    def get_map(self, size: int = 1_500) -> Answer:
+        """Return some customers' segments and places on the plane where they differ most."""
+        return self._send(_Call("GET", "/v1/segments/map", {"size": size}))
 
     def get_disparity(self) -> Answer:
         """Return how genders and age bands are spread over the segments."""
@@ -346,6 +366,10 @@ class _Service(Generic[Answer]):
         """Send a dead letter once more."""
         path = f"/v1/webhooks/{webhook_id}/dead-letters/{number}:redeliver"
         return self._send(_Call("POST", path))
+
+    def get_access(self) -> Answer:
+        """Return whose the key is (`name`), and what it may do (`role`)."""
+        return self._send(_Call("GET", "/v1/access"))
 
     def list_audit_entries(self, before: int | None = None, **selection: object) -> Answer:
         """Return who did what, the newest first, and where to go on (`next_before`).

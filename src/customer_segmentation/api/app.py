@@ -15,6 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from customer_segmentation import __version__
 from customer_segmentation.api import problems
+from customer_segmentation.api.access import access_router
 from customer_segmentation.api.audit import audit_router
 from customer_segmentation.api.batches import batches_router
 from customer_segmentation.api.bodies import Bodies, BoundedBodies
@@ -32,6 +33,7 @@ from customer_segmentation.api.observe import Observed, RequestLog, RequestMetri
 from customer_segmentation.api.predictions import predictions_router
 from customer_segmentation.api.schemas import SCHEMAS
 from customer_segmentation.api.security import Admission, Door, needed_role
+from customer_segmentation.api.segment_figures import segment_figures_router
 from customer_segmentation.api.segments import segments_router
 from customer_segmentation.api.tracing import tracer_provider
 from customer_segmentation.api.webhooks import webhooks_router
@@ -147,10 +149,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(erasures_router(units))
     app.include_router(batches_router(units))
     app.include_router(segments_router(units, settings))
+    app.include_router(segment_figures_router(units))
     app.include_router(predictions_router(units))
     app.include_router(events_router(units))
     app.include_router(webhooks_router(units, settings))
     app.include_router(audit_router(units))
+    app.include_router(access_router())
     app.include_router(models_router(units, settings))
     app.include_router(jobs_router(units, settings))
     app.include_router(health_router(units))

@@ -1,10 +1,10 @@
 """Many customers in one request: `/v1/customers:batch`."""
 
 from collections import Counter
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from customer_segmentation.api.customer_answers import customer_content
@@ -29,7 +29,13 @@ from customer_segmentation.domain.errors import (
     InvalidInputError,
     SegmentationError,
 )
-from customer_segmentation.services.batch import Action, Operation, Outcome, apply_batch
+from customer_segmentation.services.batch import (
+    Action,
+    Operation,
+    Outcome,
+    apply_batch,
+    try_batch,
+)
 from customer_segmentation.services.unit_of_work import UnitsOfWork
 
 _DONE = {Action.ADD: "added", Action.UPDATE: "updated", Action.DELETE: "deleted"}
@@ -59,16 +65,21 @@ def batches_router(units: UnitsOfWork) -> APIRouter:
         responses=_RESPONSES | problem_responses(MEDIA, INVALID, NOT_READY, STORE_UNAVAILABLE),
         openapi_extra=json_body("Batch", _EXAMPLE),
     )
-    async def batch(request: Request) -> Response:
+    async def batch(
+        request: Request,
+        dry_run: Annotated[
+            bool, Query(description="Whether only to tell what would come of it.")
+        ] = False,
+    ) -> Response:
         """Do up to 1,000 operations in one transaction; each row's outcome is told.
 
         A row that cannot be done is left out and says why, as the single call would; the others
-        are done.
+        are done. With `dry_run` the outcomes are the same, and nothing is changed.
         """
         rows = _rows(await read_object(request))
         accepted = [_accept(row) for row in rows]
         operations = [found for found in accepted if isinstance(found, Operation)]
-        outcomes = iter(await written(units, apply_batch, operations))
+        outcomes = iter(await written(units, try_batch if dry_run else apply_batch, operations))
         told = [
             _tell(row, next(outcomes), found)
             if isinstance(found, Operation)

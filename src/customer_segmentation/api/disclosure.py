@@ -5,6 +5,12 @@ from typing import TypeVar
 
 import numpy as np
 
+from customer_segmentation.api.figure_answers import (
+    AttributeDistribution,
+    Distributions,
+    GrowthAnswer,
+    MapAnswer,
+)
 from customer_segmentation.api.model_answers import (
     DriftAnswer,
     ImpactAnswer,
@@ -72,6 +78,38 @@ def conceal_transitions(answer: Transitions, least: int) -> Transitions:
     hides = any(t.customers is None for t in transitions)
     moved = None if hides else answer.moved
     return answer.model_copy(update={"transitions": transitions, "moved": moved})
+
+
+def conceal_growth(answer: GrowthAnswer, least: int) -> GrowthAnswer:
+    """Hide how small groups came and went; who knows two of a segment's figures knows the third."""
+    figures = [
+        {s.segment: abs(getattr(s, name) or 0) for s in answer.segments}
+        for name in ("entered", "left", "net")
+    ]
+    told = [conceal_counts(counts, least) for counts in figures]
+    unknown = {"entered": None, "left": None, "net": None}
+    segments = [
+        s.model_copy(update=unknown) if any(counts[s.segment] is None for counts in told) else s
+        for s in answer.segments
+    ]
+    return answer.model_copy(update={"segments": segments})
+
+
+def conceal_distributions(answer: Distributions, least: int) -> Distributions:
+    """Hide small groups of values within a segment, and all of a segment whose size is hidden."""
+    attributes = [_conceal_distribution(attribute, least) for attribute in answer.attributes]
+    return answer.model_copy(update={"attributes": attributes})
+
+
+def conceal_map(answer: MapAnswer, sizes: Mapping[int, int], least: int) -> MapAnswer:
+    """Leave out segments whose sizes are hidden."""
+    told = {number for number, size in conceal_counts(sizes, least).items() if size is not None}
+    return answer.model_copy(
+        update={
+            "centroids": [point for point in answer.centroids if point.segment in told],
+            "points": [point for point in answer.points if point.segment in told],
+        }
+    )
 
 
 def conceal_disparity(answer: DisparityAnswer, least: int) -> DisparityAnswer:
@@ -156,6 +194,20 @@ def _conceal_segment(segment: SegmentAnswer, size: int | None, least: int) -> Se
         for attribute in segment.profile
     ]
     return segment.model_copy(update={"outliers": outliers["out"], "profile": profile})
+
+
+def _conceal_distribution(answer: AttributeDistribution, least: int) -> AttributeDistribution:
+    counts = {place: _counts(group.counts) for place, group in enumerate(answer.groups)}
+    told = conceal_table(counts, least)
+    numbers = counts[0] if counts else {}
+    sizes = conceal_counts({n: sum(row[n] for row in counts.values()) for n in numbers}, least)
+    groups = [
+        group.model_copy(
+            update={"counts": {n: None if sizes[n] is None else told[i][n] for n in numbers}}
+        )
+        for i, group in enumerate(answer.groups)
+    ]
+    return answer.model_copy(update={"groups": groups})
 
 
 def _conceal_groups(groups: Sequence[GroupAnswer], least: int) -> list[GroupAnswer]:

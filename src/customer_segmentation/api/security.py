@@ -87,6 +87,15 @@ Actor = Annotated[str, Depends(actor_of)]
 """The name of the key that a request was sent with."""
 
 
+def role_of(request: Request) -> str:
+    """Return the role of the key that a request was sent with; where there are no keys, admin."""
+    return str(getattr(request.state, "role", Role.ADMIN.label))
+
+
+RoleName = Annotated[str, Depends(role_of)]
+"""The role of the key that a request was sent with."""
+
+
 def least_group_of(request: Request) -> int:
     """Return how many people a count must be of to be told to who asks; 0 is any."""
     return int(getattr(request.state, "least_group", 0))
@@ -132,7 +141,9 @@ class Admission:
         if self._limit is not None:
             self._limit.spend(key.id)
         least_group = 0 if key.role is Role.ADMIN else self._least_group
-        scope.setdefault("state", {}).update(actor=key.name, least_group=least_group)
+        scope.setdefault("state", {}).update(
+            actor=key.name, role=key.role.label, least_group=least_group
+        )
         return key
 
 

@@ -22,6 +22,7 @@ _LARGEST_SUMMABLE = 1e290
 """Amounts beyond it are added as if they were this, as a sum of a few would overflow."""
 
 _PERCENTILES = np.arange(1, 100) / 100.0
+_GROUPS = 10
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -142,3 +143,56 @@ def count_customers(
     counted.sums[:] = members @ np.clip(values, -_LARGEST_SUMMABLE, _LARGEST_SUMMABLE)
     counted.outliers[:] = members @ outlying
     return counted
+
+
+def group_bins(counts: IntArray) -> IntArray:
+    """Return where about ten groups of adjacent bins start, each of as many customers.
+
+    Args:
+        counts: (b,), customers by bin of one attribute.
+    """
+    starts = [0]
+    held = 0
+    share = counts.sum() / _GROUPS
+    for place, count in enumerate(counts.tolist()):
+        if held >= share:
+            starts.append(place)
+            held = 0
+        held += count
+    return np.array(starts)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Spread:
+    """How the customers of each segment are spread over the values of one attribute.
+
+    Attributes:
+        attribute: its request name.
+        ends: (g + 1), where each of g groups of values starts, which it includes, and the last one
+            ends; None for no end.
+        counts: (k, g), customers by segment and group.
+    """
+
+    attribute: str
+    ends: tuple[float | None, ...]
+    counts: IntArray
+
+
+def spreads(bins: Bins, grouped_by: Distribution, current: Distribution) -> tuple[Spread, ...]:
+    """Return how customers are spread over the values of each attribute, in about ten groups.
+
+    Args:
+        bins: of each attribute.
+        grouped_by: the customers of whom each group is to have as many.
+        current: the customers who are counted.
+    """
+    found = []
+    for j, feature in enumerate(FEATURES):
+        ours = bins.of_attribute(j)
+        starts = group_bins(grouped_by.counts[:, ours].sum(axis=0))
+        # The first bin starts where values may, and not at the least one that somebody has.
+        least = None if feature.minimum is None else float(feature.minimum)
+        ends = (least, *bins.cuts[j][starts[1:] - 1].tolist(), None)
+        counts = np.add.reduceat(current.counts[:, ours], starts, axis=1)
+        found.append(Spread(feature.name, ends, counts))
+    return tuple(found)

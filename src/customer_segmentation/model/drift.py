@@ -8,12 +8,10 @@ import numpy as np
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.model.artifact import Model
-from customer_segmentation.model.distribution import Distribution
+from customer_segmentation.model.distribution import Distribution, group_bins
 
 MODERATE = 0.1
 LARGE = 0.25
-
-_GROUPS = 10
 
 
 class Level(StrEnum):
@@ -84,7 +82,7 @@ def measure_drift(model: Model, current: Distribution) -> Drift:
     for j, feature in enumerate(FEATURES):
         bins = model.bins.of_attribute(j)
         before = trained.counts[:, bins].sum(axis=0)
-        groups = _deciles(before)
+        groups = group_bins(before)
         attributes.append(
             _compare(
                 feature.name,
@@ -149,19 +147,6 @@ def _chi_square(before: IntArray, after: IntArray) -> tuple[float, int]:
         return 0.0, 0
     expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
     return float(((table - expected) ** 2 / expected).sum()), table.shape[1] - 1
-
-
-def _deciles(counts: IntArray) -> IntArray:
-    """Return where about ten groups of adjacent bins start, each of as many customers."""
-    starts = [0]
-    held = 0
-    share = counts.sum() / _GROUPS
-    for place, count in enumerate(counts.tolist()):
-        if held >= share:
-            starts.append(place)
-            held = 0
-        held += count
-    return np.array(starts)
 
 
 def _shares(sizes: IntArray) -> FloatArray:

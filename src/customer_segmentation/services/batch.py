@@ -1,6 +1,7 @@
 """The use case of adding, changing and deleting many customers in one transaction."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -53,6 +54,19 @@ def apply_batch(work: UnitOfWork, operations: Sequence[Operation]) -> list[Outco
     """
     customers.lock_many(work.connection, {o.customer_id for o in operations})
     return [_apply(work, operation) for operation in operations]
+
+
+def try_batch(work: UnitOfWork, operations: Sequence[Operation]) -> list[Outcome]:
+    """Tell what would come of each operation, as `apply_batch` does, and leave all as it was."""
+    outcomes: list[Outcome] = []
+    with suppress(_TriedError), work.part():
+        outcomes = apply_batch(work, operations)
+        raise _TriedError
+    return outcomes
+
+
+class _TriedError(Exception):
+    """Undoes what was only tried."""
 
 
 def _apply(work: UnitOfWork, operation: Operation) -> Outcome:

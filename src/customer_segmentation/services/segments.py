@@ -5,6 +5,7 @@ from datetime import datetime
 
 from customer_segmentation.domain.errors import SegmentNotFoundError
 from customer_segmentation.domain.segments import Segment, SegmentEdit, Strategy
+from customer_segmentation.model.distribution import Spread, spreads
 from customer_segmentation.model.profile import (
     GroupShares,
     SegmentProfile,
@@ -44,6 +45,19 @@ class Disparity:
     age_bands: tuple[GroupShares, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How a segment has changed in number.
+
+    Attributes:
+        entered: customers who came, each time that one did.
+        left: customers who went, likewise.
+    """
+
+    entered: int
+    left: int
+
+
 def list_segments(units: UnitsOfWork) -> tuple[int, list[ProfiledSegment]]:
     """Return the active version, and its segments with what their customers are like now.
 
@@ -70,6 +84,18 @@ def get_disparity(units: UnitsOfWork) -> Disparity:
     return Disparity(
         current.serving.version, current.serving.model.parameters.excluded, genders, age_bands
     )
+
+
+def get_spreads(units: UnitsOfWork) -> tuple[int, tuple[int, ...], tuple[Spread, ...]]:
+    """Return the active version, its segments' numbers, and how their customers are spread now.
+
+    Raises:
+        NotReadyError: there is no model yet.
+    """
+    current = read_current(units)
+    model = current.serving.model
+    found = spreads(model.bins, model.distribution, current.distribution)
+    return current.serving.version, tuple(model.numbers.tolist()), found
 
 
 def edit_segment(
@@ -127,3 +153,21 @@ def count_transitions(
     first, second = sorted((before, after))
     with units.database.read() as connection:
         return history.count_transitions(connection, first, second)
+
+
+def measure_growth(units: UnitsOfWork, since: datetime) -> dict[int, Growth]:
+    """Count who entered and who left each segment after a moment, by segment number.
+
+    Segments that nobody entered or left are there too, where the active model has them.
+    """
+    with units.read() as work:
+        moves = history.count_moves_since(work.connection, since)
+        numbers = set(work.serving.segments)
+    numbers |= {number for move in moves for number in move if number is not None}
+    return {
+        number: Growth(
+            entered=sum(count for (_, entered), count in moves.items() if entered == number),
+            left=sum(count for (left, _), count in moves.items() if left == number),
+        )
+        for number in sorted(numbers)
+    }

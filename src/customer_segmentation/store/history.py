@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 from sqlalchemy import (
     Connection,
     case,
@@ -153,3 +154,41 @@ def count_transitions(
     counts = {(left, entered): int(count) for left, entered, count in rows}
     counts.pop((None, None), None)
     return counts
+
+
+def count_moves_since(
+    connection: Connection, moment: datetime
+) -> dict[tuple[int | None, int | None], int]:
+    """Count the changes after a moment by the segment left and the one entered, None for none.
+
+    An index on their time holds all that this reads.
+    """
+    left, entered = segment_changes.c.from_segment, segment_changes.c.to_segment
+    rows = connection.execute(
+        select(left, entered, func.count())
+        .where(segment_changes.c.changed_at > moment)
+        .group_by(left, entered)
+    )
+    return {(was, now): int(count) for was, now, count in rows}
+
+
+def sample_added(connection: Connection, wanted: int, generator: np.random.Generator) -> IntArray:
+    """Return the ids of customers drawn by chance from all who were ever added, (n,), rising.
+
+    Customers' own ids may have gaps of any width; the history's rows are numbered without, so a
+    number drawn by chance is as likely to be one customer's first entry as another's. Those of
+    later entries are passed over.
+
+    Args:
+        connection: of a transaction.
+        wanted: how many numbers are drawn, at most.
+        generator: draws them.
+    """
+    last = connection.execute(select(func.max(segment_changes.c.id))).scalar_one() or 0
+    numbers = np.unique(generator.integers(1, last + 1, wanted)) if last > wanted else None
+    places = np.arange(1, last + 1) if numbers is None else numbers
+    query = select(segment_changes.c.customer_id).where(
+        is_among(connection, segment_changes.c.id, places),
+        segment_changes.c.cause == str(Cause.ADDED),
+    )
+    return np.unique(np.fromiter(connection.execute(query).scalars(), dtype=np.int64))

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from customer_segmentation.store.database import Database
 
-LATEST = "0009"
+LATEST = "0010"
 """The newest migration; a test holds it against the files in `migrations/versions`."""
 
 _MIGRATING = 20_000_105

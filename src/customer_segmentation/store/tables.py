@@ -80,6 +80,7 @@ segment_changes = Table(
     Column("model_version", Integer, nullable=False),
     Column("transaction_id", BigInteger, nullable=False),
     Index("segment_changes_in_order", "transaction_id", "id"),
+    Index("segment_changes_by_time", "changed_at", "from_segment", "to_segment"),
 )
 """Each change of a customer's segment, written in the transaction that makes it. The database fills
 in the transaction's id: 0 on SQLite, where the rows' ids alone are in the order of commits."""
