@@ -1,10 +1,13 @@
 """The command that serves the dashboard."""
 
 import importlib.util
+import json
 import os
 import sys
+import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,6 +15,7 @@ from customer_segmentation.cli.console import errors_told
 from customer_segmentation.domain.errors import ExtraMissingError
 
 _PAGES = Path(__file__).parents[1] / "dashboard" / "__main__.py"
+_CONFIG = _PAGES.with_name("config.toml")
 
 
 def dashboard(
@@ -31,18 +35,21 @@ def dashboard(
     with errors_told():
         if importlib.util.find_spec("streamlit") is None:
             raise ExtraMissingError("dashboard", "the dashboard")
-    options = {
-        "server.address": host,
-        "server.port": str(port),
-        "server.headless": "true",
-        "browser.gatherUsageStats": "false",
-        "client.toolbarMode": "minimal",
-        "client.showErrorDetails": "none",
-        "client.showErrorLinks": "false",
-        "theme.light.primaryColor": "#0072B2",
-        "theme.dark.primaryColor": "#56B4E9",
-    }
+    options = {"server.address": host, "server.port": str(port), **_read_options()}
     command = [sys.executable, "-m", "streamlit", "run", str(_PAGES)]
     command += [f"--{name}={value}" for name, value in options.items()]
     # In this very process, so that a signal that is to end it meets no one in between.
     os.execve(sys.executable, command, os.environ | {"CUSTOMER_SEGMENTATION_URL": url})  # noqa: S606
+
+
+def _read_options() -> dict[str, str]:
+    """Return the options of `config.toml`, as Streamlit's command line takes them."""
+    return dict(_flat("", tomllib.loads(_CONFIG.read_text())))
+
+
+def _flat(prefix: str, table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(f"{prefix}{name}.", value)
+        else:
+            yield f"{prefix}{name}", value if isinstance(value, str) else json.dumps(value)

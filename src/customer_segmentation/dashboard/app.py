@@ -1,41 +1,58 @@
 """The dashboard's frame: its pages and how to get from one to the next."""
 
 from collections.abc import Callable
+from pathlib import Path
 
-import numpy as np
+import httpx
 import streamlit as st
-from PIL import Image
 from streamlit.navigation.page import StreamlitPage
 
-from customer_segmentation.dashboard import customer, data, model, overview, segments, what_if
+from customer_segmentation.client import ServiceError
+from customer_segmentation.dashboard import overview, what_if
+from customer_segmentation.dashboard.customer import page as customer
+from customer_segmentation.dashboard.data import page as data
+from customer_segmentation.dashboard.model import page as model
+from customer_segmentation.dashboard.segments import page as segments
+from customer_segmentation.dashboard.service import address, read_access
 from customer_segmentation.dashboard.style import colour_of
 
-_ICON_SEGMENTS = 4
-_ICON_SIZE = 32
+_STYLE = Path(__file__).with_name("style.css")
+_ICON = "".join(
+    f'<rect x="{x}" y="{y}" width="15" height="15" rx="4" fill="{colour_of(place)}"/>'
+    for place, (x, y) in enumerate([(0, 0), (17, 0), (0, 17), (17, 17)])
+)
+_LOGO = f'<svg xmlns="http://www.w3.org/2000/svg" width="32" height="32">{_ICON}</svg>'
 
 
 def main() -> None:
     """Show the page that is asked for."""
-    st.set_page_config(page_title="Customer Segmentation", page_icon=_icon(), layout="wide")
-    pages = [
-        _page(overview.page, "Overview", "home", default=True),
-        _page(segments.page, "Segments", "groups"),
-        _page(customer.page, "Customer", "badge"),
-        _page(what_if.page, "What if", "tune"),
-        _page(model.page, "Model", "model_training"),
-        _page(data.page, "Data", "database"),
-    ]
-    st.navigation(pages).run()
+    st.set_page_config(page_title="Customer Segmentation", page_icon=_LOGO, layout="wide")
+    st.html(_STYLE)
+    st.logo(_LOGO, size="large")
+    shown = st.navigation(
+        [
+            _page(overview.page, "Overview", "home", default=True),
+            _page(segments.page, "Segments", "groups"),
+            _page(customer.page, "Customer", "badge"),
+            _page(what_if.page, "What if", "tune"),
+            _page(model.page, "Model", "model_training"),
+            _page(data.page, "Data", "database"),
+        ]
+    )
+    with st.sidebar:
+        st.caption(_told_connection())
+    shown.run()
 
 
-def _icon() -> Image.Image:
-    """Return the browser tab's icon, four segments; a named one would come from the internet."""
-    colours = [
-        [int(colour_of(n)[at : at + 2], 16) for at in (1, 3, 5)] for n in range(_ICON_SEGMENTS)
-    ]
-    squares = np.array(colours, dtype=np.uint8).reshape(2, 2, 3)
-    size = (_ICON_SIZE, _ICON_SIZE)
-    return Image.fromarray(squares).resize(size, Image.Resampling.NEAREST)
+def _told_connection() -> str:
+    """Return what the dashboard is connected to, and what it may do there."""
+    try:
+        access = read_access()
+    except (ServiceError, httpx.TransportError):
+        # The page tells why, and what helps.
+        return f"Not connected to {address()}"
+    name = f"{access['name']}, " if access["name"] else ""
+    return f"{address()}  \n{name}{access['role']}"
 
 
 def _page(

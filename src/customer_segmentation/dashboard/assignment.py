@@ -1,99 +1,124 @@
 """How an explained assignment looks: segment, confidence, what decided, what would change it."""
 
-import html
+from html import escape
 from typing import Any
 
-import plotly.graph_objects as go
 import streamlit as st
 
+from customer_segmentation.dashboard import parts
 from customer_segmentation.dashboard.style import (
-    bars,
     colour_of,
     label_of,
+    moment_of,
     number_of,
-    plain,
     title_of,
     value_of,
 )
 
 _TOLD = 8
+_SURE, _DOUBTFUL = 0.3, 0.1
+_CAUSES = {
+    "added": "Added",
+    "updated": "Changed",
+    "deleted": "Deleted",
+    "retrained": "A new model",
+    "rolled back": "Back to an older model",
+}
 
 
-def show_assignment(found: dict[str, Any], names: dict[int, str], key: str) -> None:
-    """Show which segment someone is in, and why."""
+def show_assignment(found: dict[str, Any], titles: dict[int, str]) -> None:
+    """Show which segment someone is in, what to do, and why."""
     segment, why = found["segment"], found["explanation"]
-    st.markdown(
-        f"<h3 style='border-left: 0.5rem solid {colour_of(segment['number'])}; "
-        f"padding-left: 0.6rem'>{html.escape(title_of(segment))}</h3>",
-        unsafe_allow_html=True,
+    action = found["next_best_action"]
+    where = "on any channel" if action["channel"] == "any" else f"by {action['channel']}"
+    st.html(
+        f'<div class="card person" style="--c:{colour_of(segment["number"])}">'
+        f"<h2>{escape(title_of(segment))}</h2>"
+        f"<p><strong>{escape(action['text'])}</strong>, {escape(where)}.</p>"
+        f'<p class="soft">{_confidence(why, titles)}</p></div>'
     )
-    confidence, action = st.columns([1, 3])
-    confidence.metric(
-        "Confidence",
-        f"{why['confidence']:.0%}",
-        help="0 % is half way between two segments, 100 % amid one.",
-    )
-    channel = found["next_best_action"]["channel"]
-    where = "on any channel" if channel == "any" else f"by {channel}"
-    action.success(f"**{found['next_best_action']['text']}**, {where}", icon=":material/lightbulb:")
     if found["is_outlier"]:
-        st.warning("Far from every segment: unlike nearly all customers.")
-    near, pulls = st.columns(2)
+        st.warning(
+            "Far from every segment, unlike nearly all customers: the segment says little.",
+            icon=":material/explore_off:",
+        )
+    near, pulls = st.columns(2, gap="large")
     with near:
-        st.markdown("**Distance to each segment** (shorter is nearer)")
-        st.plotly_chart(_distances(why["distances"], names), key=f"{key}-distances")
+        st.subheader("Distance to each segment")
+        st.caption("Shorter is nearer.")
+        parts.bars(_distances(why["distances"], titles))
+        _show_changes(why["changes"], titles)
     with pulls:
-        st.markdown(f"**What decided** against {names.get(why['other'], why['other'])}")
-        st.plotly_chart(_pulls(why, segment["number"]), key=f"{key}-pulls")
-    if why["changes"]:
-        st.markdown("**What would move it**")
-        for change in why["changes"]:
-            st.markdown(
-                f"- {label_of(change['attribute'])} from "
-                f"{value_of(change['attribute'], change['value'])} to "
-                f"**{value_of(change['attribute'], change['needed'])}** leads to "
-                f"*{names.get(change['segment'], change['segment'])}*"
-            )
+        st.subheader("What decided")
+        other = titles.get(why["other"], str(why["other"]))
+        st.caption(f"To the right speaks for the nearest segment, to the left for {other}.")
+        parts.bars(_pulls(why))
 
 
-def show_history(changes: list[dict[str, Any]], names: dict[int, str]) -> None:
-    """Show a customer's way from segment to segment."""
-    st.dataframe(
-        [
-            {
-                "when (UTC)": change["changed_at"][:19].replace("T", " "),
-                "why": change["cause"],
-                "from": names.get(change["from_segment"], "-"),
-                "to": names.get(change["to_segment"], "-"),
-                "model version": change["model_version"],
-            }
-            for change in reversed(changes)
-        ],
-        hide_index=True,
+def show_history(changes: list[dict[str, Any]], titles: dict[int, str]) -> None:
+    """Show a customer's way from segment to segment, the last step first."""
+    steps = "".join(_step(change, titles) for change in reversed(changes))
+    st.html(f'<ol class="steps">{steps}</ol>')
+
+
+def _confidence(why: dict[str, Any], titles: dict[int, str]) -> str:
+    share = why["confidence"]
+    if share >= _SURE:
+        words = "clearly in this segment"
+    elif share >= _DOUBTFUL:
+        words = "nearer to this segment than to any other"
+    else:
+        other = escape(titles.get(why["other"], str(why["other"])))
+        words = f"on the border to {other}"
+    return f"Confidence {share:.0%}: {words}."
+
+
+def _distances(distances: dict[str, float], titles: dict[int, str]) -> list[parts.Bar]:
+    ordered = sorted((float(distance), int(number)) for number, distance in distances.items())
+    return [
+        parts.Bar(
+            titles.get(number, str(number)), distance, number_of(distance, 2), colour_of(number)
+        )
+        for distance, number in ordered
+    ]
+
+
+def _pulls(why: dict[str, Any]) -> list[parts.Bar]:
+    return [
+        parts.Bar(
+            f"{label_of(one['attribute'])}: {value_of(one['attribute'], one['value'])}",
+            one["pull"],
+            f"{one['pull']:+.2f}".replace("-", "\N{MINUS SIGN}"),
+            colour_of(why["segment"] if one["pull"] > 0 else why["other"]),
+        )
+        for one in why["contributions"][:_TOLD]
+    ]
+
+
+def _show_changes(changes: list[dict[str, Any]], titles: dict[int, str]) -> None:
+    st.subheader("What would move it")
+    if not changes:
+        st.write("No single attribute that can be changed leads to another segment.")
+        return
+    told = "".join(
+        f'<li style="--c:{colour_of(change["segment"])}">'
+        f"<strong>{escape(label_of(change['attribute']))}</strong> from "
+        f"{escape(value_of(change['attribute'], change['value']))} to "
+        f"<strong>{escape(value_of(change['attribute'], change['needed']))}</strong><br>"
+        f"<span class='soft'>leads to {escape(titles.get(change['segment'], '?'))}</span></li>"
+        for change in changes
     )
+    st.html(f'<ul class="steps">{told}</ul>')
 
 
-def names_of(segments: list[dict[str, Any]]) -> dict[int, str]:
-    """Return segments' titles by number."""
-    return {segment["number"]: title_of(segment) for segment in segments}
-
-
-def _distances(distances: dict[str, float], names: dict[int, str]) -> go.Figure:
-    ordered = sorted(((float(d), int(n)) for n, d in distances.items()))
-    return bars(
-        [names.get(number, str(number)) for _, number in ordered],
-        [distance for distance, _ in ordered],
-        [colour_of(number) for _, number in ordered],
-        [number_of(distance, 2) for distance, _ in ordered],
+def _step(change: dict[str, Any], titles: dict[int, str]) -> str:
+    entered, left = change["to_segment"], change["from_segment"]
+    where = "gone" if entered is None else titles.get(entered, f"segment {entered}")
+    colour = "gray" if entered is None else colour_of(entered)
+    came = "" if left is None else f", from {titles.get(left, f'segment {left}')}"
+    cause = _CAUSES.get(change["cause"], change["cause"].replace("_", " ").capitalize())
+    return (
+        f'<li style="--c:{colour}"><strong>{escape(where)}</strong>{escape(came)}<br>'
+        f"<span class='soft'>{escape(cause)}, {moment_of(change['changed_at'])} UTC, "
+        f"model version {change['model_version']}</span></li>"
     )
-
-
-def _pulls(why: dict[str, Any], number: int) -> go.Figure:
-    strongest = why["contributions"][:_TOLD]
-    figure = bars(
-        [f"{label_of(c['attribute'])}: {value_of(c['attribute'], c['value'])}" for c in strongest],
-        [c["pull"] for c in strongest],
-        [colour_of(number if c["pull"] > 0 else why["other"]) for c in strongest],
-        [f"{c['pull']:+.2f}" for c in strongest],
-    )
-    return plain(figure, 60 + 34 * _TOLD)

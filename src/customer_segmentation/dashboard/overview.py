@@ -1,106 +1,167 @@
 """The first page: how the bank's customers and the model are today."""
 
 from datetime import UTC, datetime, timedelta
+from html import escape
 from typing import Any
 
 import streamlit as st
 
+from customer_segmentation.dashboard import parts
 from customer_segmentation.dashboard.service import (
     read_drift,
+    read_growth,
+    read_model,
     read_models,
     read_segments,
-    read_sizes,
     refusals_told,
 )
 from customer_segmentation.dashboard.style import (
-    LEVELS,
-    bars,
+    age_of,
     colour_of,
+    difference_of,
+    moment_of,
     number_of,
-    separation_in_words,
-    stability_in_words,
+    share_of,
     title_of,
 )
+from customer_segmentation.dashboard.words import (
+    DRIFT,
+    Grade,
+    separation_meaning,
+    stability_meaning,
+)
+
+_WEEK = timedelta(days=7)
+_JUST_BEFORE = timedelta(seconds=1)
+
+Growth = dict[int, int | None]
 
 
 def page() -> None:
     """Show sizes, changes, the active model and drift at a glance."""
     st.title("Overview")
     with refusals_told():
-        found, models, drift = read_segments(), read_models(), read_drift()
-        active = next(model for model in models if model["is_active"])
-        _show_figures(found, active, drift)
-        _show_sizes(found)
-        activated = datetime.fromisoformat(active["created_at"])
-        _show_table(
-            found["segments"],
-            last_week=read_sizes(datetime.now(UTC) - timedelta(days=7)),
-            last_version=read_sizes(activated),
-        )
-        st.write(
-            f"{stability_in_words(active['quality']['stability'])} "
-            f"{separation_in_words(active['quality']['silhouette'])} "
-            f"Drift is {LEVELS[drift['level']]}."
-        )
+        found, models = read_segments(), read_models()
+        active = read_model(found["model_version"])
+        if not found["customers"]:
+            st.info("There is no customer yet. Bring some on the page *Data*.")
+            return
+        drift = read_drift()
+        week = _growth_since(_a_week_ago(), models)
+        parts.lead(_sentence(found, active, drift))
+        parts.tiles(_tiles(found, active, drift, week))
+        st.subheader("Segments")
+        _show_shares(found["segments"])
+        _show_segments(found["segments"], week, _growth_since_activation(active))
 
 
-def _show_figures(found: dict[str, Any], active: dict[str, Any], drift: dict[str, Any]) -> None:
-    age = datetime.now(UTC) - datetime.fromisoformat(active["created_at"])
+def _sentence(found: dict[str, Any], active: dict[str, Any], drift: dict[str, Any]) -> str:
+    """Return how things are, in a sentence."""
+    grades = {
+        stability_meaning(active["quality"]["stability"]).grade,
+        DRIFT[drift["level"]].grade,
+    }
+    state = "all is well"
+    if Grade.POOR in grades:
+        state = "the model needs attention"
+    elif Grade.FAIR in grades:
+        state = "the model is usable, with something to look at"
+    customers, segments = number_of(found["customers"]), len(found["segments"])
+    return f"{customers} customers in {segments} segments, and {state}."
+
+
+def _tiles(
+    found: dict[str, Any], active: dict[str, Any], drift: dict[str, Any], week: Growth | None
+) -> list[parts.Tile]:
     quality = active["quality"]
-    columns = st.columns(5)
-    columns[0].metric("Customers", number_of(found["customers"]))
-    columns[1].metric("Active model", f"version {active['version']}")
-    columns[2].metric("Its age", f"{age.days} days" if age.days else f"{age.seconds // 3600} hours")
-    columns[3].metric(
-        "Stability",
-        f"{quality['stability']:.2f}",
-        help="How much trainings on samples agree (adjusted Rand index); 1 is fully.",
-    )
-    columns[4].metric(
-        "Drift",
-        drift["level"],
-        help=f"Population stability index {drift['psi']:.3f}; below 0.1 stable, from 0.25 large.",
-    )
-
-
-def _show_sizes(found: dict[str, Any]) -> None:
-    shown = [segment for segment in found["segments"] if segment["size"] is not None]
-    st.subheader("Customers by segment")
-    st.plotly_chart(
-        bars(
-            [title_of(segment) for segment in shown],
-            [segment["size"] for segment in shown],
-            [colour_of(segment["number"]) for segment in shown],
-            [f"{segment['size']:,} ({segment['share']:.1%})" for segment in shown],
+    grown = None if week is None or None in week.values() else sum(n or 0 for n in week.values())
+    if week is None:
+        grown_note = "All are new in the last seven days."
+    elif grown is None:
+        grown_note = "How many came in seven days is hidden."
+    else:
+        grown_note = f"{difference_of(grown).capitalize()} in seven days."
+    return [
+        parts.Tile("Customers", number_of(found["customers"]), grown_note),
+        parts.Tile(
+            "Active model",
+            f"version {active['version']}",
+            f"{age_of(active['created_at'])} old, trained on {number_of(active['customers'])} "
+            f"customers, {moment_of(active['created_at'])} UTC.",
         ),
-        key="sizes",
+        parts.Tile(
+            "Stability",
+            f"{quality['stability']:.2f}",
+            "1 is full agreement.",
+            stability_meaning(quality["stability"]),
+        ),
+        parts.Tile(
+            "Separation",
+            f"{quality['silhouette']:.2f}",
+            "Silhouette, \N{MINUS SIGN}1 to 1.",
+            separation_meaning(quality["silhouette"]),
+        ),
+        parts.Tile(
+            "Drift",
+            DRIFT[drift["level"]].short,
+            f"Stability index {drift['psi']:.3f}; from 0.25 large.",
+            DRIFT[drift["level"]],
+        ),
+    ]
+
+
+def _show_shares(segments: list[dict[str, Any]]) -> None:
+    """Show the whole bank as one bar."""
+    told = [segment for segment in segments if segment["size"]]
+    spans = "".join(
+        f'<span style="--c:{colour_of(segment["number"])};flex:{segment["size"]}"></span>'
+        for segment in told
     )
+    entries = [(colour_of(s["number"]), f"{title_of(s)}, {share_of(s['share'])}") for s in told]
+    st.html(f'<div class="whole" aria-hidden="true">{spans}</div>{parts.key(entries)}')
 
 
-def _show_table(
-    segments: list[dict[str, Any]], last_week: dict[int, int], last_version: dict[int, int]
+def _show_segments(
+    segments: list[dict[str, Any]], week: Growth | None, version: Growth | None
 ) -> None:
-    st.subheader("What to do about each")
-    st.dataframe(
-        [
-            {
-                "segment": title_of(segment),
-                "customers": number_of(segment["size"]),
-                "in seven days": _change(segment, last_week),
-                "since the last version": _change(segment, last_version),
-                "business strategy": segment["strategies"][0]["text"],
-                "what they are like": segment["summary"],
-            }
-            for segment in segments
-        ],
-        hide_index=True,
+    cards = "".join(_card(segment, week, version) for segment in segments)
+    st.html(f'<div class="segments">{cards}</div>')
+
+
+def _card(segment: dict[str, Any], week: Growth | None, version: Growth | None) -> str:
+    number = segment["number"]
+    main, *others = segment["strategies"]
+    more = f' <span class="soft">and {len(others)} more</span>' if others else ""
+    return (
+        f'<div class="card segment" style="--c:{colour_of(number)}">'
+        f'<h3><a href="segments?segment={number}" target="_self">'
+        f"{escape(title_of(segment))}</a></h3>"
+        f'<div class="count">{number_of(segment["size"])}'
+        f"<small>{share_of(segment['share'])} of all</small></div>"
+        f"<dl><dt>in seven days</dt><dd>{_change(number, week)}</dd>"
+        f"<dt>since the last version</dt><dd>{_change(number, version)}</dd></dl>"
+        f'<p class="todo">{escape(main["text"])}{more}</p></div>'
     )
 
 
-def _change(segment: dict[str, Any], before: dict[int, int]) -> str:
-    """Return by how many customers a segment has grown."""
-    if segment["size"] is None:
-        return "hidden"
-    if not before:
-        return "new"
-    return f"{segment['size'] - before.get(segment['number'], 0):+,}"
+def _change(number: int, growth: Growth | None) -> str:
+    return "new" if growth is None else difference_of(growth.get(number, 0))
+
+
+def _a_week_ago() -> datetime:
+    # Of the minute, so that what is found is found again within it.
+    return datetime.now(UTC).replace(second=0, microsecond=0) - _WEEK
+
+
+def _growth_since(moment: datetime, models: list[dict[str, Any]]) -> Growth | None:
+    """Return each segment's growth since a moment, None where there was no model yet."""
+    first = datetime.fromisoformat(models[-1]["created_at"])
+    return None if first > moment else read_growth(moment)
+
+
+def _growth_since_activation(active: dict[str, Any]) -> Growth | None:
+    """Return each segment's growth since the active version took over, None for the first one."""
+    last = active["activations"][-1]
+    if last["previous"] is None:
+        return None
+    return read_growth(datetime.fromisoformat(last["activated_at"]) - _JUST_BEFORE)

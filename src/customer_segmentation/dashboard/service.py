@@ -1,10 +1,10 @@
 """The service that the dashboard shows, and what to tell where it does not answer."""
 
 import os
-from collections import Counter
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -15,16 +15,28 @@ from customer_segmentation.client import Client, ServiceError
 _FRESH_SECONDS = 5
 """How long an aggregate is shown without asking again."""
 
+_WAIT_SECONDS = 0.3
+"""The longest wait before a call is tried again, as somebody looks at an empty page meanwhile."""
+
 PAGE = 1000
 """Customers a call, the most that the service gives."""
 
+ROLES = ("reader", "writer", "admin")
+
 _ADVICE = {
-    401: "The service asks for an API key. Make one with `customer-segmentation keys create "
-    "dashboard --role admin` and start the dashboard with it as `CUSTOMER_SEGMENTATION_KEY`.",
-    403: "The dashboard's API key may not do this. Start it with a key of a greater role.",
-    429: "The dashboard's API key was used too often. Wait a moment and try again.",
-    503: "The service is there but not ready: it has no model yet, or its database does not "
-    "answer. Try again in a moment.",
+    "not-signed-in": "The service asks for an API key. Make one with `customer-segmentation keys "
+    "create dashboard --role admin` and start the dashboard with it as "
+    "`CUSTOMER_SEGMENTATION_KEY`.",
+    "not-allowed": "The dashboard's API key may not do this. Start it with a key of a greater "
+    "role: `customer-segmentation keys create dashboard --role admin`.",
+    "too-many-requests": "The dashboard's API key was used too often. Wait a moment and try again.",
+    "not-ready": "There is no model yet. If the service has just started, it is training the first "
+    "one: load this page again in a minute. Else load customers and train: "
+    "`customer-segmentation import customers.csv`, then `customer-segmentation train`.",
+    "database-unavailable": "The service is there, but its database does not answer. "
+    "`customer-segmentation doctor` tells why; try again in a moment.",
+    "approval-required": "Somebody other than who asked for the training must activate it.",
+    "stale-customer": "Somebody else has changed this customer meanwhile. Load the page again.",
 }
 
 
@@ -36,7 +48,8 @@ def address() -> str:
 @st.cache_resource
 def service() -> Client:
     """Return the client that every page and every visitor share."""
-    return Client(address(), os.environ.get("CUSTOMER_SEGMENTATION_KEY") or None)
+    key = os.environ.get("CUSTOMER_SEGMENTATION_KEY") or None
+    return Client(address(), key, sleep=lambda seconds: time.sleep(min(seconds, _WAIT_SECONDS)))
 
 
 @contextmanager
@@ -48,14 +61,35 @@ def refusals_told() -> Iterator[None]:
         st.error(f"{refusal}", icon=":material/block:")
         for fault in refusal.problem.get("errors", []):
             st.write(f"**{fault['field']}**: {fault['message']}")
-        if refusal.status in _ADVICE:
-            st.info(_ADVICE[refusal.status])
+        kind = str(refusal.problem.get("type", "")).rpartition(":")[2]
+        if kind in _ADVICE:
+            st.info(_ADVICE[kind], icon=":material/lightbulb:")
     except httpx.TransportError:
         st.error(f"The service at {address()} does not answer.", icon=":material/power_off:")
         st.info(
             "Start it with `./run`, or name another one in `CUSTOMER_SEGMENTATION_URL`, "
-            "and load this page again."
+            "and load this page again.",
+            icon=":material/lightbulb:",
         )
+
+
+@st.cache_data(ttl=_FRESH_SECONDS, show_spinner=False)
+def read_access() -> dict[str, Any]:
+    """Return whose the dashboard's key is, and its role."""
+    return service().get_access()
+
+
+def may(role: str) -> bool:
+    """Return whether the dashboard's key has a role or a greater one; if not, say what helps."""
+    ours = read_access()["role"]
+    if ROLES.index(ours) >= ROLES.index(role):
+        return True
+    st.info(
+        f"This needs a key of role {role}; the dashboard's is a {ours}. Make one with "
+        f"`customer-segmentation keys create NAME --role {role}`.",
+        icon=":material/lock:",
+    )
+    return False
 
 
 @st.cache_data(ttl=_FRESH_SECONDS, show_spinner=False)
@@ -71,25 +105,39 @@ def read_models() -> list[dict[str, Any]]:
 
 
 @st.cache_data(ttl=_FRESH_SECONDS, show_spinner=False)
+def read_model(version: int) -> dict[str, Any]:
+    """Return a model version whole."""
+    return service().get_model(version)
+
+
+@st.cache_data(ttl=_FRESH_SECONDS, show_spinner=False)
 def read_drift() -> dict[str, Any]:
     """Return how far the customers have drifted."""
     return service().get_drift()
 
 
-@st.cache_data(ttl=60, show_spinner=False)
-def read_sizes(moment: datetime) -> dict[int, int]:
-    """Return how many customers each segment had at a moment; empty where nobody was there yet."""
-    sizes: Counter[int] = Counter()
-    for transition in service().get_transitions(moment, datetime.now(UTC))["transitions"]:
-        if transition["from_segment"] is not None:
-            sizes[transition["from_segment"]] += transition["customers"] or 0
-    return dict(sizes)
+@st.cache_data(ttl=_FRESH_SECONDS, show_spinner=False)
+def read_distributions() -> dict[str, dict[str, Any]]:
+    """Return how the customers are spread over the values of each attribute, by its name."""
+    return {one["attribute"]: one for one in service().get_distributions()["attributes"]}
 
 
 @st.cache_data(ttl=60, show_spinner=False)
-def read_sample(limit: int) -> list[dict[str, Any]]:
-    """Return some customers, for a map."""
-    return list(service().list_customers(limit=limit)["customers"])
+def read_growth(since: datetime) -> dict[int, int | None]:
+    """Return by how many customers each segment has grown since a moment."""
+    return {one["segment"]: one["net"] for one in service().get_growth(since)["segments"]}
+
+
+@st.cache_data(ttl=60, show_spinner="Drawing customers by chance…")
+def read_map(size: int) -> dict[str, Any]:
+    """Return some customers' places on a map."""
+    return service().get_map(size)
+
+
+@st.cache_data(ttl=60, max_entries=16, show_spinner="Comparing every customer under both…")
+def read_impact(before: int, after: int) -> dict[str, Any]:
+    """Return what changes for the customers between two versions."""
+    return service().get_impact(after, before)
 
 
 def forget() -> None:

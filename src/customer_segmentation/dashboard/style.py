@@ -1,8 +1,7 @@
 """Colours, numbers and names, the same on every page."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
-
-import plotly.graph_objects as go
 
 from customer_segmentation.domain.features import FEATURE_BY_NAME, Feature, Kind
 
@@ -18,37 +17,13 @@ _COLOURS = (
 )
 """Safe for colour-blind people. Source: Okabe, Ito 2008, "Color Universal Design"."""
 
-LEVELS = {
-    "stable": "stable: the customers are like those that the model was trained on",
-    "moderate": "moderate: look at the attributes that moved",
-    "large": "large: a retrain is due",
-}
+_SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x", "star", "cross", "pentagon")
+_DASHES = ("solid", "dash", "dot", "dashdot")
+EVERYBODY = "#808a94"
+"""The colour of all customers together."""
 
-
-def stability_in_words(stability: float) -> str:
-    """Return what a mean adjusted Rand index over bootstraps means.
-
-    Source: Steinley 2004, doi:10.1037/1082-989X.9.3.386, who calls 0.9 excellent, 0.8 good and 0.65
-    moderate.
-    """
-    if stability >= 0.9:
-        return "The segments are stable: trainings on samples find the same ones."
-    if stability >= 0.65:
-        return "The segments are moderately stable: trainings on samples differ at their borders."
-    return "The segments are not stable: trainings on samples find others, so do not rely on them."
-
-
-def separation_in_words(silhouette: float) -> str:
-    """Return what a mean silhouette means.
-
-    Source: Kaufman and Rousseeuw 1990, "Finding Groups in Data", table 4: above 0.5 a reasonable
-    structure, above 0.25 a weak one.
-    """
-    if silhouette > 0.5:
-        return "They are clearly apart."
-    if silhouette > 0.25:
-        return "They overlap, as customers' habits do."
-    return "They hardly differ at their borders."
+_LABELS = {"has_loan": "Loan"}
+_YES_NO = {"False": "no", "True": "yes"}
 
 
 def colour_of(segment: int) -> str:
@@ -56,9 +31,32 @@ def colour_of(segment: int) -> str:
     return _COLOURS[segment % len(_COLOURS)]
 
 
+def symbol_of(segment: int) -> str:
+    """Return a segment's sign in plots, for who does not see its colour."""
+    return _SYMBOLS[(segment + segment // len(_COLOURS)) % len(_SYMBOLS)]
+
+
+def dash_of(segment: int) -> str:
+    """Return how a segment's line is drawn in plots."""
+    return _DASHES[segment % len(_DASHES)]
+
+
+def faint(colour: str, opacity: float) -> str:
+    """Return a colour that lets through what is behind it."""
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"
+
+
 def label_of(name: str) -> str:
     """Return an attribute's name for people."""
-    return name.replace("_", " ").capitalize()
+    words = name.replace("_interaction", "").replace("_", " ").capitalize()
+    return _LABELS.get(name, words)
+
+
+def code_of(feature: Feature, code: int) -> str:
+    """Return what a code of an attribute stands for."""
+    label = feature.codes.get(code, str(code))
+    return _YES_NO.get(label, label)
 
 
 def number_of(value: float | None, digits: int = 0) -> str:
@@ -66,45 +64,60 @@ def number_of(value: float | None, digits: int = 0) -> str:
     return "hidden" if value is None else f"{value:,.{digits}f}"
 
 
+def share_of(value: float | None) -> str:
+    """Return a share in per cent; a hidden one as such."""
+    return "hidden" if value is None else f"{value:.1%}"
+
+
+def difference_of(value: int | None) -> str:
+    """Return a difference with its sign; a hidden one as such."""
+    if value is None:
+        return "hidden"
+    return "no change" if value == 0 else f"{value:+,}".replace("-", "\N{MINUS SIGN}")
+
+
 def value_of(name: str, value: float) -> str:
     """Return an attribute's value with its unit, or what its code stands for."""
     feature: Feature = FEATURE_BY_NAME[name]
     if feature.codes and float(value).is_integer():
-        return feature.codes.get(int(value), str(value))
-    digits = 0 if float(value).is_integer() else 2
+        return code_of(feature, int(value))
+    digits = 0 if float(value).is_integer() or abs(value) >= 1_000 else 2
+    return f"{value:,.{digits}f} {unit_of(feature)}".strip()
+
+
+def unit_of(feature: Feature) -> str:
+    """Return an attribute's unit, in short."""
     # Which currency it is, the bank knows and the service does not.
-    unit = "" if feature.kind is Kind.AMOUNT else feature.unit
-    return f"{value:,.{digits}f} {unit}".strip()
-
-
-def plain(figure: go.Figure, height: int) -> go.Figure:
-    """Return a figure without decoration."""
-    figure.update_layout(
-        height=height,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        legend={"orientation": "h", "y": -0.15},
-    )
-    return figure
-
-
-def bars(labels: list[str], values: list[float], colours: list[str], texts: list[str]) -> go.Figure:
-    """Return horizontal bars, the first on top."""
-    figure = go.Figure(
-        go.Bar(
-            x=values,
-            y=labels,
-            orientation="h",
-            marker_color=colours,
-            text=texts,
-            hovertemplate="%{y}: %{text}<extra></extra>",
-        )
-    )
-    figure.update_yaxes(autorange="reversed")
-    return plain(figure, 60 + 34 * len(labels))
+    if feature.kind is Kind.AMOUNT:
+        return "a month" if "month" in feature.unit else ""
+    return feature.unit
 
 
 def title_of(segment: dict[str, Any]) -> str:
     """Return a segment's number and name."""
     return f"{segment['number']}: {segment['name']}"
+
+
+def titles_of(segments: list[dict[str, Any]]) -> dict[int, str]:
+    """Return segments' titles by number."""
+    return {segment["number"]: title_of(segment) for segment in segments}
+
+
+def moment_of(text: str) -> str:
+    """Return a moment for people, in UTC."""
+    return datetime.fromisoformat(text).astimezone(UTC).strftime("%d %b %Y, %H:%M")
+
+
+def age_of(text: str) -> str:
+    """Return how long ago a moment was."""
+    return duration_of(datetime.now(UTC) - datetime.fromisoformat(text))
+
+
+def duration_of(time: timedelta) -> str:
+    """Return a length of time in its greatest unit."""
+    minutes = int(time.total_seconds() // 60)
+    for size, unit in ((1_440, "day"), (60, "hour"), (1, "minute")):
+        if minutes >= size:
+            count = minutes // size
+            return f"{count:,} {unit}{'' if count == 1 else 's'}"
+    return "less than a minute"

@@ -1,28 +1,164 @@
 """The segment of anyone, as the inputs move; nothing is stored."""
 
+from typing import Any
+
 import streamlit as st
 
 from customer_segmentation.client import ServiceError
-from customer_segmentation.dashboard.assignment import names_of, show_assignment
-from customer_segmentation.dashboard.forms import attribute_inputs, example_values
-from customer_segmentation.dashboard.service import read_segments, refusals_told, service
+from customer_segmentation.dashboard import parts
+from customer_segmentation.dashboard.assignment import show_assignment
+from customer_segmentation.dashboard.fields import about, check_id, example_values, labelled
+from customer_segmentation.dashboard.service import (
+    read_distributions,
+    read_segments,
+    refusals_told,
+    service,
+)
+from customer_segmentation.dashboard.style import code_of, label_of, titles_of
+from customer_segmentation.domain.features import FEATURES, LARGEST_INTEGER, Feature, Number
+
+_STARTED = "what-if started from"
+_NUMBERS = [feature for feature in FEATURES if not feature.codes]
+_CODES = [feature for feature in FEATURES if feature.codes]
 
 
 def page() -> None:
     """Show inputs for every attribute, and which segment they lead to."""
     st.title("What if")
-    st.write("Nothing that you enter here is stored.")
+    parts.lead("Move a slider or enter a value, and see the segment at once. Nothing is stored.")
     with refusals_told():
-        names = names_of(read_segments()["segments"])
-        start = st.text_input("Start from a customer's id", placeholder="56")
-        values: dict[str, int | float] = example_values()
-        if start.isdigit():
-            try:
-                found = service().get_customer(int(start))
-                values = {name: found[name] for name in values}
-            except ServiceError as refusal:
-                st.warning(str(refusal))
-        elif start:
-            st.warning("An id is a whole number of at least 1.")
-        given = attribute_inputs(values, f"what-if-{start}")
-        show_assignment(service().predict(given, explain=True), names, "what-if")
+        titles = titles_of(read_segments()["segments"])
+        distributions = read_distributions()
+        _start()
+        # Only this part is run anew when an input moves.
+        st.fragment(_explore)(titles, distributions)
+
+
+def _start() -> None:
+    """Set every input to what a customer is like, where one is asked for."""
+    start = st.text_input(
+        "Start from a customer",
+        st.query_params.get("id", ""),
+        placeholder="an id, such as 56",
+        icon=":material/search:",
+        width=320,
+    )
+    if st.session_state.get(_STARTED) == start:
+        return
+    values = example_values()
+    if start:
+        number, fault = check_id(start)
+        if number is None:
+            parts.wrong(str(fault))
+            return
+        try:
+            found = service().get_customer(int(number))
+        except ServiceError as refusal:
+            if refusal.status != 404:
+                raise
+            parts.wrong(f"There is no customer with id {number:,}.")
+            return
+        values = {name: found[name] for name in values}
+    for feature in FEATURES:
+        _set(feature, values[feature.name])
+    st.session_state[_STARTED] = start
+
+
+def _explore(titles: dict[int, str], distributions: dict[str, dict[str, Any]]) -> None:
+    inputs, answer = st.columns([5, 7], gap="large")
+    with inputs:
+        given: dict[str, Number] = {}
+        for feature in _NUMBERS:
+            given[feature.name] = _number(feature, distributions[feature.name])
+        columns = st.columns(2)
+        for place, feature in enumerate(_CODES):
+            with columns[place % 2]:
+                given[feature.name] = _code(feature)
+    ordered = {feature.name: given[feature.name] for feature in FEATURES}
+    with answer, refusals_told():
+        show_assignment(service().predict(ordered, explain=True), titles)
+
+
+def _number(feature: Feature, distribution: dict[str, Any]) -> Number:
+    """Show a slider over the values that are usual, and an input for any other."""
+    least, most = _range(feature, distribution)
+    slider, number = _key(feature, "slider"), _key(feature, "number")
+    value = st.session_state.setdefault(number, _typed(feature, feature.example))
+    st.session_state[slider] = min(max(value, least), most)
+
+    def follow_slider() -> None:
+        st.session_state[number] = st.session_state[slider]
+
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    with left:
+        st.slider(
+            labelled(feature),
+            least,
+            most,
+            step=_typed(feature, _step(feature, most)),
+            key=slider,
+            on_change=follow_slider,
+            help=about(feature),
+            format="localized",
+        )
+    with right:
+        entered = st.number_input(
+            f"{label_of(feature.name)}, exactly",
+            min_value=None if feature.minimum is None else _typed(feature, feature.minimum),
+            max_value=_typed(feature, feature.maximum or LARGEST_INTEGER - 1),
+            step=_typed(feature, _step(feature, most)),
+            key=number,
+            label_visibility="collapsed",
+        )
+    return feature.accept(entered)
+
+
+def _code(feature: Feature) -> int:
+    """Show the choices of a coded attribute."""
+    key = _key(feature, "code")
+    st.session_state.setdefault(key, int(feature.example))
+    chosen = st.selectbox(
+        label_of(feature.name),
+        list(feature.codes),
+        format_func=lambda code: code_of(feature, code),
+        help=about(feature),
+        key=key,
+    )
+    return int(chosen)
+
+
+def _set(feature: Feature, value: Number) -> None:
+    if feature.codes:
+        st.session_state[_key(feature, "code")] = int(value)
+    else:
+        st.session_state[_key(feature, "number")] = _typed(feature, value)
+
+
+def _key(feature: Feature, kind: str) -> str:
+    return f"what-if-{feature.name}-{kind}"
+
+
+def _range(feature: Feature, distribution: dict[str, Any]) -> tuple[Number, Number]:
+    """Return the ends of a slider: what is allowed, or twice what nine in ten have."""
+    if feature.minimum is not None and feature.maximum is not None:
+        return feature.minimum, feature.maximum
+    usual = distribution["groups"][-1]["least"] or feature.example
+    most = _nice(2.0 * max(float(usual), float(feature.example)))
+    least = -most / 4 if feature.minimum is None else feature.minimum
+    return _typed(feature, least), _typed(feature, most)
+
+
+def _nice(value: float) -> float:
+    """Return the next number that starts with 1, 2 or 5 and goes on with zeros, or so."""
+    size = 1.0
+    while size * 10 <= value:
+        size *= 10
+    return next(first * size for first in (1, 2, 5, 10) if first * size >= value)
+
+
+def _step(feature: Feature, most: Number) -> Number:
+    return 1 if feature.is_integer else max(float(most) / 200, 1.0)
+
+
+def _typed(feature: Feature, value: Number) -> Number:
+    return int(value) if feature.is_integer else float(value)

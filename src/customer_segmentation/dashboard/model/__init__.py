@@ -1,0 +1,1 @@
+"""Model versions, trainings, drift and the study over the number of segments."""

@@ -1,0 +1,64 @@
+"""Following a job live, and cancelling it."""
+
+from typing import Any
+
+import streamlit as st
+
+from customer_segmentation.client import ServiceError
+from customer_segmentation.dashboard.service import forget, refusals_told, service
+
+_EVERY_SECONDS = 0.5
+_PHASES = {
+    "reading": "Reading the customers",
+    "fitting": "Finding segments",
+    "matching": "Matching them to the segments of now",
+    "checking": "Checking how stable they are",
+    "rescoring": "Giving customers their segments",
+}
+
+
+def find_running(kind: str) -> str | None:
+    """Return the id of the job of a kind that runs, if one does."""
+    jobs = service().list_jobs()["jobs"]
+    return next((j["id"] for j in jobs if j["kind"] == kind and j["state"] == "running"), None)
+
+
+@st.fragment(run_every=_EVERY_SECONDS)
+def follow(job_id: str, done: str) -> None:
+    """Show how far a job is; when it has ended, run the page anew.
+
+    Args:
+        job_id: which.
+        done: the key in the session under which the page finds how it ended.
+    """
+    with refusals_told():
+        job = service().get_job(job_id)
+        if job["state"] != "running":
+            forget()
+            st.session_state[done] = job
+            st.rerun()
+        share = min(job["done"] / job["total"], 1.0) if job["total"] else 0.0
+        phase = _PHASES.get(job["phase"], job["phase"].replace("_", " ").capitalize())
+        count = f": {job['done']:,} of {job['total']:,}" if job["total"] else ""
+        st.progress(share, f"{phase}{count}")
+        if st.button("Cancel", icon=":material/stop_circle:", key=f"cancel-{job_id}"):
+            _cancel(job_id)
+
+
+def tell_end(job: dict[str, Any], success: str) -> None:
+    """Tell how a job ended."""
+    if job["state"] == "succeeded":
+        st.success(success, icon=":material/check:")
+    elif job["state"] == "cancelled":
+        st.warning("It is cancelled; the model that served goes on.", icon=":material/block:")
+    else:
+        words = job["state"].replace("_", " ").capitalize()
+        st.warning(f"{words}. {job['error'] or ''}", icon=":material/block:")
+
+
+def _cancel(job_id: str) -> None:
+    try:
+        service().cancel_job(job_id)
+    except ServiceError as refusal:
+        # It ended while the button was pressed; the next look tells how.
+        st.caption(str(refusal))

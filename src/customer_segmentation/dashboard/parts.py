@@ -1,0 +1,109 @@
+"""The parts that pages are made of: tiles, bars, keys, as plain HTML that is there at once."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+import streamlit as st
+
+from customer_segmentation.dashboard.words import Meaning
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A figure with what it means.
+
+    Attributes:
+        label: what it is.
+        value: the figure.
+        note: more of it.
+        meaning: how good it is, and why.
+    """
+
+    label: str
+    value: str
+    note: str = ""
+    meaning: Meaning | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A row of a bar chart.
+
+    Attributes:
+        name: what it is of.
+        value: how long it is; below zero it goes left.
+        text: the figure beside it.
+        colour: of the bar.
+    """
+
+    name: str
+    value: float
+    text: str
+    colour: str
+
+
+def lead(text: str) -> None:
+    """Say what a page tells, in a sentence or two."""
+    st.html(f'<p class="lead">{escape(text)}</p>')
+
+
+def tiles(shown: Iterable[Tile]) -> None:
+    """Show figures side by side."""
+    st.html(f'<div class="tiles">{"".join(map(_tile, shown))}</div>')
+
+
+def bars(rows: Sequence[Bar], *, limits: Sequence[float] = (), most: float = 0.0) -> None:
+    """Show horizontal bars, the first on top.
+
+    Args:
+        rows: the bars.
+        limits: values marked by a dashed line.
+        most: the value that a whole track stands for, at least.
+    """
+    most = max([most, *(row.value for row in rows), *limits, 0.0]) or 1.0
+    least = min([*(row.value for row in rows), 0.0])
+    span = most - least
+
+    def place(value: float) -> str:
+        return f"{100 * (value - least) / span:.2f}%"
+
+    marks = "".join(
+        f'<span class="limit" style="--l:{place(limit)}"></span>' for limit in limits
+    ) + (f'<span class="zero" style="--l:{place(0.0)}"></span>' if least < 0 else "")
+    told = "".join(
+        f'<div class="row" role="listitem"><span class="name">{escape(row.name)}</span>'
+        f'<span class="track" aria-hidden="true"><span class="fill" style="--c:{row.colour};'
+        f"--l:{place(min(row.value, 0.0))};--w:{100 * abs(row.value) / span:.2f}%"
+        f'"></span>{marks}</span><span class="figure">{escape(row.text)}</span></div>'
+        for row in rows
+    )
+    st.html(f'<div class="bars" role="list">{told}</div>')
+
+
+def key(entries: Iterable[tuple[str, str]]) -> str:
+    """Return which colours stand for what, as HTML."""
+    told = "".join(
+        f'<span><span class="dot" style="--c:{colour}"></span>{escape(name)}</span>'
+        for colour, name in entries
+    )
+    return f'<div class="key">{told}</div>'
+
+
+def wrong(message: str) -> None:
+    """Tell below a field what is wrong with what is in it."""
+    st.html(f'<p class="wrong" role="alert">✕ {escape(message)}</p>')
+
+
+def _tile(tile: Tile) -> str:
+    note = escape(tile.note)
+    mark = ""
+    if tile.meaning is not None:
+        grade = tile.meaning.grade
+        mark = f'<span class="mark {grade}" aria-hidden="true">{grade.sign}</span>'
+        note = f"{escape(tile.meaning.long)} {note}"
+    return (
+        f'<div class="card tile"><div class="label">{escape(tile.label)}</div>'
+        f'<div class="value">{mark}{escape(tile.value)}</div>'
+        f'<div class="note soft">{note}</div></div>'
+    )

@@ -1,0 +1,186 @@
+"""Plots that are more than bars: distributions, profiles side by side, maps, flows and curves."""
+
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from customer_segmentation.dashboard.style import (
+    EVERYBODY,
+    colour_of,
+    dash_of,
+    faint,
+    label_of,
+    symbol_of,
+)
+
+_CONFIG = {"displayModeBar": False, "scrollZoom": False, "responsive": True}
+_GRID = "rgba(128,138,148,0.25)"
+_MARGIN = {"l": 8, "r": 8, "t": 12, "b": 8}
+
+Points = list[dict[str, Any]]
+
+
+def show(figure: go.Figure, key: str, height: int, alt: str) -> None:
+    """Show a figure without decoration.
+
+    Args:
+        figure: what to show.
+        key: tells it from others on the page.
+        height: in pixels.
+        alt: says what it shows to who does not see it.
+    """
+    figure.update_layout(
+        height=height,
+        margin=_MARGIN,
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        font={"size": 13},
+        separators=".,",
+    )
+    figure.update_xaxes(gridcolor=_GRID, automargin=True, fixedrange=True)
+    figure.update_yaxes(gridcolor=_GRID, automargin=True, fixedrange=True)
+    st.plotly_chart(figure, key=key, config=_CONFIG, alt=alt)
+
+
+def columns(groups: list[str], shares: dict[str, tuple[str, list[float | None]]]) -> go.Figure:
+    """Return columns side by side: by name, a colour and a share for each group."""
+    figure = go.Figure(
+        [
+            go.Bar(
+                x=groups,
+                y=values,
+                name=name,
+                marker_color=colour,
+                hovertemplate="%{x}: %{y:.1%}<extra>" + name + "</extra>",
+            )
+            for name, (colour, values) in shares.items()
+        ]
+    )
+    figure.update_layout(bargap=0.25, barmode="group")
+    figure.update_xaxes(type="category", showgrid=False)
+    figure.update_yaxes(tickformat=".0%", rangemode="tozero")
+    return figure
+
+
+def radar(profiles: dict[int, tuple[str, dict[str, float]]]) -> go.Figure:
+    """Return profiles around a circle: by segment, its title and its deviations by attribute."""
+    figure = go.Figure()
+    for number, (title, deviations) in profiles.items():
+        around = [*deviations.items()]
+        around.append(around[0])
+        figure.add_trace(
+            go.Scatterpolar(
+                r=[value for _, value in around],
+                theta=[label_of(name) for name, _ in around],
+                name=title,
+                mode="lines+markers",
+                line={"color": colour_of(number), "width": 2, "dash": dash_of(number)},
+                marker={"symbol": symbol_of(number), "size": 7},
+                fill="toself",
+                fillcolor=faint(colour_of(number), 0.08),
+                hovertemplate="%{theta}: %{r:+.2f}<extra>" + title + "</extra>",
+            )
+        )
+    figure.update_polars(
+        bgcolor="rgba(0,0,0,0)",
+        radialaxis={"gridcolor": _GRID, "tickformat": "+.1f", "nticks": 5, "showline": False},
+        angularaxis={"gridcolor": _GRID},
+    )
+    return figure
+
+
+def scatter(points: Points, centroids: Points, titles: dict[int, str]) -> go.Figure:
+    """Return a map: a dot for each point and a large sign for each centroid."""
+    figure = go.Figure()
+    for number, title in titles.items():
+        own = [point for point in points if point["segment"] == number]
+        figure.add_trace(
+            go.Scattergl(
+                x=[point["x"] for point in own],
+                y=[point["y"] for point in own],
+                name=title,
+                mode="markers",
+                marker={
+                    "color": faint(colour_of(number), 0.55),
+                    "symbol": symbol_of(number),
+                    "size": 6,
+                },
+                hovertemplate=f"{title}<extra></extra>",
+            )
+        )
+    named = [point for point in centroids if point["segment"] in titles]
+    figure.add_trace(
+        go.Scatter(
+            x=[point["x"] for point in named],
+            y=[point["y"] for point in named],
+            mode="markers",
+            showlegend=False,
+            marker={
+                "color": [colour_of(point["segment"]) for point in named],
+                "symbol": [symbol_of(point["segment"]) for point in named],
+                "size": 19,
+                "line": {"color": "white", "width": 2},
+            },
+            hovertext=[f"Centre of {titles[point['segment']]}" for point in named],
+            hovertemplate="%{hovertext}<extra></extra>",
+        )
+    )
+    figure.update_xaxes(showticklabels=False, zeroline=False)
+    figure.update_yaxes(showticklabels=False, zeroline=False)
+    return figure
+
+
+def sankey(matrix: dict[str, dict[str, int | None]], titles: dict[int, str]) -> go.Figure:
+    """Return who moves from where to where: customers by segment before and by segment after."""
+    befores = [int(number) for number in matrix]
+    afters = sorted({int(number) for row in matrix.values() for number in row})
+    flows = [
+        (befores.index(int(left)), len(befores) + afters.index(int(entered)), count, int(left))
+        for left, row in matrix.items()
+        for entered, count in row.items()
+        if count
+    ]
+    ends = [*befores, *afters]
+    return go.Figure(
+        go.Sankey(
+            node={
+                "label": [titles.get(number, str(number)) for number in ends],
+                "color": [colour_of(number) for number in ends],
+                "pad": 22,
+                "thickness": 16,
+                "line": {"width": 0},
+                "hovertemplate": "%{label}: %{value:,}<extra></extra>",
+            },
+            link={
+                "source": [flow[0] for flow in flows],
+                "target": [flow[1] for flow in flows],
+                "value": [flow[2] for flow in flows],
+                "color": [faint(colour_of(flow[3]), 0.35) for flow in flows],
+                "hovertemplate": "%{source.label} → %{target.label}: %{value:,}<extra></extra>",
+            },
+            valueformat=",",
+        )
+    )
+
+
+def curve(xs: list[int], lines: dict[str, list[float | None]], marked: int | None) -> go.Figure:
+    """Return curves over whole numbers, one of which may be marked."""
+    figure = go.Figure(
+        [
+            go.Scatter(
+                x=xs,
+                y=values,
+                name=name,
+                mode="lines+markers",
+                line={"color": colour_of(place), "dash": dash_of(place)},
+                marker={"symbol": symbol_of(place), "size": 8},
+            )
+            for place, (name, values) in enumerate(lines.items())
+        ]
+    )
+    if marked is not None:
+        figure.add_vline(marked, line={"color": EVERYBODY, "dash": "dash"})
+    figure.update_xaxes(title="number of segments", dtick=1)
+    return figure

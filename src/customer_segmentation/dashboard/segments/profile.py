@@ -1,0 +1,77 @@
+"""A segment's profile: how it differs from everybody, and what is usual in it."""
+
+from typing import Any
+
+import streamlit as st
+
+from customer_segmentation.dashboard import parts
+from customer_segmentation.dashboard.style import (
+    code_of,
+    colour_of,
+    label_of,
+    share_of,
+    value_of,
+)
+from customer_segmentation.domain.features import FEATURE_BY_NAME
+
+
+def show_profile(segment: dict[str, Any]) -> None:
+    """Show every attribute of a segment, the one that tells it apart most first."""
+    if not segment["profile"]:
+        st.info("There are too few customers in this segment to show more.")
+        return
+    strongest = sorted(segment["profile"], key=lambda a: -abs(a["deviations"]))
+    chart, table = st.columns(2, gap="large")
+    with chart:
+        st.subheader("Difference from everybody")
+        st.caption("In standard deviations: to the right more than everybody, to the left less.")
+        parts.bars(
+            [
+                parts.Bar(
+                    label_of(a["attribute"]),
+                    a["deviations"],
+                    f"{a['deviations']:+.2f}".replace("-", "\N{MINUS SIGN}"),
+                    colour_of(segment["number"]),
+                )
+                for a in strongest
+            ]
+        )
+    with table:
+        st.subheader("What is usual")
+        st.caption("The middle half of the customers, or the share of each code.")
+        st.dataframe(
+            [
+                {
+                    "attribute": label_of(a["attribute"]),
+                    "mean": mean_of(a),
+                    "usual": usual(a),
+                }
+                for a in strongest
+            ],
+            hide_index=True,
+            height=38 + 35 * len(strongest),
+        )
+
+
+def mean_of(attribute: dict[str, Any]) -> str:
+    """Return the mean of an attribute, for a yes or no the share of yes."""
+    feature = FEATURE_BY_NAME[attribute["attribute"]]
+    if len(feature.codes) == 2:
+        return f"{share_of(attribute['shares'].get('1'))} {code_of(feature, 1)}"
+    if feature.codes:
+        return f"{attribute['mean']:.2f}"
+    return value_of(feature.name, round(attribute["mean"], 1))
+
+
+def usual(attribute: dict[str, Any]) -> str:
+    """Return the middle half of the customers, or the shares of an attribute's codes."""
+    feature = FEATURE_BY_NAME[attribute["attribute"]]
+    if feature.codes:
+        shares = {int(code): share for code, share in attribute["shares"].items()}
+        return ", ".join(
+            f"{code_of(feature, code)} "
+            f"{'hidden' if shares.get(code) is None else format(shares[code], '.0%')}"
+            for code in feature.codes
+        )
+    low, high = attribute["lower_quartile"], attribute["upper_quartile"]
+    return f"{value_of(feature.name, low)} to {value_of(feature.name, high)}"
