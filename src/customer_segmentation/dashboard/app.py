@@ -1,6 +1,7 @@
 """The dashboard's frame: its pages and how to get from one to the next."""
 
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 
 import httpx
@@ -8,7 +9,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from customer_segmentation.client import ServiceError
-from customer_segmentation.dashboard import overview, what_if
+from customer_segmentation.dashboard import overview, parts, what_if
 from customer_segmentation.dashboard.customer import page as customer
 from customer_segmentation.dashboard.data import page as data
 from customer_segmentation.dashboard.model import page as model
@@ -29,30 +30,30 @@ def main() -> None:
     st.set_page_config(page_title="Customer Segmentation", page_icon=_LOGO, layout="wide")
     st.html(_STYLE)
     st.logo(_LOGO, size="large")
-    shown = st.navigation(
-        [
-            _page(overview.page, "Overview", "home", default=True),
-            _page(segments.page, "Segments", "groups"),
-            _page(customer.page, "Customer", "badge"),
-            _page(what_if.page, "What if", "tune"),
-            _page(model.page, "Model", "model_training"),
-            _page(data.page, "Data", "database"),
-        ]
-    )
+    pages = [
+        _page(overview.page, "Overview", "home", default=True),
+        _page(segments.page, "Segments", "groups"),
+        _page(customer.page, "Customer", "badge"),
+        _page(what_if.page, "What if", "tune"),
+        _page(model.page, "Model", "model_training"),
+        _page(data.page, "Data", "database"),
+    ]
+    parts.pages().update({page.title: page for page in pages})
+    shown = st.navigation(pages)
     with st.sidebar:
-        st.caption(_told_connection())
+        st.html(f'<p class="connection soft">{_connection()}</p>')
     shown.run()
 
 
-def _told_connection() -> str:
-    """Return what the dashboard is connected to, and what it may do there."""
+def _connection() -> str:
+    """Return what the dashboard is connected to, and what it may do there, as HTML."""
     try:
         access = read_access()
     except (ServiceError, httpx.TransportError):
         # The page tells why, and what helps.
-        return f"Not connected to {address()}"
+        return f"Not connected to {escape(address())}"
     name = f"{access['name']}, " if access["name"] else ""
-    return f"{address()}  \n{name}{access['role']}"
+    return f"{escape(address())}<br>{escape(name)}{access['role']}"
 
 
 def _page(

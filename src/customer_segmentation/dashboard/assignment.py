@@ -11,6 +11,7 @@ from customer_segmentation.dashboard.style import (
     label_of,
     moment_of,
     number_of,
+    signed,
     title_of,
     value_of,
 )
@@ -88,7 +89,7 @@ def _pulls(why: dict[str, Any]) -> list[parts.Bar]:
         parts.Bar(
             f"{label_of(one['attribute'])}: {value_of(one['attribute'], one['value'])}",
             one["pull"],
-            f"{one['pull']:+.2f}".replace("-", "\N{MINUS SIGN}"),
+            signed(one["pull"]),
             colour_of(why["segment"] if one["pull"] > 0 else why["other"]),
         )
         for one in why["contributions"][:_TOLD]

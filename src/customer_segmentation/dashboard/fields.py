@@ -7,7 +7,7 @@ import streamlit as st
 
 from customer_segmentation.client import ServiceError
 from customer_segmentation.dashboard import parts
-from customer_segmentation.dashboard.style import code_of, label_of, unit_of
+from customer_segmentation.dashboard.style import code_of, label_of, labelled
 from customer_segmentation.domain.features import CUSTOMER_ID, FEATURES, Feature, Number
 
 _COLUMNS = 3
@@ -66,12 +66,6 @@ def about(feature: Feature) -> str:
     """Return what an attribute is and what is allowed, for a field's help."""
     unit = f", in {feature.unit}" if feature.unit else ""
     return f"{feature.meaning}{unit}; {feature.allowed}."
-
-
-def labelled(feature: Feature) -> str:
-    """Return an attribute's name with its unit."""
-    unit = unit_of(feature)
-    return f"{label_of(feature.name)} ({unit})" if unit else label_of(feature.name)
 
 
 def _check(

@@ -32,6 +32,7 @@ from customer_segmentation.dashboard.words import (
 )
 
 _WEEK = timedelta(days=7)
+_COLUMNS = 4
 _JUST_BEFORE = timedelta(seconds=1)
 
 Growth = dict[int, int | None]
@@ -86,8 +87,8 @@ def _tiles(
         parts.Tile(
             "Active model",
             f"version {active['version']}",
-            f"{age_of(active['created_at'])} old, trained on {number_of(active['customers'])} "
-            f"customers, {moment_of(active['created_at'])} UTC.",
+            f"{age_of(active['created_at']).capitalize()} old: trained on "
+            f"{number_of(active['customers'])} customers, {moment_of(active['created_at'])} UTC.",
         ),
         parts.Tile(
             "Stability",
@@ -124,8 +125,12 @@ def _show_shares(segments: list[dict[str, Any]]) -> None:
 def _show_segments(
     segments: list[dict[str, Any]], week: Growth | None, version: Growth | None
 ) -> None:
-    cards = "".join(_card(segment, week, version) for segment in segments)
-    st.html(f'<div class="segments">{cards}</div>')
+    for start in range(0, len(segments), _COLUMNS):
+        some = segments[start : start + _COLUMNS]
+        for column, segment in zip(st.columns(_COLUMNS), some, strict=False):
+            with column:
+                st.html(_card(segment, week, version))
+                parts.link("Segments", "Look closer", "arrow_forward", segment=segment["number"])
 
 
 def _card(segment: dict[str, Any], week: Growth | None, version: Growth | None) -> str:
@@ -134,8 +139,7 @@ def _card(segment: dict[str, Any], week: Growth | None, version: Growth | None) 
     more = f' <span class="soft">and {len(others)} more</span>' if others else ""
     return (
         f'<div class="card segment" style="--c:{colour_of(number)}">'
-        f'<h3><a href="segments?segment={number}" target="_self">'
-        f"{escape(title_of(segment))}</a></h3>"
+        f"<h3>{escape(title_of(segment))}</h3>"
         f'<div class="count">{number_of(segment["size"])}'
         f"<small>{share_of(segment['share'])} of all</small></div>"
         f"<dl><dt>in seven days</dt><dd>{_change(number, week)}</dd>"

@@ -1,12 +1,15 @@
 """The parts that pages are made of: tiles, bars, keys, as plain HTML that is there at once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from customer_segmentation.dashboard.words import Meaning
+
+_PAGES = "pages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,32 @@ def bars(rows: Sequence[Bar], *, limits: Sequence[float] = (), most: float = 0.0
         f'"></span>{marks}</span><span class="figure">{escape(row.text)}</span></div>'
         for row in rows
     )
-    st.html(f'<div class="bars" role="list">{told}</div>')
+    st.html(f'<div class="rows"><div class="bars" role="list">{told}</div></div>')
+
+
+def table(rows: Sequence[Mapping[str, object]]) -> None:
+    """Show a table whose rows all have the same columns; the first one names the row."""
+    if not rows:
+        return
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in rows[0])
+    body = "".join(f"<tr>{_cells([*row.values()])}</tr>" for row in rows)
+    # Where it is wider than the screen, the keyboard can scroll it.
+    st.html(
+        f'<div class="table" tabindex="0" role="region" aria-label="Table"><table><thead><tr>{head}'
+        f"</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def link(page: str, label: str, icon: str, **query: object) -> None:
+    """Show a link to a page of the dashboard, by its title."""
+    asked = {name: str(value) for name, value in query.items()}
+    st.page_link(pages()[page], label=label, icon=f":material/{icon}:", query_params=asked)
+
+
+def pages() -> dict[str, StreamlitPage]:
+    """Return the pages of the dashboard, by their titles."""
+    found: dict[str, StreamlitPage] = st.session_state.setdefault(_PAGES, {})
+    return found
 
 
 def key(entries: Iterable[tuple[str, str]]) -> str:
@@ -93,6 +121,11 @@ def key(entries: Iterable[tuple[str, str]]) -> str:
 def wrong(message: str) -> None:
     """Tell below a field what is wrong with what is in it."""
     st.html(f'<p class="wrong" role="alert">✕ {escape(message)}</p>')
+
+
+def _cells(values: Sequence[object]) -> str:
+    first, *others = (escape(str(value)) for value in values)
+    return f'<th scope="row">{first}</th>' + "".join(f"<td>{value}</td>" for value in others)
 
 
 def _tile(tile: Tile) -> str:

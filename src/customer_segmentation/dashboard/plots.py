@@ -35,12 +35,14 @@ def show(figure: go.Figure, key: str, height: int, alt: str) -> None:
         margin=_MARGIN,
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        legend={"orientation": "h", "x": 0, "itemsizing": "constant", "font": {"size": 13}},
         font={"size": 13},
         separators=".,",
     )
-    figure.update_xaxes(gridcolor=_GRID, automargin=True, fixedrange=True)
-    figure.update_yaxes(gridcolor=_GRID, automargin=True, fixedrange=True)
+    if figure.layout.legend.y is None:
+        figure.update_layout(legend={"y": 1.02, "yanchor": "bottom"})
+    for update in (figure.update_xaxes, figure.update_yaxes):
+        update(gridcolor=_GRID, automargin=True, fixedrange=True, tickfont={"size": 13})
     st.plotly_chart(figure, key=key, config=_CONFIG, alt=alt)
 
 
@@ -73,7 +75,7 @@ def radar(profiles: dict[int, tuple[str, dict[str, float]]]) -> go.Figure:
         figure.add_trace(
             go.Scatterpolar(
                 r=[value for _, value in around],
-                theta=[label_of(name) for name, _ in around],
+                theta=[label_of(name).replace(" ", "<br>") for name, _ in around],
                 name=title,
                 mode="lines+markers",
                 line={"color": colour_of(number), "width": 2, "dash": dash_of(number)},
@@ -83,7 +85,10 @@ def radar(profiles: dict[int, tuple[str, dict[str, float]]]) -> go.Figure:
                 hovertemplate="%{theta}: %{r:+.2f}<extra>" + title + "</extra>",
             )
         )
+    # A label beside the circle has little room.
+    figure.update_layout(legend={"y": -0.12, "yanchor": "top"})
     figure.update_polars(
+        domain={"x": [0.16, 0.84], "y": [0.04, 0.96]},
         bgcolor="rgba(0,0,0,0)",
         radialaxis={"gridcolor": _GRID, "tickformat": "+.1f", "nticks": 5, "showline": False},
         angularaxis={"gridcolor": _GRID},
@@ -127,8 +132,8 @@ def scatter(points: Points, centroids: Points, titles: dict[int, str]) -> go.Fig
             hovertemplate="%{hovertext}<extra></extra>",
         )
     )
-    figure.update_xaxes(showticklabels=False, zeroline=False)
-    figure.update_yaxes(showticklabels=False, zeroline=False)
+    figure.update_xaxes(showticklabels=False, zeroline=False, showgrid=False)
+    figure.update_yaxes(showticklabels=False, zeroline=False, showgrid=False)
     return figure
 
 

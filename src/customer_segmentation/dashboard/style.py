@@ -64,6 +64,12 @@ def number_of(value: float | None, digits: int = 0) -> str:
     return "hidden" if value is None else f"{value:,.{digits}f}"
 
 
+def signed(value: float) -> str:
+    """Return a figure of two digits with its sign."""
+    text = f"{value:+.2f}"
+    return "0.00" if float(text) == 0.0 else text.replace("-", "\N{MINUS SIGN}")
+
+
 def share_of(value: float | None) -> str:
     """Return a share in per cent; a hidden one as such."""
     return "hidden" if value is None else f"{value:.1%}"
@@ -96,6 +102,14 @@ def unit_of(feature: Feature) -> str:
 def title_of(segment: dict[str, Any]) -> str:
     """Return a segment's number and name."""
     return f"{segment['number']}: {segment['name']}"
+
+
+def labelled(feature: Feature) -> str:
+    """Return an attribute's name with its unit."""
+    unit, label = unit_of(feature), label_of(feature.name)
+    # A name may tell its unit.
+    told = any(word[:5].lower() in label.lower() for word in unit.split() if len(word) > 1)
+    return f"{label} ({unit})" if unit and not told else label
 
 
 def titles_of(segments: list[dict[str, Any]]) -> dict[int, str]:

@@ -7,14 +7,14 @@ import streamlit as st
 from customer_segmentation.client import ServiceError
 from customer_segmentation.dashboard import parts
 from customer_segmentation.dashboard.assignment import show_assignment
-from customer_segmentation.dashboard.fields import about, check_id, example_values, labelled
+from customer_segmentation.dashboard.fields import about, check_id, example_values
 from customer_segmentation.dashboard.service import (
     read_distributions,
     read_segments,
     refusals_told,
     service,
 )
-from customer_segmentation.dashboard.style import code_of, label_of, titles_of
+from customer_segmentation.dashboard.style import code_of, label_of, labelled, titles_of
 from customer_segmentation.domain.features import FEATURES, LARGEST_INTEGER, Feature, Number
 
 _STARTED = "what-if started from"
@@ -75,7 +75,7 @@ def _explore(titles: dict[int, str], distributions: dict[str, dict[str, Any]]) -
             with columns[place % 2]:
                 given[feature.name] = _code(feature)
     ordered = {feature.name: given[feature.name] for feature in FEATURES}
-    with answer, refusals_told():
+    with answer, st.container(key="answer"), refusals_told():
         show_assignment(service().predict(ordered, explain=True), titles)
 
 

@@ -62,7 +62,7 @@ def _show(number: int, found: Reply, segments: list[dict[str, Any]]) -> None:
     about, history, change, remove = st.tabs(["Attributes", "History", "Change", "Delete"])
     with about:
         _show_attributes(found)
-        st.html(f'<a href="what-if?id={number}" target="_self">What if these were others?</a>')
+        parts.link("What if", "What if these were others?", "tune", id=number)
     with history:
         show_history(service().get_history(number)["changes"], titles)
     with change:
@@ -72,14 +72,11 @@ def _show(number: int, found: Reply, segments: list[dict[str, Any]]) -> None:
 
 
 def _show_attributes(found: Reply) -> None:
-    st.dataframe(
+    parts.table(
         [
             {"attribute": label_of(f.name), "value": value_of(f.name, found[f.name])}
             for f in FEATURES
-        ],
-        hide_index=True,
-        height=38 + 35 * len(FEATURES),
-        width=520,
+        ]
     )
 
 

@@ -4,9 +4,8 @@ from typing import Any
 
 import streamlit as st
 
-from customer_segmentation.dashboard.fields import labelled
 from customer_segmentation.dashboard.service import service
-from customer_segmentation.dashboard.style import code_of, label_of, titles_of
+from customer_segmentation.dashboard.style import code_of, label_of, labelled, titles_of
 from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES, Feature
 
 CHOSEN = "customer whose card is to be opened"

@@ -47,7 +47,7 @@ def show_comparison(models: list[dict[str, Any]]) -> None:
     what = f"Customers' moves from version {before} to version {after}"
     plots.show(figure, "sankey", 420, what)
     st.subheader("What becomes of each segment")
-    st.dataframe(
+    parts.table(
         [
             {
                 "segment": titles[segment["number"]],
@@ -56,8 +56,7 @@ def show_comparison(models: list[dict[str, Any]]) -> None:
                 f"customers, version {after}": _size(segment["size_after"], segment, "retired"),
             }
             for segment in found["segments"]
-        ],
-        hide_index=True,
+        ]
     )
 
 

@@ -52,7 +52,7 @@ def show_drift() -> None:
         st.subheader("By segment")
         st.caption("Shares of all customers, at training and now.")
         titles = titles_of(read_segments()["segments"])
-        st.dataframe(
+        parts.table(
             [
                 {
                     "segment": titles.get(int(number), number),
@@ -60,6 +60,5 @@ def show_drift() -> None:
                     "now": share_of(found["current_shares"].get(number)),
                 }
                 for number, share in found["trained_shares"].items()
-            ],
-            hide_index=True,
+            ]
         )

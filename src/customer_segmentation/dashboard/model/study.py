@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from customer_segmentation.dashboard import plots
+from customer_segmentation.dashboard import parts, plots
 from customer_segmentation.dashboard.model.follow import find_running, follow, tell_end
 from customer_segmentation.dashboard.service import may, refusals_told, service
 from customer_segmentation.dashboard.style import share_of
@@ -71,7 +71,7 @@ def _show(result: dict[str, Any] | None) -> None:
         figure = plots.curve(ks, {"inertia": [t["inertia"] for t in shown]}, result["recommended"])
         figure.update_yaxes(rangemode="tozero", tickformat=",.0f")
         plots.show(figure, "study-inertia", 380, "Inertia over the number of segments")
-    st.dataframe([_row(trial) for trial in trials], hide_index=True)
+    parts.table([_row(trial) for trial in trials])
 
 
 def _row(trial: dict[str, Any]) -> dict[str, Any]:

@@ -48,20 +48,20 @@ def _ask(models: list[dict[str, Any]], *, allowed: bool) -> None:
     active = next((model for model in models if model["is_active"]), None)
     now = len(active["quality"]["sizes"]) if active else None
     with st.form("train", border=True):
-        left, right = st.columns(2)
-        k = left.number_input(
+        k = st.number_input(
             "Number of segments",
             _LEAST,
             _MOST,
             value=None,
             placeholder=f"as set{f', now {now}' if now else ''}",
             disabled=not allowed,
+            width=320,
         )
-        excluded = right.multiselect(
-            "Attributes that it must not use",
+        excluded = st.pills(
+            "Attributes that it must not use, where others than set",
             FEATURE_NAMES,
+            selection_mode="multi",
             format_func=label_of,
-            placeholder="as set",
             disabled=not allowed,
         )
         reason = st.text_input(

@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from customer_segmentation.dashboard import parts
 from customer_segmentation.dashboard.service import forget, may, refusals_told, service
 from customer_segmentation.dashboard.style import moment_of, number_of
 from customer_segmentation.dashboard.words import separation_meaning, stability_meaning
@@ -19,7 +20,7 @@ def show_versions(models: list[dict[str, Any]]) -> None:
     if not models:
         st.info("There is no model yet. Train one on the tab *Train*.")
         return
-    st.dataframe([_row(model) for model in models], hide_index=True)
+    parts.table([_row(model) for model in models])
     for model in models:
         if model["held_back"] and not model["is_active"]:
             reasons = "\n".join(f"- {reason}" for reason in model["held_back"])

@@ -4,10 +4,10 @@ from typing import Any
 
 import streamlit as st
 
-from customer_segmentation.dashboard import plots
+from customer_segmentation.dashboard import parts, plots
 from customer_segmentation.dashboard.segments.profile import mean_of
-from customer_segmentation.dashboard.style import label_of, number_of, share_of, titles_of
-from customer_segmentation.domain.features import FEATURE_NAMES
+from customer_segmentation.dashboard.style import labelled, number_of, share_of, titles_of
+from customer_segmentation.domain.features import FEATURE_BY_NAME, FEATURE_NAMES
 
 _AROUND = 8
 
@@ -19,8 +19,12 @@ def show_comparison(segments: list[dict[str, Any]]) -> None:
         st.info("There are too few customers in every segment to show more.")
         return
     titles = titles_of(segments)
-    numbers = st.multiselect(
-        "Segments", list(told), default=list(told)[:4], format_func=lambda n: titles[n]
+    numbers = st.pills(
+        "Side by side",
+        list(told),
+        default=list(told)[:4],
+        selection_mode="multi",
+        format_func=lambda n: titles[n],
     )
     if not numbers:
         st.info("Choose at least one segment.")
@@ -30,9 +34,9 @@ def show_comparison(segments: list[dict[str, Any]]) -> None:
     with circle:
         _show_circle(chosen, titles)
     with table:
-        st.subheader("Side by side")
+        st.subheader("What they are like")
         st.caption("Means; of a yes or no, the share.")
-        st.dataframe(_rows(chosen, titles), hide_index=True, height=38 + 35 * 17)
+        parts.table(_rows(chosen, titles))
 
 
 def _show_circle(chosen: list[dict[str, Any]], titles: dict[int, str]) -> None:
@@ -62,7 +66,8 @@ def _rows(chosen: list[dict[str, Any]], titles: dict[int, str]) -> list[dict[str
         for segment in chosen
     }
     rows += [
-        {"attribute": label_of(name)} | {titles[n]: of[name] for n, of in means.items()}
+        {"attribute": labelled(FEATURE_BY_NAME[name])}
+        | {titles[n]: of[name] for n, of in means.items()}
         for name in FEATURE_NAMES
     ]
     main = {titles[s["number"]]: s["strategies"][0]["text"] for s in chosen}

@@ -9,10 +9,14 @@ from customer_segmentation.dashboard.style import (
     code_of,
     colour_of,
     label_of,
+    labelled,
+    number_of,
     share_of,
-    value_of,
+    signed,
 )
 from customer_segmentation.domain.features import FEATURE_BY_NAME
+
+_LARGE = 1_000
 
 
 def show_profile(segment: dict[str, Any]) -> None:
@@ -30,7 +34,7 @@ def show_profile(segment: dict[str, Any]) -> None:
                 parts.Bar(
                     label_of(a["attribute"]),
                     a["deviations"],
-                    f"{a['deviations']:+.2f}".replace("-", "\N{MINUS SIGN}"),
+                    signed(a["deviations"]),
                     colour_of(segment["number"]),
                 )
                 for a in strongest
@@ -39,17 +43,15 @@ def show_profile(segment: dict[str, Any]) -> None:
     with table:
         st.subheader("What is usual")
         st.caption("The middle half of the customers, or the share of each code.")
-        st.dataframe(
+        parts.table(
             [
                 {
-                    "attribute": label_of(a["attribute"]),
+                    "attribute": labelled(FEATURE_BY_NAME[a["attribute"]]),
                     "mean": mean_of(a),
                     "usual": usual(a),
                 }
                 for a in strongest
-            ],
-            hide_index=True,
-            height=38 + 35 * len(strongest),
+            ]
         )
 
 
@@ -58,9 +60,7 @@ def mean_of(attribute: dict[str, Any]) -> str:
     feature = FEATURE_BY_NAME[attribute["attribute"]]
     if len(feature.codes) == 2:
         return f"{share_of(attribute['shares'].get('1'))} {code_of(feature, 1)}"
-    if feature.codes:
-        return f"{attribute['mean']:.2f}"
-    return value_of(feature.name, round(attribute["mean"], 1))
+    return number_of(attribute["mean"], 0 if abs(attribute["mean"]) >= _LARGE else 1)
 
 
 def usual(attribute: dict[str, Any]) -> str:
@@ -73,5 +73,4 @@ def usual(attribute: dict[str, Any]) -> str:
             f"{'hidden' if shares.get(code) is None else format(shares[code], '.0%')}"
             for code in feature.codes
         )
-    low, high = attribute["lower_quartile"], attribute["upper_quartile"]
-    return f"{value_of(feature.name, low)} to {value_of(feature.name, high)}"
+    return f"{number_of(attribute['lower_quartile'])} to {number_of(attribute['upper_quartile'])}"
