@@ -1,0 +1,104 @@
+"""Serving the dashboard for tests, and finding one's way in it as a visitor does."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.servers import free_port
+
+TABS = {
+    "Overview": [],
+    "Segments": ["Profile", "Distributions", "Compare", "Map", "Strategies"],
+    "Customer": ["Card", "Search", "Add"],
+    "What if": [],
+    "Model": ["Versions", "Train", "Compare", "Drift", "Study"],
+    "Data": ["Import", "Export"],
+}
+"""Every page, and what can be looked at on it."""
+
+
+@contextmanager
+def dashboard(url: str, directory: Path, **environment: str) -> Iterator[str]:
+    """Serve the dashboard of a service; yield its address."""
+    port = free_port()
+    command = [sys.executable, "-m", "customer_segmentation", "dashboard"]
+    with (directory / "dashboard.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*command, "--url", url, "--port", str(port)],
+            cwd=directory,
+            env=os.environ | environment,
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            address = f"http://127.0.0.1:{port}"
+            deadline = time.monotonic() + 60.0
+            while not answers(f"{address}/_stcore/health"):
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            yield address
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def answers(url: str) -> bool:
+    """Whether something answers there."""
+    try:
+        return httpx.get(url).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def settled(page: Page) -> None:
+    """Wait until the page is whole."""
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+
+
+def go(page: Page, name: str, tab: str = "") -> None:
+    """Open a page from the menu, and there a tab."""
+    heading = page.get_by_role("heading", level=1)
+    if heading.inner_text() != name:
+        link = page.get_by_test_id("stSidebarNavLink").filter(has_text=name)
+        if not link.is_visible():
+            page.get_by_test_id("stExpandSidebarButton").click()
+        # On a small screen the menu slides in, and covers what is sought.
+        link.click()
+        expect(heading).to_have_text(name)
+        settled(page)
+    if tab:
+        page.get_by_role("tab", name=tab, exact=True).click()
+        settled(page)
+
+
+def put(page: Page, label: str, value: str) -> None:
+    """Fill an input and leave it."""
+    field = page.get_by_label(label, exact=True).locator("visible=true")
+    field.fill(value)
+    field.press("Tab")
+    settled(page)
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    """Choose an option of a list."""
+    page.get_by_label(label, exact=True).locator("visible=true").click()
+    page.get_by_role("option", name=option, exact=True).click()
+    settled(page)
+
+
+def serious_findings(page: Page) -> dict[str, list[str]]:
+    """What axe finds that keeps people out: by rule, where."""
+    return {
+        violation["id"]: [node["html"][:200] for node in violation["nodes"]]
+        for violation in Axe().run(page).response["violations"]
+        if violation["impact"] in ("serious", "critical")
+    }
