@@ -68,11 +68,10 @@ def go(page: Page, name: str, tab: str = "") -> None:
     """Open a page from the menu, and there a tab."""
     heading = page.get_by_role("heading", level=1)
     if heading.inner_text() != name:
-        link = page.get_by_test_id("stSidebarNavLink").filter(has_text=name)
-        if not link.is_visible():
+        # On a small screen the menu is away until it is asked for.
+        if page.get_by_test_id("stExpandSidebarButton").is_visible():
             page.get_by_test_id("stExpandSidebarButton").click()
-        # On a small screen the menu slides in, and covers what is sought.
-        link.click()
+        page.get_by_test_id("stSidebarNavLink").filter(has_text=name).click()
         expect(heading).to_have_text(name)
         settled(page)
     if tab:

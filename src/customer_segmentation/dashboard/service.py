@@ -45,7 +45,7 @@ def address() -> str:
     return os.environ.get("CUSTOMER_SEGMENTATION_URL", "http://localhost:8000")
 
 
-@st.cache_resource
+@st.cache_resource(on_release=Client.close)
 def service() -> Client:
     """Return the client that every page and every visitor share."""
     key = os.environ.get("CUSTOMER_SEGMENTATION_KEY") or None
