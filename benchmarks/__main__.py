@@ -6,7 +6,17 @@
 import sys
 import time
 
-from benchmarks import batches, calls, files, growth, profiles, spark, training, workers
+from benchmarks import (
+    batches,
+    calls,
+    dashboard,
+    files,
+    growth,
+    profiles,
+    spark,
+    training,
+    workers,
+)
 from benchmarks.contest import put
 
 CONTESTS = {
@@ -18,6 +28,7 @@ CONTESTS = {
     "training": training.run,
     "files": files.run,
     "spark": spark.run,
+    "dashboard": dashboard.run,
 }
 
 
