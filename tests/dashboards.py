@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.servers import free_port
@@ -23,6 +24,10 @@ TABS = {
     "Data": ["Import", "Export"],
 }
 """Every page, and what can be looked at on it."""
+
+
+PICTURES = os.environ.get("DASHBOARD_SCREENSHOTS")
+"""A folder for pictures of the pages; unless set, none are taken."""
 
 
 @contextmanager
@@ -107,3 +112,15 @@ def serious_findings(page: Page) -> dict[str, list[str]]:
         for violation in Axe().run(page).response["violations"]
         if violation["impact"] in ("serious", "critical")
     }
+
+
+def picture(page: Page, name: str | None) -> None:
+    """Take a picture for the documentation, where pictures are wanted and this has a name."""
+    if not PICTURES or name is None:
+        return
+    # Plots move to where they belong.
+    page.wait_for_timeout(1_500)
+    path = Path(PICTURES) / f"dashboard-{name}.png"
+    page.screenshot(path=path)
+    with Image.open(path) as taken:
+        taken.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)

@@ -19,6 +19,7 @@ from customer_segmentation.dashboard.style import (
     age_of,
     colour_of,
     difference_of,
+    label_of,
     moment_of,
     number_of,
     share_of,
@@ -33,6 +34,7 @@ from customer_segmentation.dashboard.words import (
 
 _WEEK = timedelta(days=7)
 _COLUMNS = 4
+_TOLD, _WORTH_TELLING = 3, 0.25
 _JUST_BEFORE = timedelta(seconds=1)
 
 Growth = dict[int, int | None]
@@ -142,10 +144,22 @@ def _card(segment: dict[str, Any], week: Growth | None, version: Growth | None) 
         f"<h3>{escape(title_of(segment))}</h3>"
         f'<div class="count">{number_of(segment["size"])}'
         f"<small>{share_of(segment['share'])} of all</small></div>"
+        f'<p class="soft">{escape(_character(segment))}</p>'
         f"<dl><dt>in seven days</dt><dd>{_change(number, week)}</dd>"
         f"<dt>since the last version</dt><dd>{_change(number, version)}</dd></dl>"
         f'<p class="todo">{escape(main["text"])}{more}</p></div>'
     )
+
+
+def _character(segment: dict[str, Any]) -> str:
+    """Return which attributes tell a segment apart most, and which way."""
+    strongest = sorted(segment["profile"], key=lambda a: -abs(a["deviations"]))[:_TOLD]
+    told = [
+        f"{'↑' if a['deviations'] > 0 else '↓'} {label_of(a['attribute']).lower()}"
+        for a in strongest
+        if abs(a["deviations"]) >= _WORTH_TELLING
+    ]
+    return ", ".join(told) or "Much like everybody else."
 
 
 def _change(number: int, growth: Growth | None) -> str:

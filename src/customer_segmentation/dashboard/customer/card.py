@@ -59,16 +59,22 @@ def show_card(segments: list[dict[str, Any]]) -> None:
 def _show(number: int, found: Reply, segments: list[dict[str, Any]]) -> None:
     titles = titles_of(segments)
     show_assignment(service().explain_customer(number), titles)
-    about, history, change, remove = st.tabs(["Attributes", "History", "Change", "Delete"])
-    with about:
-        _show_attributes(found)
-        parts.link("What if", "What if these were others?", "tune", id=number)
-    with history:
-        show_history(service().get_history(number)["changes"], titles)
-    with change:
-        _change(number, found, titles)
-    with remove:
-        _delete(number, found)
+    about, history, change, remove = st.tabs(
+        ["Attributes", "History", "Change", "Delete"], key=f"card-{number}", on_change="rerun"
+    )
+    if about.open:
+        with about:
+            _show_attributes(found)
+            parts.link("What if", "What if these were others?", "tune", id=number)
+    if history.open:
+        with history:
+            show_history(service().get_history(number)["changes"], titles)
+    if change.open:
+        with change:
+            _change(number, found, titles)
+    if remove.open:
+        with remove:
+            _delete(number, found)
 
 
 def _show_attributes(found: Reply) -> None:
