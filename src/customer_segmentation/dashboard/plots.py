@@ -166,6 +166,7 @@ def sankey(matrix: dict[str, dict[str, int | None]], titles: dict[int, str]) -> 
                 "hovertemplate": "%{source.label} → %{target.label}: %{value:,}<extra></extra>",
             },
             valueformat=",",
+            textfont={"size": 14},
         )
     )
 

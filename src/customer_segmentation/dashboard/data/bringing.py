@@ -64,7 +64,7 @@ def _show_rejects(rejects: list[Reject]) -> None:
 def _act(looked: Looked, key: str) -> None:
     mode = st.radio("What to do", list(_MODES), key=f"mode-{key}")
     with st.container(horizontal=True):
-        trying = st.button("Dry run", icon=":material/science:", help="Nothing is stored.")
+        trying = st.button("Dry run", icon=":material/science:")
         storing = st.button("Import", type="primary", icon=":material/upload:")
     if not (trying or storing):
         return
