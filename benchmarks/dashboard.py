@@ -14,7 +14,7 @@ from benchmarks.services import OURS, database, serving
 PAGES = ["Overview", "Segments", "Customer", "What if", "Model", "Data"]
 ROUNDS = 5
 CHROMIUM = "/usr/bin/chromium"
-_EMPTY = 'import streamlit as st\n\nst.title("Overview")\n'
+_EMPTY = ("-m", "benchmarks.empty_page")
 _IS_DONE = (
     "() => document.querySelector('h1') && document.querySelector('[data-testid=stApp]')"
     "?.dataset.testScriptState === 'notRunning'"
@@ -89,12 +89,8 @@ def _addresses() -> Iterator[tuple[str, str]]:
     """Serve the dashboard over a service, and an empty page; yield their addresses."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        script = folder / "empty.py"
-        script.write_text(_EMPTY)
-        quiet = ("--server.headless=true", "--browser.gatherUsageStats=false")
-        empty_page = ("-m", "streamlit", "run", str(script), *quiet)
         with serving(OURS, folder, **database(folder)) as service:
             url = f"http://127.0.0.1:{service.port}"
             pages = ("-m", "customer_segmentation", "dashboard", "--url", url)
-            with serving(pages, folder) as ours, serving(empty_page, folder) as empty:
+            with serving(pages, folder) as ours, serving(_EMPTY, folder) as empty:
                 yield f"http://127.0.0.1:{ours.port}", f"http://127.0.0.1:{empty.port}"
