@@ -1,6 +1,8 @@
 """What the dashboard says where not all is well, and to whom: by Streamlit's own test runner."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -75,9 +77,14 @@ def show(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
 
 @pytest.fixture(scope="module")
 def guarded(loaded_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A service that asks for keys and hides counts below 5,000."""
+    """A service, in use for months, that asks for keys and hides counts below 5,000."""
     directory = tmp_path_factory.mktemp("guarded")
     (directory / "bank.db").write_bytes(loaded_sqlite.read_bytes())
+    with closing(sqlite3.connect(directory / "bank.db")) as connection:
+        connection.executescript(
+            "UPDATE segment_changes SET changed_at = '2026-01-01 00:00:00.000000';"
+            "UPDATE model_versions SET created_at = '2026-01-01 00:00:00.000000';"
+        )
     settings = {
         "CUSTOMER_SEGMENTATION_AUTH": "keys",
         "CUSTOMER_SEGMENTATION_MIN_GROUP_SIZE": "5000",
@@ -153,6 +160,25 @@ def test_a_reader_is_told_no_small_count_and_offered_no_change(
     assert not any(b.disabled for b in show(guarded.url, keys[Role.WRITER], customer).button)
     versions = show(guarded.url, keys[Role.READER], model)
     assert "There is one version yet." in told(versions)
+
+
+def test_the_overview_tells_who_came_and_went_in_seven_days(
+    show: Show, guarded: Server, keys: dict[Role, str]
+) -> None:
+    header = {"Authorization": f"Bearer {keys[Role.ADMIN]}"}
+    segment = guarded.client.get("/v1/customers/787", headers=header).json()["segment_name"]
+    before = told(show(guarded.url, keys[Role.ADMIN]))
+    guarded.client.delete("/v1/customers/787", headers=header)
+
+    overview = told(show(guarded.url, keys[Role.ADMIN]))
+
+    assert "No change in seven days." in before
+    assert "\N{MINUS SIGN}1 in seven days." in overview
+    card = overview.partition(f": {segment}</h3>")[2]
+    change = card.partition("<dt>in seven days</dt><dd>")[2].partition("</dd>")[0]
+    assert change == "\N{MINUS SIGN}1"
+    assert "days old" in overview
+    assert "How many came in seven days is hidden." in told(show(guarded.url, keys[Role.READER]))
 
 
 def test_values_are_checked_as_the_service_does_with_thousands_separated() -> None:
