@@ -46,8 +46,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--database",
         choices=["sqlite", "postgres"],
-        help="Run tests over this database only; unless given, tests of the store run over both "
-        "and all others over SQLite.",
+        help="Run tests over this database only; unless given, tests of what differs between them "
+        "run over both and all others over SQLite.",
     )
 
 
@@ -55,10 +55,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Begin with what takes longest, and leave out what is over the other database."""
     items.sort(key=lambda item: not item.path.stem.startswith(LONGEST))
     only = config.getoption("--database")
-    if only is None:
-        return
-    others = {"sqlite", "postgres"} - {only}
-    left = [item for item in items if not others & _databases_of(item)]
+
+    def is_left_out(item: pytest.Item) -> bool:
+        if only is None:
+            both = item.get_closest_marker("both_databases")
+            return "postgres" in _databases_of(item) and both is None
+        return bool(({"sqlite", "postgres"} - {only}) & _databases_of(item))
+
+    left = [item for item in items if not is_left_out(item)]
     config.hook.pytest_deselected(items=[item for item in items if item not in left])
     items[:] = left
 

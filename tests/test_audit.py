@@ -23,6 +23,8 @@ from tests.servers import running
 from tests.stored import wait_until_ordered
 from tests.test_functions import problem
 
+pytestmark = pytest.mark.both_databases
+
 
 def test_every_change_tells_who_made_it(units: UnitsOfWork) -> None:
     with acting_as("Ada"):

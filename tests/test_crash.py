@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, text
 
 from tests.servers import Server
 
-ROUNDS = int(os.environ.get("KILLS", "12"))
+ROUNDS = int(os.environ.get("KILLS", "6"))
 WRITERS = 4
 
 

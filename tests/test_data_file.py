@@ -97,7 +97,7 @@ def test_line_numbers_count_blank_lines_and_lines_within_quotes(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"", "lacks these columns"),
+        (b"", "is empty"),
         (b"customer id,age\n1,2\n", "lacks these columns: gender"),
         (b"\xff\xfe1", "not UTF-8"),
         (b'"', "not a CSV file"),

@@ -15,6 +15,8 @@ from customer_segmentation.services.unit_of_work import UnitsOfWork
 from tests.servers import Server
 from tests.test_functions import NEW_CUSTOMER, problem
 
+pytestmark = pytest.mark.both_databases
+
 
 def follow(client: httpx.Client, after: str, count: int) -> list[dict[str, object]]:
     """Return so many events after a cursor, two at a time, and see that there are no more.

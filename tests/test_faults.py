@@ -31,6 +31,8 @@ from sqlalchemy.engine import Engine
 from customer_segmentation.store.database import Database
 from customer_segmentation.store.schema import migrate
 
+pytestmark = pytest.mark.both_databases
+
 left = int(sys.argv[2])
 
 @event.listens_for(Engine, "before_cursor_execute")

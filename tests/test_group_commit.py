@@ -19,6 +19,8 @@ from customer_segmentation.services.customers import (
 from customer_segmentation.services.unit_of_work import UnitOfWork, UnitsOfWork
 from customer_segmentation.store import audit
 
+pytestmark = pytest.mark.both_databases
+
 
 def test_what_waits_for_a_commit_shares_the_next(units: UnitsOfWork) -> None:
     if not units.database.is_sqlite:

@@ -23,6 +23,8 @@ from customer_segmentation.store import customers, history
 from tests.stored import stored_customers
 from tests.test_distribution import assert_current
 
+pytestmark = pytest.mark.both_databases
+
 UPSERT = Import("a file")
 
 

@@ -87,6 +87,7 @@ def test_a_training_is_followed_through_its_phases_to_the_new_version(server: Se
     assert client.get("/v1/jobs").json()["jobs"][0] == last
 
 
+@pytest.mark.both_databases
 def test_every_server_goes_by_a_new_model_within_a_second(
     database_url: str, tmp_path: Path
 ) -> None:
@@ -168,6 +169,7 @@ def test_a_training_that_is_killed_is_marked_and_the_next_one_runs(server: Serve
     assert client.post("/retrain_model_with_latest_data").json() == "Model successfully updated"
 
 
+@pytest.mark.both_databases
 def test_a_training_cut_off_with_its_server_is_found_at_the_next_start(server: Server) -> None:
     location = server.client.post("/v1/models", json=LONG).headers["location"]
     follow(server.client, location, lambda job: job["phase"] == "fitting")
@@ -273,6 +275,7 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+@pytest.mark.both_databases
 def test_half_finished_re_scoring_is_completed_at_the_next_start(
     server: Server, units: UnitsOfWork, other_version: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,8 @@ from customer_segmentation.services.settings import SHIPPED_DATA
 from customer_segmentation.services.unit_of_work import UnitsOfWork
 from tests.servers import running
 
+pytestmark = pytest.mark.both_databases
+
 SECONDS = float(os.environ.get("LOAD_SECONDS", "12"))
 CLIENTS = 64
 OWNED = 20

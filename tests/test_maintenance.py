@@ -18,6 +18,8 @@ from customer_segmentation.services.unit_of_work import UnitsOfWork, units_over
 from customer_segmentation.store import jobs
 from tests.test_gates import command
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def url(loaded_sqlite: Path, tmp_path: Path) -> str:

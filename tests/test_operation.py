@@ -13,6 +13,8 @@ from customer_segmentation.api.app import repeat
 from tests.servers import Server
 from tests.test_functions import NEW_CUSTOMER, SOMEONE
 
+pytestmark = pytest.mark.both_databases
+
 
 def metrics(server: Server) -> dict[str, float]:
     """Return the metrics by name and labels."""

@@ -21,7 +21,7 @@ from tests.conftest import load
 from tests.servers import Server, free_port
 from tests.test_functions import NEW_CUSTOMER
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.both_databases, pytest.mark.postgres]
 
 
 class Cluster:

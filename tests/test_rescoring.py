@@ -27,6 +27,8 @@ from customer_segmentation.services.unit_of_work import UnitsOfWork
 from customer_segmentation.store import models
 from tests.stored import stored_customers
 
+pytestmark = pytest.mark.both_databases
+
 POOR = {"monthly_income": 900, "account_balance": 3, "transaction_count": 1, "loyalty_score": 9}
 
 

@@ -14,6 +14,8 @@ from customer_segmentation.services.sql_export import write_sql
 from customer_segmentation.services.unit_of_work import UnitsOfWork
 from tests.commands import run
 
+pytestmark = pytest.mark.both_databases
+
 COLUMNS = ["customer_id", *(feature.name for feature in FEATURES)]
 TYPES = [
     "bigint",

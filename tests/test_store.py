@@ -42,6 +42,8 @@ from customer_segmentation.store.schema import LATEST, migrate
 from customer_segmentation.store.tables import metadata
 from tests.stored import stored_customers
 
+pytestmark = pytest.mark.both_databases
+
 ORIGIN = Origin(Trigger.REQUEST, "")
 
 

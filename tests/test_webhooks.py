@@ -188,6 +188,7 @@ def test_a_dead_letter_that_fails_again_stays(units: UnitsOfWork, receiver: Rece
     assert list_dead_letters(units, webhook.id) == [letter]
 
 
+@pytest.mark.both_databases
 def test_two_processes_do_not_send_the_same_twice(units: UnitsOfWork, receiver: Receiver) -> None:
     create_webhook(units, FAST, receiver.url, "Ada")
     for customer_id in range(1, 300):
