@@ -41,6 +41,7 @@ def test_growth_follows_who_comes_moves_and_goes(server: Server) -> None:
     assert {number: net for number, (_, _, net) in everything.items()} == sizes
     problem(client.get("/v1/segments/growth"), 422)
     problem(client.get("/v1/segments/growth?since=2026-11-01"), 422)
+    problem(client.get("/v1/segments/growth?since=0.5"), 422)
 
 
 def test_distributions_count_every_customer_once_and_codes_one_by_one(

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BeforeValidator
 
 from customer_segmentation.api.disclosure import (
     conceal_distributions,
@@ -44,6 +44,7 @@ def segment_figures_router(units: UnitsOfWork) -> APIRouter:
         least: LeastGroup,
         since: Annotated[
             AwareDatetime,
+            BeforeValidator(_refuse_number),
             Query(
                 description="The moment after which changes count.",
                 openapi_examples={"a month": {"value": "2026-11-01T00:00:00Z"}},
@@ -107,6 +108,13 @@ def segment_figures_router(units: UnitsOfWork) -> APIRouter:
         return conceal_map(answer, sizes, least)
 
     return router
+
+
+def _refuse_number(text: str) -> str:
+    """Return what may be a moment; a number, which Pydantic takes for seconds, is none."""
+    if "-" not in text[1:]:
+        raise ValueError("since must be a moment such as 2026-11-01T00:00:00Z")
+    return text
 
 
 def _map_answer(found: SegmentMap) -> MapAnswer:
