@@ -13,14 +13,13 @@ import pyarrow as pa
 from sklearn.cluster import KMeans
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.contest import ratios, spread, table
+from benchmarks.contest import ROUNDS, ratios, spread, table
 from benchmarks.services import OURS, cpu_seconds, database, serving
 from customer_segmentation.data.synthetic import draw_bank
 from customer_segmentation.domain.arrays import FloatArray
 from customer_segmentation.domain.features import FEATURES
 
 PEOPLE = 100_000
-ROUNDS = 5
 REQUESTS = 20
 """In a round, so that the processor's clock, which ticks a hundred times a second, says enough."""
 

@@ -10,12 +10,11 @@ from statistics import median
 
 import msgspec
 
-from benchmarks.contest import ratios, spread, table
+from benchmarks.contest import ROUNDS, ratios, spread, table
 from benchmarks.load import Load, any_of, http_request, run_load
 from benchmarks.services import FLOOR, OURS, PLAIN, database, serving
 from customer_segmentation.api.schemas import ATTRIBUTES
 
-ROUNDS = 5
 CUSTOMERS = 20_000
 SEED = 1
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
+ROUNDS = int(os.environ.get("BENCHMARK_ROUNDS", "3"))
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 
 

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from benchmarks.contest import ratios, spread, table
+from benchmarks.contest import ROUNDS, ratios, spread, table
 from benchmarks.services import OURS, database, serving
 
 PAGES = ["Overview", "Segments", "Customer", "What if", "Model", "Data"]
-ROUNDS = 5
 CHROMIUM = "/usr/bin/chromium"
 _EMPTY = ("-m", "benchmarks.empty_page")
 _IS_DONE = (

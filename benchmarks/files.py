@@ -12,14 +12,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.contest import ratios, spread, table
+from benchmarks.contest import ROUNDS, ratios, spread, table
 from benchmarks.services import database
 from customer_segmentation.domain.features import COLUMNS, CUSTOMER_ID
 from customer_segmentation.services.demo import write_bank
 
 CUSTOMERS = int(os.environ.get("BENCHMARK_CUSTOMERS", "1000000"))
 PEOPLE = int(os.environ.get("BENCHMARK_PEOPLE", "10000000"))
-ROUNDS = 5
 SEED = 1
 
 READ = """

@@ -20,14 +20,13 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 
 from benchmarks.calls import additions, predictions, reads, updates
-from benchmarks.contest import spread, table
+from benchmarks.contest import ROUNDS, spread, table
 from benchmarks.load import Load, run_load
 from benchmarks.services import OURS, Service, resident_bytes, serving
 from benchmarks.training import retrain
 
 SIZES = [int(size) for size in os.environ.get("BENCHMARK_SIZES", "20000 1000000 10000000").split()]
 POSTGRES = os.environ.get("BENCHMARK_POSTGRES", "postgresql://postgres@127.0.0.1:5432")
-ROUNDS = 5
 SECONDS = 2.0
 CONNECTIONS = 4
 RATE = 200.0

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from benchmarks.contest import ratios, spread, table
+from benchmarks.contest import ROUNDS, ratios, spread, table
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.jobs import Phase
 from customer_segmentation.engines.local import LocalEngine
@@ -27,7 +27,6 @@ from customer_segmentation.services.external import ExternalTable, score_externa
 from customer_segmentation.services.settings import Settings
 
 CUSTOMERS = int(os.environ.get("BENCHMARK_CUSTOMERS", "1000000"))
-ROUNDS = 2
 NOBODY = np.empty(0, dtype=np.int64)
 
 Result = TypeVar("Result")

@@ -14,7 +14,7 @@ from pathlib import Path
 from sklearn.cluster import KMeans
 
 from benchmarks.calls import reads
-from benchmarks.contest import ratios, spread, table
+from benchmarks.contest import ROUNDS, ratios, spread, table
 from benchmarks.files import command
 from benchmarks.load import run_load
 from benchmarks.services import OURS, Service, database, resident_bytes, serving
@@ -26,7 +26,6 @@ from customer_segmentation.store.arrow import arrow_reader
 from customer_segmentation.store.database import Database
 
 CUSTOMERS = int(os.environ.get("BENCHMARK_CUSTOMERS", "1000000"))
-ROUNDS = 5
 CHANGED = 100
 """Before each retrain, one of so many customers is another."""
 

@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.calls import predictions, reads
-from benchmarks.contest import spread, table
+from benchmarks.contest import ROUNDS, spread, table
 from benchmarks.load import run_load
 from benchmarks.services import OURS, Service, cpu_seconds, database, serving
 
-ROUNDS = 5
 SECONDS = 3.0
 CONNECTIONS = 64
 
