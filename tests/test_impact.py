@@ -19,6 +19,7 @@ from customer_segmentation.model.impact import (
     measure_impact,
 )
 from customer_segmentation.model.shared import adjusted_rand_index
+from customer_segmentation.services import comparison
 from customer_segmentation.services.customers import get_history
 from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.unit_of_work import units_over
@@ -117,6 +118,7 @@ def test_the_impact_told_is_what_activation_does(
     database_url: str,
     shipped_model: Model,
     shipped_customers: tuple[IntArray, FloatArray],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ids, values = shipped_customers
     other = LocalEngine().train(
@@ -133,6 +135,9 @@ def test_the_impact_told_is_what_activation_does(
     assert impact["centroids_before"] == server.client.get("/v1/models/1").json()["centroids"]
     assert impact["quality_after"]["silhouette"] == pytest.approx(other.quality.silhouette)
     assert {segment["fate"] for segment in impact["segments"]} == {"kept"}
+    monkeypatch.setattr(comparison, "_MOST_AT_ONCE", 0)
+    beside = comparison.compare_versions(units, Settings(database_url=database_url), 1, version)
+    assert beside["matrix"] == impact["matrix"]
     activate_and_rescore(units, Settings(), version)
     for customer in moved[:20].tolist():
         assert len(get_history(units, customer)) == 2

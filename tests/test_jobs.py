@@ -48,6 +48,7 @@ def follow(client: httpx.Client, location: str, until: Callable[[Fields], bool])
         if not seen or answer != seen[-1]:
             seen.append(answer)
         assert time.monotonic() < deadline, seen[-1]
+        time.sleep(0.02)
     return seen
 
 
@@ -256,6 +257,7 @@ def wait_for_ready(server: Server) -> int:
             if Path(f"/proc/{child}/cmdline").read_text().endswith("ready\0"):
                 return child
         assert time.monotonic() < deadline
+        time.sleep(0.05)
         time.sleep(0.05)
 
 
