@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, text
 
 from tests.servers import Server
 
-ROUNDS = int(os.environ.get("KILLS", "6"))
+ROUNDS = int(os.environ.get("KILLS", "4"))
 WRITERS = 4
 
 
@@ -85,6 +85,7 @@ def test_a_killed_server_keeps_every_acknowledged_write(
         assert connection.execute(text("SELECT count(*) FROM customers")).scalar_one() == 20_000
 
 
+@pytest.mark.long
 def test_a_first_start_that_is_killed_is_done_again(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'bank.db'}"
     for delay in (0.6, 1.5, 2.5):

@@ -220,6 +220,7 @@ def children(pid: int) -> list[int]:
     return [int(child) for path in listed for child in path.read_text().split()]
 
 
+@pytest.mark.long
 def test_the_next_training_is_done_by_a_process_that_is_ready(
     bank_url: str, tmp_path: Path
 ) -> None:
@@ -236,6 +237,7 @@ def test_the_next_training_is_done_by_a_process_that_is_ready(
         units.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
 def test_a_process_that_is_ready_ends_with_its_server(
     bank_url: str, tmp_path: Path, sent: signal.Signals
@@ -308,6 +310,7 @@ def is_rescored(units: UnitsOfWork) -> bool:
         return models.is_rescored(connection)
 
 
+@pytest.mark.long
 def test_only_the_newest_versions_the_active_one_and_its_predecessor_are_kept(
     bank_url: str, tmp_path: Path
 ) -> None:
@@ -383,6 +386,7 @@ def test_bad_training_requests_name_the_field(shared_server: Server) -> None:
     problem(client.get("/v1/jobs/00000000000000000000000000000000"), 404)
 
 
+@pytest.mark.long
 def test_a_study_compares_numbers_of_segments_and_advises_one(server: Server) -> None:
     client = server.client
     started = client.post("/v1/studies", json={"ks": [2, 3, 4]})

@@ -24,7 +24,7 @@ from tests.servers import running
 
 pytestmark = pytest.mark.both_databases
 
-SECONDS = float(os.environ.get("LOAD_SECONDS", "12"))
+SECONDS = float(os.environ.get("LOAD_SECONDS", "8"))
 CLIENTS = 64
 OWNED = 20
 FIRST_NEW = 100_000

@@ -61,6 +61,7 @@ def test_the_command_writes_it_to_a_file(bank_url: str, tmp_path: Path) -> None:
     assert command(bank_url, "models", "record", "5").returncode == 6
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 def test_commands_train_list_compare_and_measure_drift(bank_url: str) -> None:
     trained = command(bank_url, "train", "--seed", "3", "--by", "Ada", "--reason", "a test")

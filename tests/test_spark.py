@@ -417,6 +417,7 @@ def test_a_training_on_a_table_that_cannot_be_read_changes_nothing(
     assert units.require_model().version == 1
 
 
+@pytest.mark.long
 def test_every_command_of_the_guide_answers_what_it_shows(
     loaded_sqlite: Path,
     shipped_customers: Customers,

@@ -28,8 +28,6 @@ from tests.servers import Server
 from tests.test_functions import NEW_CUSTOMER, problem
 from tests.test_store import activate
 
-pytestmark = pytest.mark.both_databases
-
 NEW = {**NEW_CUSTOMER, "customer_id": 30_000}
 
 
