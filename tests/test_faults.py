@@ -24,14 +24,14 @@ from tests.servers import Server, running
 from tests.test_functions import SOMEONE, problem
 
 NEW = {**SOMEONE, "customer_id": 30_000}
+pytestmark = pytest.mark.both_databases
+
 MIGRATE_AND_DIE = """
 import os, sys
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from customer_segmentation.store.database import Database
 from customer_segmentation.store.schema import migrate
-
-pytestmark = pytest.mark.both_databases
 
 left = int(sys.argv[2])
 
