@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import xlsxwriter
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from customer_segmentation.client import Client
@@ -329,19 +330,26 @@ def test_a_file_is_looked_at_mapped_tried_and_imported(
     assert bank.client.get("/v1/customers/900").json()["age"] == 61
 
 
-def test_a_parquet_file_is_looked_at_and_one_that_is_none_is_told(
+def test_parquet_and_excel_are_looked_at_and_a_file_that_is_neither_is_told(
     page: Page, bank: Server, tmp_path: Path
 ) -> None:
     with Client(bank.url) as client:
         some: list[dict[str, Any]] = client.list_customers(limit=50)["customers"]
     names = ["customer_id", *FEATURE_NAMES]
-    path = tmp_path / "some.parquet"
-    pq.write_table(pa.Table.from_pylist([{n: one[n] for n in names} for one in some]), path)
+    parquet, excel = tmp_path / "some.parquet", tmp_path / "some.xlsx"
+    pq.write_table(pa.Table.from_pylist([{n: one[n] for n in names} for one in some]), parquet)
+    with xlsxwriter.Workbook(excel) as book:
+        sheet = book.add_worksheet()
+        for place, row in enumerate([names, *([one[n] for n in names] for one in some[:40])]):
+            sheet.write_row(place, 0, row)
     go(page, "Data", "Import")
-    page.locator("input[type=file]").set_input_files(path)
-    page.get_by_role("button", name="Dry run").click()
-    told = "Dry run: 0 customers would be added and 50 would be changed."
-    expect(page.get_by_text(told)).to_be_visible()
+    for path, count in ((parquet, 50), (excel, 40)):
+        page.locator("input[type=file]").set_input_files(path)
+        expect(page.get_by_text(str(count), exact=True)).to_be_visible()
+        settled(page)
+        page.get_by_role("button", name="Dry run").click()
+        told = f"Dry run: 0 customers would be added and {count} would be changed."
+        expect(page.get_by_text(told)).to_be_visible()
 
     broken = FilePayload(name="x.xlsx", mimeType="text/plain", buffer=b"PK\x03\x04 and no more")
     page.locator("input[type=file]").set_input_files(broken)
