@@ -1,5 +1,6 @@
 """Limits on request bodies, whoever reads them."""
 
+import asyncio
 import json
 import socket
 import time
@@ -8,6 +9,7 @@ from http.client import HTTPConnection, HTTPResponse
 
 import pytest
 
+from customer_segmentation.cli.connections import Gathered
 from tests.conftest import NewBank
 from tests.servers import Server, running
 from tests.test_functions import SOMEONE, problem
@@ -105,3 +107,37 @@ def test_what_fits_is_answered(impatient: Server) -> None:
         "/v1/segments:predict", content=people, headers={"Content-Type": "application/json"}
     )
     assert answer.status_code == 200
+
+
+class Wire(asyncio.Transport):
+    """The network, as a list of what is sent at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.sent.append(bytes(data))
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_an_answer_is_sent_in_one_piece_and_a_long_one_as_it_comes() -> None:
+    async def answer() -> None:
+        gathered = Gathered(wire, asyncio.get_running_loop())
+        gathered.write(b"head ")
+        gathered.write(b"body")
+        await asyncio.sleep(0)
+        gathered.write(b"x" * 20_000)
+        gathered.write(b"the rest")
+        assert len(wire.sent) == 2
+        gathered.close()
+        await asyncio.sleep(0)
+
+    wire = Wire()
+    asyncio.run(answer())
+
+    assert wire.sent == [b"head body", b"x" * 20_000, b"the rest"]
+    assert wire.closed

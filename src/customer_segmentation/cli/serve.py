@@ -10,8 +10,8 @@ import typer
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from customer_segmentation.cli.connections import Connection
 from customer_segmentation.cli.console import errors, errors_told, read_settings
-from customer_segmentation.cli.heads import BoundedHeads
 from customer_segmentation.services.logs import configure_logs
 from customer_segmentation.services.startup import begin_start, check_exposure, finish_start
 
@@ -47,7 +47,8 @@ def serve(
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
-        http=partial(BoundedHeads, settings.body_seconds),  # type: ignore[arg-type]
+        http=partial(Connection, settings.body_seconds),  # type: ignore[arg-type]
+        ws="none",
         access_log=False,
         server_header=False,
         log_config=None,

@@ -1,4 +1,4 @@
-"""Limits that uvicorn has not: how large request heads are, and how long they take to arrive."""
+"""What uvicorn's connections lack: limits on request heads, and answers written in one piece."""
 
 import asyncio
 from typing import Any
@@ -6,9 +6,11 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 _MOST_BYTES = 65_536
+_ENOUGH = 16_384
+"""Bytes to write at once."""
 
 
-class BoundedHeads(HttpToolsProtocol):
+class Connection(HttpToolsProtocol):
     """A connection that is closed when a head is too large, or takes too long to arrive.
 
     Who opens connections and sends little or nothing would else hold them as long as they like.
@@ -29,7 +31,7 @@ class BoundedHeads(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first head."""
-        super().connection_made(transport)
+        super().connection_made(Gathered(transport, self.loop))  # type: ignore[arg-type]
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -72,3 +74,42 @@ class BoundedHeads(HttpToolsProtocol):
             self._timer = self.loop.call_later(left, self._look)
         else:
             self.transport.close()
+
+
+class Gathered:
+    """A transport that writes the head and the body of an answer together.
+
+    Written one by one, each takes a call of the system, and each wakes the other side.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        """Write to a transport."""
+        self._transport = transport
+        self._loop = loop
+        self._parts: list[bytes] = []
+        self._size = 0
+        self.get_extra_info = transport.get_extra_info
+        self.is_closing = transport.is_closing
+        self.pause_reading = transport.pause_reading
+        self.resume_reading = transport.resume_reading
+
+    def write(self, data: bytes) -> None:
+        """Write with what else is written in this turn of the event loop, at its end."""
+        if not self._parts:
+            self._loop.call_soon(self._flush)
+        self._parts.append(data)
+        self._size += len(data)
+        if self._size > _ENOUGH:
+            # The transport must know of it, to say when it has enough.
+            self._flush()
+
+    def close(self) -> None:
+        """Write what is left, and close."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._parts:
+            self._transport.write(b"".join(self._parts))
+            self._parts.clear()
+            self._size = 0
