@@ -1,5 +1,7 @@
 """The running distribution: it equals a count from scratch, whatever happened to the customers."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -79,6 +81,23 @@ def test_it_follows_every_change_whether_counted_yet_or_not(units: UnitsOfWork) 
     assert_current(units)
     with units.database.read() as connection:
         assert distributions.count_changes(connection) == 0
+
+
+@pytest.mark.both_databases
+def test_many_who_count_at_once_count_each_change_once(units: UnitsOfWork) -> None:
+    def work(first: int) -> None:
+        for customer_id in range(first, first + 300):
+            units.run(update_customer, customer_id, {"loyalty_score": customer_id % 900})
+            if customer_id % 20 == 0:
+                count_waiting_changes(units)
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(work, 1000 * n) for n in (1, 2, 3, 4)]:
+            done.result()
+    count_waiting_changes(units)
+
+    assert read_current(units).changed == 1_200
+    assert_current(units)
 
 
 def test_it_starts_anew_with_each_activation(units: UnitsOfWork, other_version: int) -> None:

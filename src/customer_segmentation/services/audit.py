@@ -10,13 +10,14 @@ from typing import Any
 from sqlalchemy import Connection
 
 from customer_segmentation.domain.audit import CHAIN_START, AuditEntry, values_digest
-from customer_segmentation.services.clock import now
+from customer_segmentation.services.clock import now, rest
 from customer_segmentation.store import audit
 from customer_segmentation.store.database import Database
 
 CUSTOMER = "customer"
 
 _CHUNK = 1_000
+_SEALED_AT_ONCE = 200
 _SALT_BYTES = 16
 _actor: ContextVar[str] = ContextVar("actor", default="")
 
@@ -89,23 +90,28 @@ def note(connection: Connection, kind: str, subject: object, action: str, by: st
 def seal(database: Database) -> bool:
     """Chain the entries that are not chained yet; return False where there is no chain any more.
 
-    Writers do not wait for one another to do so: whoever changes the log after this is found out.
+    Writers do not wait for one another to do so, nor for this to compute the hashes: whoever
+    changes the log after this is found out.
     """
     while True:
-        with database.write() as connection:
-            end = audit.lock_chain(connection)
+        with database.read() as connection:
+            end = audit.chain_end(connection)
             if end is None:
                 return False
             position, link, last = end
-            entries = audit.read_unsealed(connection, last, _CHUNK)
-            links = []
-            for entry in entries:
-                position, link = position + 1, entry.chained(link)
-                links.append((position, entry.id, link))
-            if links:
+            entries = audit.read_unsealed(connection, last, _SEALED_AT_ONCE)
+        links = []
+        for entry in entries:
+            position, link = position + 1, entry.chained(link)
+            links.append((position, entry.id, link))
+        with database.write() as connection:
+            # Another process may have sealed the same entries since.
+            is_ours = audit.chain_end(connection, keep=True) == end
+            if is_ours and links:
                 audit.append_links(connection, links)
-        if len(entries) < _CHUNK:
+        if is_ours and len(links) < _SEALED_AT_ONCE:
             return True
+        rest()
 
 
 @dataclass(frozen=True, slots=True)

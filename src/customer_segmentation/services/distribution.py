@@ -13,13 +13,14 @@ from customer_segmentation.model.distribution import (
     empty_distribution,
 )
 from customer_segmentation.model.drift import Drift, measure_drift
+from customer_segmentation.services.clock import rest
 from customer_segmentation.services.serving import ServingModel
 from customer_segmentation.services.unit_of_work import UnitOfWork, UnitsOfWork
 from customer_segmentation.store import distributions
 from customer_segmentation.store.customers import StoredCustomers
 from customer_segmentation.store.distributions import Changes, StoredDistribution
 
-_CHUNK = 20_000
+_CHUNK = 200
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -49,7 +50,7 @@ def read_current(units: UnitsOfWork) -> Current:
         changes = distributions.read_changes(work.connection)
     counted, changed = _counted(work.serving, stored)
     counted += _count(work.serving, changes)
-    return Current(work.serving, counted, changed + changes.changed)
+    return Current(work.serving, counted, changed + len(changes.ids))
 
 
 def get_drift(units: UnitsOfWork) -> tuple[int, Drift]:
@@ -59,17 +60,28 @@ def get_drift(units: UnitsOfWork) -> tuple[int, Drift]:
 
 
 def count_waiting_changes(units: UnitsOfWork) -> None:
-    """Count in the distribution what writers appended since."""
+    """Count in the distribution what writers appended since.
+
+    What is counted is read and looked at beside them; they wait only while it is put down.
+    """
     while True:
-        with units.database.read() as connection:
-            if distributions.count_changes(connection) == 0:
-                return
+        with units.read() as work:
+            seen, before = work.serving, distributions.find(work.connection, work.serving.version)
+            changes = distributions.read_changes(work.connection, _CHUNK)
+        if not changes.ids:
+            return
+        counted = _count(seen, changes)
         with units.write() as work:
             stored = distributions.find(work.connection, work.serving.version, for_update=True)
-            changes = distributions.take_changes(work.connection, _CHUNK)
-            counted, changed = _counted(work.serving, stored)
-            counted += _count(work.serving, changes)
-            _save(work.connection, work.serving.version, counted, changed + changes.changed)
+            if work.serving.version != seen.version or _told(stored) != _told(before):
+                continue  # Another process counted these, or another version began to count.
+            distributions.remove_changes(work.connection, changes.ids)
+            known, changed = _counted(work.serving, stored)
+            changed += len(changes.ids)
+            _save(work.connection, work.serving.version, known + counted, changed)
+        if len(changes.ids) < _CHUNK:
+            return
+        rest()
 
 
 def start_counting(
@@ -140,6 +152,11 @@ def count(
 def _count(serving: ServingModel, changes: Changes) -> Distribution:
     """Return what changes amount to."""
     return count(serving, changes.values, changes.segments, changes.signs)
+
+
+def _told(stored: StoredDistribution | None) -> int:
+    """Return how many changes were counted, which rises whenever some are."""
+    return 0 if stored is None else stored.changed
 
 
 def _counted(serving: ServingModel, stored: StoredDistribution | None) -> tuple[Distribution, int]:

@@ -81,16 +81,18 @@ def remove_values(connection: Connection, kind: str, subject: str) -> int:
     ).rowcount
 
 
-def lock_chain(connection: Connection) -> tuple[int, str, int] | None:
-    """Let nobody else seal until this transaction ends.
+def chain_end(connection: Connection, *, keep: bool = False) -> tuple[int, str, int] | None:
+    """Return the last link's position, hash and entry's id, which is 0 before the first.
+
+    Args:
+        connection: of a transaction.
+        keep: whether nobody else may append until the transaction ends.
 
     Returns:
-        the last link's position, hash and entry's id, which is 0 before the first; None where the
-        chain's beginning was removed.
+        None where the chain's beginning was removed.
     """
-    beginning = connection.execute(
-        select(audit_chain.c.position).where(audit_chain.c.position == _START).with_for_update()
-    ).one_or_none()
+    first = select(audit_chain.c.position).where(audit_chain.c.position == _START)
+    beginning = connection.execute(first.with_for_update() if keep else first).one_or_none()
     if beginning is None:
         return None
     row = connection.execute(

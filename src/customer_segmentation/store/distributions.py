@@ -1,12 +1,11 @@
 """Queries on the running distribution of the customers, and on changes not yet counted in it."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from struct import Struct
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.customer import Attributes
@@ -16,6 +15,10 @@ from customer_segmentation.store.tables import customer_changes, distributions
 
 _COLUMNS = ("left", "left_segment", "entered", "entered_segment")
 _NOTE = Prepared(insert(customer_changes).inline(), _COLUMNS)
+_CHANGES = select(customer_changes.c.id, *(customer_changes.c[name] for name in _COLUMNS)).order_by(
+    customer_changes.c.id
+)
+_REMOVE = delete(customer_changes).where(customer_changes.c.id == bindparam("counted"))
 _PACKED = Struct(f"<{len(FEATURE_NAMES)}d")
 
 
@@ -37,13 +40,13 @@ class Changes:
     """Changes not yet counted.
 
     Attributes:
-        changed: how many customers were added, changed or deleted.
+        ids: of the changes, each a customer that was added, changed or deleted.
         signs: (n,), 1 for what entered and -1 for what left.
         segments: (n,), segment numbers.
         values: (n, d), attributes in users' units.
     """
 
-    changed: int
+    ids: list[int]
     signs: IntArray
     segments: IntArray
     values: FloatArray
@@ -99,21 +102,18 @@ def clear(connection: Connection) -> None:
     connection.execute(delete(customer_changes))
 
 
-def take_changes(connection: Connection, limit: int) -> Changes:
-    """Remove and return up to so many changes, for the transaction to count."""
-    # One statement: what another transaction appends meanwhile is neither removed nor lost.
-    some = select(customer_changes.c.id).order_by(customer_changes.c.id).limit(limit)
-    rows = connection.execute(
-        delete(customer_changes)
-        .where(customer_changes.c.id.in_(some))
-        .returning(*(customer_changes.c[name] for name in _COLUMNS))
+def read_changes(connection: Connection, limit: int | None = None) -> Changes:
+    """Return changes that are not counted yet, so many at most; all of them without a limit."""
+    rows = connection.execute(_CHANGES.limit(limit)).all()
+    left = [(row[1], row[2]) for row in rows if row[1] is not None]
+    entered = [(row[3], row[4]) for row in rows if row[3] is not None]
+    packed = b"".join(attributes for attributes, _ in left + entered)
+    return Changes(
+        ids=[row[0] for row in rows],
+        signs=np.repeat([-1, 1], [len(left), len(entered)]),
+        segments=np.array([segment for _, segment in left + entered], dtype=np.int64),
+        values=np.frombuffer(packed, dtype="<f8").reshape(-1, len(FEATURE_NAMES)),
     )
-    return _changes(rows)
-
-
-def read_changes(connection: Connection) -> Changes:
-    """Return all changes that are not counted yet."""
-    return _changes(connection.execute(select(*(customer_changes.c[name] for name in _COLUMNS))))
 
 
 def count_changes(connection: Connection) -> int:
@@ -121,14 +121,6 @@ def count_changes(connection: Connection) -> int:
     return connection.execute(select(func.count()).select_from(customer_changes)).scalar_one()
 
 
-def _changes(rows: Iterable[Any]) -> Changes:
-    changes = list(rows)
-    left = [(row[0], row[1]) for row in changes if row[0] is not None]
-    entered = [(row[2], row[3]) for row in changes if row[2] is not None]
-    packed = b"".join(attributes for attributes, _ in left + entered)
-    return Changes(
-        changed=len(changes),
-        signs=np.repeat([-1, 1], [len(left), len(entered)]),
-        segments=np.array([segment for _, segment in left + entered], dtype=np.int64),
-        values=np.frombuffer(packed, dtype="<f8").reshape(-1, len(FEATURE_NAMES)),
-    )
+def remove_changes(connection: Connection, ids: list[int]) -> None:
+    """Remove changes that this transaction counts."""
+    connection.execute(_REMOVE, [{"counted": change_id} for change_id in ids])
