@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.contest import ROUNDS, ratios, spread, table
-from benchmarks.services import database
+from benchmarks.services import database, resident_bytes
 from customer_segmentation.domain.features import COLUMNS, CUSTOMER_ID
 from customer_segmentation.services.demo import write_bank
 
@@ -144,17 +144,22 @@ def _score(folder: Path) -> list[list[str]]:
 
 
 def _run(folder: Path, *arguments: str) -> int:
-    """Run a program to its end; return the most memory that it, or a child of its, used."""
+    """Run a program to its end; return the most memory that it and its processes used at once."""
     environment = os.environ | database(folder)
-    process = subprocess.Popen(
-        arguments, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    told = process.stderr.read() if process.stderr else b""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise RuntimeError(f"{arguments}: {told.decode()}")
-    return usage.ru_maxrss * 1024
+    peak = 0
+    with (
+        tempfile.TemporaryFile() as told,
+        subprocess.Popen(
+            arguments, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=told
+        ) as process,
+    ):
+        while process.poll() is None:
+            peak = max(peak, resident_bytes(process.pid))
+            time.sleep(0.02)
+        if process.returncode != 0:
+            told.seek(0)
+            raise RuntimeError(f"{arguments}: {told.read().decode()}")
+    return peak
 
 
 def _row(what: str, ours: Callable[[], int], other: str, theirs: Callable[[], object]) -> list[str]:
