@@ -204,6 +204,7 @@ def test_transitions_count_who_moved_between_two_moments(server: Server) -> None
     assert answer["matrix"]["0"][str(moved)] == answer["matrix"]["none"]["0"] == 1
     assert sum(row["none"] for row in answer["matrix"].values()) == 1
     problem(client.get("/v1/segments/transitions?since=today&until=never"), 422)
+    problem(client.get("/v1/segments/transitions?since=0.5&until=20"), 422)
 
 
 def test_transitions_between_two_versions_are_those_of_activating_the_second(

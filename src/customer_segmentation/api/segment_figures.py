@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BeforeValidator
 
 from customer_segmentation.api.disclosure import (
     conceal_distributions,
@@ -24,6 +23,7 @@ from customer_segmentation.api.figure_answers import (
 from customer_segmentation.api.function_docs import problem_responses
 from customer_segmentation.api.problems import INVALID, NOT_READY, STORE_UNAVAILABLE
 from customer_segmentation.api.security import LeastGroup
+from customer_segmentation.api.values import Moment
 from customer_segmentation.domain.arrays import FloatArray
 from customer_segmentation.services.segment_map import LEAST, MOST, SegmentMap, draw_map
 from customer_segmentation.services.segments import get_spreads, list_segments, measure_growth
@@ -43,8 +43,7 @@ def segment_figures_router(units: UnitsOfWork) -> APIRouter:
     def growth(
         least: LeastGroup,
         since: Annotated[
-            AwareDatetime,
-            BeforeValidator(_refuse_number),
+            Moment,
             Query(
                 description="The moment after which changes count.",
                 openapi_examples={"a month": {"value": "2026-11-01T00:00:00Z"}},
@@ -108,13 +107,6 @@ def segment_figures_router(units: UnitsOfWork) -> APIRouter:
         return conceal_map(answer, sizes, least)
 
     return router
-
-
-def _refuse_number(text: str) -> str:
-    """Return what may be a moment; a number, which Pydantic takes for seconds, is none."""
-    if "-" not in text[1:]:
-        raise ValueError("since must be a moment such as 2026-11-01T00:00:00Z")
-    return text
 
 
 def _map_answer(found: SegmentMap) -> MapAnswer:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AwareDatetime
 
 from customer_segmentation.api.disclosure import (
     conceal_disparity,
@@ -32,6 +31,7 @@ from customer_segmentation.api.segment_answers import (
     Transition,
     Transitions,
 )
+from customer_segmentation.api.values import Moment
 from customer_segmentation.api.words import SegmentWords
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
 from customer_segmentation.domain.segments import SegmentEdit, Strategy
@@ -122,11 +122,11 @@ def segments_router(units: UnitsOfWork, settings: Settings) -> APIRouter:
     def transitions(
         least: LeastGroup,
         since: Annotated[
-            AwareDatetime | None,
+            Moment | None,
             Query(description="The first moment.", openapi_examples=_example(_SINCE)),
         ] = None,
         until: Annotated[
-            AwareDatetime | None,
+            Moment | None,
             Query(description="The second moment.", openapi_examples=_example(_UNTIL)),
         ] = None,
         before: OneVersion = None,

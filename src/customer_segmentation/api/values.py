@@ -1,8 +1,8 @@
-"""Values in request bodies, as strict as those of the feature table: no boolean is a number."""
+"""Values in requests, as strict as those of the feature table: no boolean is a number."""
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from customer_segmentation.domain.features import FEATURE_BY_NAME, describe_type
 
@@ -19,6 +19,13 @@ def _attribute(name: str) -> str:
     return name
 
 
+def _moment(text: str) -> str:
+    """Return what may be a moment; a number, which Pydantic takes for seconds, is none."""
+    if "-" not in text[1:]:
+        raise ValueError("must be a moment such as 2026-11-01T00:00:00Z")
+    return text
+
+
 NUMBER = BeforeValidator(_number)
 """Refuses what Pydantic would take for a number: booleans, and numbers in strings."""
 
@@ -27,6 +34,9 @@ Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 """A text of any lines, without the character that PostgreSQL stores in none."""
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
+"""A moment in a query, with its time zone."""
 
 AttributeName = Annotated[
     str,
