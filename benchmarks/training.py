@@ -1,12 +1,12 @@
 """Retraining a million customers, next to scikit-learn's fit, and what reads notice of it."""
 
 import json
+import multiprocessing
 import os
 import tempfile
-import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,20 +53,30 @@ def retrain(service: Service) -> Retrained:
     """Let a service train on its customers and wait until every one is re-scored."""
     started = time.perf_counter()
     peak = resident_bytes(service.pid)
-    url = f"http://127.0.0.1:{service.port}"
+
+    def look() -> None:
+        nonlocal peak
+        peak = max(peak, resident_bytes(service.pid))
+
+    version = train(service.port, look)
+    return Retrained(version, time.perf_counter() - started, peak)
+
+
+def train(port: int, look: Callable[[], None]) -> int:
+    """Let a service train, and look again and again until it is done; return the version."""
+    url = f"http://127.0.0.1:{port}"
     with urllib.request.urlopen(urllib.request.Request(f"{url}/v1/models", method="POST")) as told:
         url += told.headers["Location"]
     while True:
-        peak = max(peak, resident_bytes(service.pid))
+        look()
         with urllib.request.urlopen(url) as told:
             job = json.load(told)
         if job["state"] != "running":
             break
         time.sleep(0.02)
-    seconds = time.perf_counter() - started
     if job["state"] != "succeeded":
         raise RuntimeError(f"the training {job['state']}: {job['error']}")
-    return Retrained(job["model_version"], seconds, peak)
+    return int(job["model_version"])
 
 
 def run() -> str:
@@ -148,17 +158,19 @@ def _read(service: Service) -> tuple[float, float]:
 
 @contextmanager
 def _training(service: Service) -> Iterator[None]:
-    """Train again and again for the length of a block."""
-    over = threading.Event()
+    """Train again and again for the length of a block, from a process of its own.
 
-    def train() -> None:
-        while not over.is_set():
-            retrain(service)
-
-    thread = threading.Thread(target=train)
-    thread.start()
+    A thread of this one would take turns with what measures the reads.
+    """
+    trainer = multiprocessing.get_context("spawn").Process(target=_train, args=(service.port,))
+    trainer.start()
     try:
         yield
     finally:
-        over.set()
-        thread.join()
+        trainer.terminate()
+        trainer.join()
+
+
+def _train(port: int) -> None:
+    while True:
+        train(port, lambda: None)
