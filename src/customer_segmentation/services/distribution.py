@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy import Connection
 
-from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.model.artifact import distribution_content, read_distribution
 from customer_segmentation.model.distribution import (
     Distribution,
@@ -110,6 +110,7 @@ def count_imported(
     work: UnitOfWork,
     left: StoredCustomers | None,
     entered: tuple[FloatArray, IntArray] | None,
+    outliers: BoolArray | None = None,
 ) -> None:
     """Count many customers that a transaction adds, changes or deletes.
 
@@ -117,6 +118,7 @@ def count_imported(
         work: the transaction.
         left: what they were; None where they are new.
         entered: their attributes, (n, d), and segment numbers, (n,); None where they are deleted.
+        outliers: (n,), which of those who entered are, where that is known.
     """
     connection, serving = work.connection, work.serving
     stored = distributions.find(connection, serving.version, for_update=True)
@@ -127,7 +129,7 @@ def count_imported(
         counted += count(serving, ours.values, ours.segments, signs)
         changed += len(left.ids)
     if entered is not None:
-        counted += count(serving, *entered)
+        counted += count(serving, *entered, outliers=outliers)
         changed += len(entered[0]) if left is None else 0
     _save(connection, serving.version, counted, changed)
 
@@ -137,14 +139,25 @@ def count(
     values: FloatArray,
     segments: IntArray,
     signs: IntArray | None = None,
+    outliers: BoolArray | None = None,
 ) -> Distribution:
-    """Return the distribution of customers, (n, d), in segments of these numbers, (n,)."""
+    """Return the distribution of customers, (n, d), in segments of these numbers, (n,).
+
+    Args:
+        serving: the model over whose bins it is.
+        values: of the customers.
+        segments: of the customers.
+        signs: (n,), -1 for those who are taken off; all are added without.
+        outliers: (n,), which of them are, where that is known.
+    """
+    if outliers is None:
+        outliers = serving.assigner.assess(values).outliers
     return count_customers(
         serving.model.bins,
         len(serving.model.segments),
         values,
         np.searchsorted(serving.model.numbers, segments),
-        serving.assigner.assess(values).outliers,
+        outliers,
         signs,
     )
 

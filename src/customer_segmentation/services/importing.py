@@ -180,10 +180,10 @@ def _add(work: UnitOfWork, ids: IntArray, values: FloatArray) -> None:
     if len(ids) == 0:
         return
     serving = work.serving
-    segments = serving.assigner.assign(values)
-    customers.add_many(work.connection, ids, values, segments, work.active.epoch)
+    found = serving.assigner.assess(values)
+    customers.add_many(work.connection, ids, values, found.segments, work.active.epoch)
     history.add_entered(work.connection, ids, now(), serving.version)
-    count_imported(work, None, (values, segments))
+    count_imported(work, None, (values, found.segments), found.outliers)
 
 
 def _change(work: UnitOfWork, before: StoredCustomers, values: FloatArray) -> None:

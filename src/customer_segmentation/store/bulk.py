@@ -1,10 +1,10 @@
 """Statements on many rows at once."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -58,6 +58,6 @@ def insert_rows(
 def is_among(connection: Connection, column: Column[int], ids: IntArray) -> ColumnElement[bool]:
     """Return the condition that a column holds one of many ids, (n,), given as one parameter."""
     if connection.dialect.name == "sqlite":
-        values = func.json_each(json.dumps(ids.tolist())).table_valued("value")
+        values = func.json_each(msgspec.json.encode(ids.tolist()).decode()).table_valued("value")
         return column.in_(select(values.c.value))
     return column == any_(literal(ids.tolist(), ARRAY(BigInteger)))
