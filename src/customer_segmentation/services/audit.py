@@ -17,7 +17,7 @@ from customer_segmentation.store.database import Database
 CUSTOMER = "customer"
 
 _CHUNK = 1_000
-_SEALED_AT_ONCE = 200
+_SEALED_AT_ONCE = 300
 _SALT_BYTES = 16
 _actor: ContextVar[str] = ContextVar("actor", default="")
 

@@ -20,7 +20,7 @@ from customer_segmentation.store import distributions
 from customer_segmentation.store.customers import StoredCustomers
 from customer_segmentation.store.distributions import Changes, StoredDistribution
 
-_CHUNK = 200
+_CHUNK = 1_000
 
 
 @dataclass(frozen=True, eq=False, slots=True)
