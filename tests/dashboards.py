@@ -123,4 +123,6 @@ def picture(page: Page, name: str | None) -> None:
     path = Path(PICTURES) / f"dashboard-{name}.png"
     page.screenshot(path=path)
     with Image.open(path) as taken:
-        taken.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+        taken.convert("RGB").quantize(
+            256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+        ).save(path, optimize=True)
