@@ -60,8 +60,9 @@ import numpy as np
 
 names = np.array(["Power Users", "Frequent Users", "Inactives", "Occasionals"])
 strategies = np.array(["Upsell products", "Build loyalty", "Increase engagement", "Incentives"])
-distances = np.sort(kmeans.transform(scaler.transform(people.drop(columns="customer id"))), axis=1)
-segments = kmeans.predict(scaler.transform(people.drop(columns="customer id")))
+scaled = scaler.transform(people.drop(columns="customer id"))
+segments = kmeans.predict(scaled)
+distances = np.sort(kmeans.transform(scaled), axis=1)
 near, next_one = distances[:, 0], distances[:, 1]
 people[["customer id"]].assign(
     segment=segments,
