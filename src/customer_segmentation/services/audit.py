@@ -104,10 +104,12 @@ def seal(database: Database) -> bool:
         for entry in entries:
             position, link = position + 1, entry.chained(link)
             links.append((position, entry.id, link))
+        if not links:
+            return True
         with database.write() as connection:
             # Another process may have sealed the same entries since.
             is_ours = audit.chain_end(connection, keep=True) == end
-            if is_ours and links:
+            if is_ours:
                 audit.append_links(connection, links)
         if is_ours and len(links) < _SEALED_AT_ONCE:
             return True
