@@ -313,8 +313,9 @@ def test_a_place_that_cannot_be_written_is_told(local: dict[str, str], tmp_path:
         assert "cannot be written: No such file or directory" in result.stderr
 
 
-def test_what_operators_do_is_told_as_json_too(bank_url: str, tmp_path: Path) -> None:
-    env = {"DATABASE_URL": bank_url}
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_operators_do_is_told_as_json_too(database_url: str, tmp_path: Path) -> None:
+    env = {"DATABASE_URL": database_url}
     copy = str(tmp_path / "copy.db")
 
     assert run_json("keys", "create", "crm", "--json", env=env)["key"].startswith("cs_")
