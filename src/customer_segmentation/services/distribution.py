@@ -66,15 +66,15 @@ def count_waiting_changes(units: UnitsOfWork) -> None:
     """
     while True:
         with units.read() as work:
-            seen, before = work.serving, distributions.find(work.connection, work.serving.version)
+            seen, before = work, distributions.find(work.connection, work.serving.version)
             changes = distributions.read_changes(work.connection, _CHUNK)
         if not changes.ids:
             return
-        counted = _count(seen, changes)
+        counted = _count(seen.serving, changes)
         with units.write() as work:
             stored = distributions.find(work.connection, work.serving.version, for_update=True)
-            if work.serving.version != seen.version or _told(stored) != _told(before):
-                continue  # Another process counted these, or another version began to count.
+            if work.active.epoch != seen.active.epoch or _told(stored) != _told(before):
+                continue  # Another process counted these, or an activation began anew.
             distributions.remove_changes(work.connection, changes.ids)
             known, changed = _counted(work.serving, stored)
             changed += len(changes.ids)
