@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from sklearn.cluster import KMeans
@@ -160,17 +161,22 @@ def _read(service: Service) -> tuple[float, float]:
 def _training(service: Service) -> Iterator[None]:
     """Train again and again for the length of a block, from a process of its own.
 
-    A thread of this one would take turns with what measures the reads.
+    A thread of this one would take turns with what measures the reads. The block begins once a
+    training does, and the last training ends before this does, so that none reaches into reads at
+    rest.
     """
-    trainer = multiprocessing.get_context("spawn").Process(target=_train, args=(service.port,))
+    context = multiprocessing.get_context("spawn")
+    begun, over = context.Event(), context.Event()
+    trainer = context.Process(target=_train, args=(service.port, begun, over))
     trainer.start()
+    begun.wait()
     try:
         yield
     finally:
-        trainer.terminate()
+        over.set()
         trainer.join()
 
 
-def _train(port: int) -> None:
-    while True:
-        train(port, lambda: None)
+def _train(port: int, begun: Event, over: Event) -> None:
+    while not over.is_set():
+        train(port, begun.set)
