@@ -8,7 +8,9 @@ import pytest
 HEAVY = ("scipy", "sklearn", "pandas", "alembic", "pyspark", "streamlit", "onnx")
 
 
-@pytest.mark.parametrize("module", ["api.app", "cli.main", "client", "store.sqlite_arrow"])
+@pytest.mark.parametrize(
+    "module", ["api.app", "cli.main", "client", "services.worker", "store.sqlite_arrow"]
+)
 def test_it_loads_none_of_the_heavy_libraries(module: str) -> None:
     program = (
         f"import sys, customer_segmentation.{module}\n"

@@ -1,13 +1,16 @@
 """What every engine offers."""
 
 from collections.abc import Callable, Collection
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.jobs import Phase
 from customer_segmentation.model.artifact import Model, Parameters
 from customer_segmentation.model.gates import Gates
-from customer_segmentation.model.study import Study
+
+if TYPE_CHECKING:
+    # With it comes scikit-learn, for which a worker does not wait.
+    from customer_segmentation.model.study import Study
 
 Progress = Callable[[Phase, int, int], None]
 """Is told the phase, and how much of how much of it is done."""
@@ -53,7 +56,7 @@ class Engine(Protocol):
         gates: Gates,
         ks: Collection[int],
         progress: Progress = unheard,
-    ) -> Study:
+    ) -> "Study":
         """Try numbers of segments, `ks`, and preparations on customers, (n, d).
 
         Raises:
