@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURE_NAMES
+from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters
 from customer_segmentation.model.distribution import Distribution, count_customers, fit_bins
@@ -33,6 +33,7 @@ from tests.stored import settled_customers
 from tests.test_store import store_candidate
 
 D = len(FEATURE_NAMES)
+AMOUNTS = [j for j, feature in enumerate(FEATURES) if not feature.is_integer]
 populations = st.integers(1, 40).flatmap(
     lambda n: arrays(np.float64, (n, D), elements=st.floats(0, 1000, allow_nan=False))
 )
@@ -55,6 +56,30 @@ def from_scratch(units: UnitsOfWork) -> Distribution:
     """Count the customers whose rows tell their segments by the active version."""
     ours = settled_customers(units)
     return count(units.require_model(), ours.values, ours.segments)
+
+
+scales = st.sampled_from([1.0, 1e-300, 1e300])
+numbers = st.floats(-1e300, 1e300) | st.just(np.nan)
+landmarks = st.lists(numbers, min_size=1, max_size=20)
+
+
+@settings(max_examples=50)
+@given(landmarks, scales, st.integers(0, 2**32 - 1))
+def test_many_customers_are_counted_as_a_few_at_a_time_are(
+    known: list[float], scale: float, seed: int
+) -> None:
+    drawn = np.random.default_rng(seed)
+    values = drawn.lognormal(sigma=3.0, size=(10_000, D)) * scale
+    values[:, AMOUNTS] = drawn.choice([*known, *values[:30, 0]], size=(10_000, len(AMOUNTS)))
+    values[5_000:, AMOUNTS] = values[:5_000, AMOUNTS[0]][:, None] + scale
+    bins = fit_bins(np.nan_to_num(values[:200]))
+    rows, outlying = drawn.integers(0, 3, 10_000), np.zeros(10_000, dtype=bool)
+
+    together = count_customers(bins, 3, values, rows, outlying)
+
+    parts = [slice(start, start + 1_000) for start in range(0, 10_000, 1_000)]
+    few = [count_customers(bins, 3, values[p], rows[p], outlying[p]) for p in parts]
+    assert np.array_equal(together.counts, sum(part.counts for part in few))
 
 
 def assert_current(units: UnitsOfWork) -> None:

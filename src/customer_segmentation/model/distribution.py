@@ -5,6 +5,7 @@ each change of a customer by adding and taking away, without looking at the othe
 """
 
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 
@@ -17,6 +18,8 @@ _WHOLE_RANGE = 200
 
 _MOST_KNOWN = 10_000
 """Whole values up to this are put into bins by a table."""
+
+_CELLS = 4_096
 
 _LARGEST_SUMMABLE = 1e290
 """Amounts beyond it are added as if they were this, as a sum of a few would overflow."""
@@ -97,10 +100,36 @@ def _bins_of(feature: Feature, cuts: FloatArray, column: FloatArray) -> IntArray
     """Return the bin of each value, (n,)."""
     last = cuts[-1] if len(cuts) else 0.0
     if not feature.is_integer or last > _MOST_KNOWN:
-        return np.searchsorted(cuts, column, side="right")
+        return _count_at_most(cuts, column)
     # Looking each value up takes a fraction of the time of looking for its place.
     known = np.searchsorted(cuts, np.arange(last + 1.0), side="right")
     return known[np.minimum(column, last).astype(np.int64)]
+
+
+def _count_at_most(cuts: FloatArray, column: FloatArray) -> IntArray:
+    """Return how many cuts are no greater than each value, (n,).
+
+    As `np.searchsorted` does, in less than half the time for many values: the range of the cuts is
+    divided into cells, and only in those with a cut in them a value is compared with cuts. No
+    rounding can put a greater value into a lower cell.
+    """
+    least, most = (float(cuts[0]), float(cuts[-1])) if len(cuts) else (0.0, 0.0)
+    width = (most - least) / _CELLS
+    if len(column) < _CELLS or not 0.0 < width < inf:
+        return np.searchsorted(cuts, column, side="right")
+
+    def cells_of(values: FloatArray) -> IntArray:
+        with np.errstate(over="ignore"):
+            cells = (values - least) / width
+        # NaN counts as greater than every cut, and gets the last cell here.
+        return np.fmax(np.fmin(cells, _CELLS), 0.0).astype(np.int64)
+
+    held = np.bincount(cells_of(cuts), minlength=_CELLS + 1)
+    cells = cells_of(column)
+    found = (np.cumsum(held) - held)[cells]
+    unsure = np.flatnonzero(held[cells])
+    found[unsure] = np.searchsorted(cuts, column[unsure], side="right")
+    return found
 
 
 def empty_distribution(bins: Bins, k: int) -> Distribution:
