@@ -155,6 +155,20 @@ def test_a_cancelled_training_never_serves(server: Server) -> None:
     assert (last["state"], last["model_version"]) == ("succeeded", 2)
 
 
+def test_a_training_leaves_a_processor_to_those_who_answer(server: Server) -> None:
+    location = server.client.post("/v1/models", json=LONG).headers["location"]
+    job = follow(server.client, location, lambda job: job["phase"] == "fitting")[-1]
+
+    units = units_over(server.database_url)
+    process = get_job(units, job["id"]).pid
+    units.close()
+
+    assert os.getpriority(os.PRIO_PROCESS, process) > os.getpriority(os.PRIO_PROCESS, server.pid)
+    all_of_them = os.sched_getaffinity(server.pid)
+    left = all_of_them - os.sched_getaffinity(process)
+    assert len(left) == (1 if len(all_of_them) > 1 else 0)
+
+
 def test_a_training_that_is_killed_is_marked_and_the_next_one_runs(server: Server) -> None:
     client = server.client
     location = client.post("/v1/models", json=LONG).headers["location"]

@@ -30,8 +30,6 @@ from customer_segmentation.services.workers import READY
 from customer_segmentation.store import jobs
 from customer_segmentation.store.database import Database
 
-_NICENESS = 10
-
 logger = logging.getLogger(__name__)
 
 
@@ -40,7 +38,6 @@ def main(arguments: list[str]) -> int:
     if arguments == [READY]:
         # Ctrl+C is meant for the server, which ends this process by closing its input.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        _stand_back()
         _load_engine()
     told = sys.stdin.read()
     if not told:
@@ -71,25 +68,17 @@ def run(task: list[str], units: UnitsOfWork, settings: Settings) -> None:
             case ["load"]:
                 load_first_data(units, beside.submit(_load_engine).result, settings)
             case ["train", job_id]:
-                _stand_back()
                 with _heartbeat(units.database, job_id):
                     run_training(units, beside.submit(_load_engine).result, settings, job_id)
             case ["study", job_id]:
-                _stand_back()
                 with _heartbeat(units.database, job_id):
                     run_study(units, beside.submit(_load_engine).result, settings, job_id)
             case ["rescore"]:
-                _stand_back()
                 rescore(units)
             case ["compare", before, after]:
                 json.dump(asdict(compare(units, int(before), int(after))), sys.stdout)
             case _:
                 raise ValueError(f"no such task: {task}")
-
-
-def _stand_back() -> None:
-    """Let those who answer requests have the processors first."""
-    os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
 
 
 def _load_engine() -> Engine:
