@@ -137,8 +137,9 @@ def _nearest_distances(coordinates: FloatArray, clusters: Clusters) -> FloatArra
     """Return each customer's distance to its centroid, (n,)."""
 
     def measure_part(part: slice) -> FloatArray:
-        way = coordinates[part] - clusters.centroids[clusters.labels[part]]
-        return np.sqrt((way**2).sum(axis=1))
+        # Column by column, as the coordinates lie.
+        way = coordinates[part].T - clusters.centroids.T.take(clusters.labels[part], axis=1)
+        return np.sqrt((way**2).sum(axis=0))
 
     return np.concatenate(map_parts(measure_part, len(coordinates)))
 

@@ -113,7 +113,8 @@ def preparation_of(
 
 def _moments(column: FloatArray) -> tuple[float, float]:
     """Return mean and standard deviation of a transformed attribute, those not scored left out."""
-    measured = column[~np.isnan(column)]
+    unscored = np.isnan(column)
+    measured = column[~unscored] if unscored.any() else column
     if len(measured) == 0:
         return 0.0, 0.0
     return float(measured.mean()), float(measured.std())
