@@ -36,7 +36,9 @@ class Service:
             cwd=folder,
             env=os.environ | {"PYTHONPATH": str(_ROOT)} | environment,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,
+            # Not a session of its own, of which many kernels make a group for scheduling: niceness
+            # counts within one only (sched(7), "The autogroup feature").
+            process_group=0,
         )
 
     @property
