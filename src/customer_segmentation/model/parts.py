@@ -1,9 +1,11 @@
 """Work in parts that threads share, as NumPy and scikit-learn let go of Python's lock."""
 
 import os
+import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import count
 from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -29,19 +31,39 @@ def map_all(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Resul
     items = list(items)
     if len(items) < 2:
         return [work(item) for item in items]
-    # What a thread calls must not start more of them.
+    number, most = count(1), os.cpu_count() or 1
+
+    def begin() -> None:
+        # What a thread calls must not start more of them. Unlike BLAS, OpenMP has a limit for each
+        # thread, which ends with it.
+        _libraries().limit(limits=1, user_api="openmp")
+        if next(number) > most - len(_others):
+            _work_while_others_rest()
+
     with (
         _libraries().limit(limits=1, user_api="blas"),
-        ThreadPoolExecutor(os.cpu_count(), initializer=_start_no_more) as threads,
+        ThreadPoolExecutor(most, initializer=begin) as threads,
     ):
         return list(threads.map(work, items))
+
+
+def use_while_others_rest(processors: Iterable[int]) -> None:
+    """Let threads work on these processors too, which this process otherwise leaves to others.
+
+    One thread for each takes part, at the least priority there is: while nobody else computes.
+    """
+    _others.update(processors)
+
+
+_others: set[int] = set()
+
+
+def _work_while_others_rest() -> None:
+    if sys.platform == "linux":
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        os.sched_setaffinity(0, _others | os.sched_getaffinity(0))
 
 
 @cache
 def _libraries() -> ThreadpoolController:
     return ThreadpoolController()
-
-
-def _start_no_more() -> None:
-    # Unlike BLAS, OpenMP has a limit for each thread, which ends with it.
-    _libraries().limit(limits=1, user_api="openmp")

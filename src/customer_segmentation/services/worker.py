@@ -18,6 +18,7 @@ from dataclasses import asdict
 from customer_segmentation.domain.errors import SegmentationError, StoreUnavailableError
 from customer_segmentation.domain.jobs import JobState
 from customer_segmentation.engines.engine import Engine
+from customer_segmentation.model.parts import use_while_others_rest
 from customer_segmentation.services.comparison import compare
 from customer_segmentation.services.jobs import HEARTBEAT_SECONDS, interrupt
 from customer_segmentation.services.loading import load_first_data
@@ -26,7 +27,7 @@ from customer_segmentation.services.rescoring import rescore
 from customer_segmentation.services.settings import Settings
 from customer_segmentation.services.tasks import note, run_study, run_training
 from customer_segmentation.services.unit_of_work import UnitsOfWork
-from customer_segmentation.services.workers import READY
+from customer_segmentation.services.workers import READY, left_processors
 from customer_segmentation.store import jobs
 from customer_segmentation.store.database import Database
 
@@ -43,6 +44,7 @@ def main(arguments: list[str]) -> int:
     if not told:
         return 0
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    use_while_others_rest(left_processors())
     task, given = json.loads(told)
     settings = Settings.model_validate_json(given)
     configure_logs(settings.log_format)

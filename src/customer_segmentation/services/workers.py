@@ -105,6 +105,13 @@ def _stand_back(pid: int) -> None:
             os.sched_setaffinity(pid, processors - {min(processors)})
 
 
+def left_processors() -> set[int]:
+    """Return which processors of the process that started this one are not this one's."""
+    if sys.platform == "linux":
+        return os.sched_getaffinity(os.getppid()) - os.sched_getaffinity(0)
+    return set()
+
+
 def _tell(process: subprocess.Popen[str], told: str) -> bool:
     """Write what a process is to do, nothing to end it; return False where it is gone."""
     assert process.stdin is not None  # noqa: S101
