@@ -20,6 +20,7 @@ _MOST_KNOWN = 10_000
 """Whole values up to this are put into bins by a table."""
 
 _CELLS = 4_096
+"""The range of the cuts is divided into so many cells; for fewer values it is not worth it."""
 
 _LARGEST_SUMMABLE = 1e290
 """Amounts beyond it are added as if they were this, as a sum of a few would overflow."""

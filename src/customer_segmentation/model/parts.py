@@ -31,18 +31,18 @@ def map_all(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Resul
     items = list(items)
     if len(items) < 2:
         return [work(item) for item in items]
-    number, most = count(1), os.cpu_count() or 1
+    own, number = _own_processors(), count(1)
 
     def begin() -> None:
         # What a thread calls must not start more of them. Unlike BLAS, OpenMP has a limit for each
         # thread, which ends with it.
         _libraries().limit(limits=1, user_api="openmp")
-        if next(number) > most - len(_others):
+        if next(number) > own:
             _work_while_others_rest()
 
     with (
         _libraries().limit(limits=1, user_api="blas"),
-        ThreadPoolExecutor(most, initializer=begin) as threads,
+        ThreadPoolExecutor(own + len(_others), initializer=begin) as threads,
     ):
         return list(threads.map(work, items))
 
@@ -56,6 +56,13 @@ def use_while_others_rest(processors: Iterable[int]) -> None:
 
 
 _others: set[int] = set()
+
+
+def _own_processors() -> int:
+    """Return on how many processors this process may run, a container's and not the machine's."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _work_while_others_rest() -> None:
