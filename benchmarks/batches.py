@@ -18,12 +18,12 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.contest import ROUNDS, ratios, spread, table
 from benchmarks.services import OURS, cpu_seconds, database, serving
-from customer_segmentation.api.formats import FORMATS, Format
+from customer_segmentation.api.v1.predictions.formats import FORMATS, Format
 from customer_segmentation.data.synthetic import draw_bank
 from customer_segmentation.domain.arrays import FloatArray
 from customer_segmentation.domain.features import FEATURES
-from customer_segmentation.services.prediction import predict_segments
-from customer_segmentation.services.unit_of_work import units_over
+from customer_segmentation.services.customers.prediction import predict_segments
+from customer_segmentation.services.runtime.unit_of_work import units_over
 
 PEOPLE = 100_000
 REQUESTS = 20

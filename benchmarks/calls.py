@@ -13,7 +13,7 @@ import msgspec
 from benchmarks.contest import ROUNDS, ratios, spread, table
 from benchmarks.load import Load, any_of, http_request, run_load
 from benchmarks.services import FLOOR, OURS, PLAIN, database, serving
-from customer_segmentation.api.schemas import ATTRIBUTES
+from customer_segmentation.api.http.schemas import ATTRIBUTES
 
 CUSTOMERS = 20_000
 SEED = 1

@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.contest import ROUNDS, ratios, spread, table
 from benchmarks.services import database, resident_bytes
 from customer_segmentation.domain.features import COLUMNS, CUSTOMER_ID
-from customer_segmentation.services.demo import write_bank
+from customer_segmentation.services.transfer.demo import write_bank
 
 CUSTOMERS = int(os.environ.get("BENCHMARK_CUSTOMERS", "1000000"))
 PEOPLE = int(os.environ.get("BENCHMARK_PEOPLE", "10000000"))

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from sklearn.cluster import KMeans
 from sklearn.preprocessing import StandardScaler
 
-from customer_segmentation.services.settings import SHIPPED_DATA
+from customer_segmentation.services.runtime.settings import SHIPPED_DATA
 
 NAMES = {
     0: "High-Value Power Users",

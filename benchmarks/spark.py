@@ -21,10 +21,14 @@ from customer_segmentation.engines.scoring import Scorer
 from customer_segmentation.engines.spark.session import open_session
 from customer_segmentation.model.artifact import Model, Parameters
 from customer_segmentation.model.assign import Assigner
-from customer_segmentation.services.data_file import read_data_file
-from customer_segmentation.services.demo import write_bank
-from customer_segmentation.services.external import ExternalTable, score_external, train_on_table
-from customer_segmentation.services.settings import Settings
+from customer_segmentation.services.runtime.settings import Settings
+from customer_segmentation.services.training.external import (
+    ExternalTable,
+    score_external,
+    train_on_table,
+)
+from customer_segmentation.services.transfer.data_file import read_data_file
+from customer_segmentation.services.transfer.demo import write_bank
 
 CUSTOMERS = int(os.environ.get("BENCHMARK_CUSTOMERS", "1000000"))
 NOBODY = np.empty(0, dtype=np.int64)

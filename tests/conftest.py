@@ -17,12 +17,13 @@ from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.features import FEATURES, LARGEST_INTEGER
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters
-from customer_segmentation.services.data_file import read_data_file
-from customer_segmentation.services.settings import SHIPPED_DATA, Settings
-from customer_segmentation.services.startup import begin_start, finish_start
-from customer_segmentation.services.unit_of_work import UnitsOfWork
+from customer_segmentation.services.runtime.settings import SHIPPED_DATA, Settings
+from customer_segmentation.services.runtime.startup import begin_start, finish_start
+from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+from customer_segmentation.services.transfer.data_file import read_data_file
 from customer_segmentation.store.database import Database
-from tests.servers import Server
+from tests.support.servers import Server
+from tests.support.stored import store_candidate
 
 # How long an example takes says more about the machine's other work than about the code.
 settings.register_profile(
@@ -33,9 +34,14 @@ settings.load_profile("any machine")
 POSTGRES = "postgresql://postgres@127.0.0.1:5432"
 
 CHROMIUM = Path("/usr/bin/chromium")
-CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+REBOUND = "rebound.example"
+"""A host name whose owner makes it lead to the visitor's own machine."""
+CHROMIUM_OPTIONS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-background-networking"),
+    f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1",
+]
 
-LONGEST = ("test_openapi", "test_jobs", "test_spark", "test_dashboard", "test_crash", "test_load")
+LONGEST = ("test_openapi", "test_jobs", "test_spark", "test_pages", "test_crash", "test_load")
 """Modules that begin first, so that the processes which share the tests end at the same time."""
 
 NewBank = Callable[[Path], AbstractContextManager[str]]
@@ -237,3 +243,16 @@ def postgres_database(template: str = "template1") -> Iterator[str]:
         connection.execute(
             psycopg.sql.SQL("DROP DATABASE {} WITH (FORCE)").format(psycopg.sql.Identifier(name))
         )
+
+
+@pytest.fixture(scope="module")
+def other_model(shipped_customers: tuple[IntArray, FloatArray], shipped_model: Model) -> Model:
+    """A model that puts some customers elsewhere."""
+    parameters = Parameters(weights={"loyalty_score": 3.0})
+    return LocalEngine().train(*shipped_customers, parameters, shipped_model)
+
+
+@pytest.fixture
+def other_version(units: UnitsOfWork, other_model: Model) -> int:
+    """A version that is stored and does not serve."""
+    return store_candidate(units, other_model)

@@ -11,6 +11,8 @@ not a success is raised as a `ServiceError`, which holds the problem details.
 """
 
 import asyncio
+import re
+import ssl
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -29,9 +31,14 @@ TRIES = 5
 LONGEST_WAIT_SECONDS = 60.0
 """Where the service asks for a longer wait, its answer stands."""
 
-_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+LONG_TIMEOUT = httpx.Timeout(30.0, connect=5.0, read=600.0)
+"""For answers that look at every customer, unless a time-out is given."""
+
+LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20)
 _TOO_MANY, _UNAVAILABLE = 429, 503
-_SAFE_METHODS = ("GET", "HEAD", "PUT", "DELETE")
+_SAFE_METHODS = ("GET", "HEAD", "PUT")
+_SECONDS = re.compile(r"[0-9]+")
 
 
 class Reply(dict[str, Any]):
@@ -73,6 +80,7 @@ class _Call:
         body: its JSON body, None for none.
         headers: more headers.
         repeatable: whether sending it twice does no more than once; None is as its method says.
+        is_long: whether the service looks at every customer to answer it.
     """
 
     method: str
@@ -81,14 +89,20 @@ class _Call:
     body: object = None
     headers: Mapping[str, str] = field(default_factory=dict)
     repeatable: bool | None = None
+    is_long: bool = False
 
-    @property
-    def options(self) -> Json:
-        """What httpx is given."""
+    def options(self, timeout: httpx.Timeout | None) -> Json:
+        """Return what httpx is given.
+
+        Args:
+            timeout: of every call; None is as long as calls of the kind may take.
+        """
         given = {name: value for name, value in self.query.items() if value is not None}
         options: Json = {"params": given, "headers": dict(self.headers)}
         if self.body is not None:
             options["json"] = self.body
+        if timeout is None:
+            options["timeout"] = LONG_TIMEOUT if self.is_long else TIMEOUT
         return options
 
     @property
@@ -96,20 +110,30 @@ class _Call:
         """Whether sending it twice does no more than once, and is answered alike."""
         if self.repeatable is not None:
             return self.repeatable
+        if "Idempotency-Key" in self.headers:
+            return True
         # What was done the first time has changed the entity tag.
         return self.method in _SAFE_METHODS and "If-Match" not in self.headers
 
     def wait(
-        self, attempt: int, answer: httpx.Response | None, fault: httpx.TransportError | None
+        self,
+        attempt: int,
+        tries: int,
+        answer: httpx.Response | None,
+        fault: httpx.TransportError | None,
     ) -> float | None:
         """Return how long to wait before trying again; None where the answer stands.
 
         Args:
             attempt: how many were made before, from 0.
+            tries: how many may be made.
             answer: what came, None for a lost connection.
             fault: how the connection was lost.
         """
-        if attempt + 1 >= TRIES:
+        if attempt + 1 >= tries:
+            return None
+        if isinstance(fault, httpx.ReadTimeout):
+            # The answer is late, not lost: asked again, the service would begin anew beside it.
             return None
         if answer is None:
             never_sent = isinstance(fault, httpx.ConnectError | httpx.ConnectTimeout)
@@ -124,14 +148,19 @@ class _Call:
 
 
 def _seconds_of(retry_after: str) -> float | None:
-    """Return the wait that a `Retry-After` header asks for (RFC 9110, 10.2.3), None for none."""
-    if retry_after.isdigit():
+    """Return the wait that a `Retry-After` header asks for (RFC 9110, 10.2.3), None for none.
+
+    More seconds than a number can hold are infinitely many.
+    """
+    if _SECONDS.fullmatch(retry_after):
         return float(retry_after)
     try:
         moment = parsedate_to_datetime(retry_after)
-    except ValueError:
+        # A date without a zone is in UTC, as every date of HTTP.
+        moment = moment.replace(tzinfo=moment.tzinfo or UTC)
+        return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError, OverflowError):
         return None
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def _read(answer: httpx.Response | None, fault: httpx.TransportError | None) -> Reply:
@@ -146,7 +175,7 @@ def _read(answer: httpx.Response | None, fault: httpx.TransportError | None) -> 
     if answer.is_success and not answer.content:
         return Reply()
     try:
-        content = Reply(answer.json())
+        content = Reply(_object(answer.json()))
     except ValueError:
         told = {"title": answer.reason_phrase, "detail": f"No JSON: {answer.text[:500]}"}
         raise ServiceError(answer.status_code, told) from None
@@ -156,12 +185,23 @@ def _read(answer: httpx.Response | None, fault: httpx.TransportError | None) -> 
     raise ServiceError(answer.status_code, content)
 
 
+def _object(content: object) -> Json:
+    if not isinstance(content, dict):
+        raise ValueError("The answer is no JSON object")
+    return content
+
+
 def _authorization(key: str | None) -> dict[str, str]:
     return {} if key is None else {"Authorization": f"Bearer {key}"}
 
 
 def _if_match(tag: str | None) -> dict[str, str]:
     return {} if tag is None else {"If-Match": tag}
+
+
+def _once() -> dict[str, str]:
+    """Return a header by which the service knows a call that is sent again."""
+    return {"Idempotency-Key": uuid.uuid4().hex}
 
 
 class _Service(Generic[Answer]):
@@ -188,9 +228,8 @@ class _Service(Generic[Answer]):
 
     def add_customer(self, customer_id: int, attributes: Attributes) -> Answer:
         """Add a customer; tried again, it is added once all the same."""
-        key = {"Idempotency-Key": uuid.uuid4().hex}
         body = {"customer_id": customer_id, **attributes}
-        return self._send(_Call("POST", "/v1/customers", {}, body, key, repeatable=True))
+        return self._send(_Call("POST", "/v1/customers", {}, body, _once()))
 
     def replace_customer(
         self, customer_id: int, attributes: Attributes, tag: str | None = None
@@ -209,15 +248,17 @@ class _Service(Generic[Answer]):
         return self._send(_Call("PATCH", path, {}, dict(changes), _if_match(tag), again))
 
     def delete_customer(self, customer_id: int, tag: str | None = None) -> Answer:
-        """Delete a customer; given its entity tag, only while it has not changed."""
+        """Delete a customer; given its entity tag, only while it has not changed.
+
+        Tried again, it is answered as the first time.
+        """
         path = f"/v1/customers/{customer_id}"
-        return self._send(_Call("DELETE", path, headers=_if_match(tag)))
+        return self._send(_Call("DELETE", path, headers=_once() | _if_match(tag)))
 
     def erase_customer(self, customer_id: int) -> Answer:
         """Delete a customer for good, history and all; return the receipt."""
         path, query = f"/v1/customers/{customer_id}", {"erase": True}
-        # A second try would be told that there is nobody to erase, and not get the receipt.
-        return self._send(_Call("DELETE", path, query, repeatable=False))
+        return self._send(_Call("DELETE", path, query, headers=_once()))
 
     def get_erasure(self, customer_id: int) -> Answer:
         """Return the receipt of an erased customer."""
@@ -263,9 +304,12 @@ class _Service(Generic[Answer]):
         """Return the segments and what their customers are like now."""
         return self._send(_Call("GET", "/v1/segments"))
 
-    def edit_segment(self, number: int, **words: object) -> Answer:
-        """Change a segment's `name`, `description` or `strategies`; `by` says who does."""
-        return self._send(_Call("PATCH", f"/v1/segments/{number}", {}, words))
+    def edit_segment(self, number: int, tag: str | None = None, **words: object) -> Answer:
+        """Change a segment's `name`, `description` or `strategies`; `by` says who does.
+
+        Given the tag that it was read with, only if nobody has changed it since.
+        """
+        return self._send(_Call("PATCH", f"/v1/segments/{number}", {}, words, _if_match(tag)))
 
     def get_transitions(self, since: datetime, until: datetime) -> Answer:
         """Count who moved from where to where between two moments."""
@@ -275,7 +319,7 @@ class _Service(Generic[Answer]):
     def get_moves(self, before: int, after: int) -> Answer:
         """Count who is where by one model version and where by another."""
         query = {"before": before, "after": after}
-        return self._send(_Call("GET", "/v1/segments/transitions", query))
+        return self._send(_Call("GET", "/v1/segments/transitions", query, is_long=True))
 
     def get_growth(self, since: datetime) -> Answer:
         """Count who entered and who left each segment after a moment."""
@@ -332,7 +376,8 @@ class _Service(Generic[Answer]):
 
     def get_impact(self, version: int, against: int | None = None) -> Answer:
         """Tell what a version would change for the customers, against the active one or another."""
-        return self._send(_Call("GET", f"/v1/models/{version}/impact", {"against": against}))
+        path, query = f"/v1/models/{version}/impact", {"against": against}
+        return self._send(_Call("GET", path, query, is_long=True))
 
     def get_record(self, version: int) -> Answer:
         """Return a version's record for the model-risk file."""
@@ -389,7 +434,12 @@ class Client(_Service[Reply]):
         url: str,
         key: str | None = None,
         *,
+        timeout: httpx.Timeout | float | None = None,
+        limits: httpx.Limits = LIMITS,
+        proxy: httpx.Proxy | str | None = None,
+        verify: ssl.SSLContext | bool = True,
         transport: httpx.BaseTransport | None = None,
+        tries: int = TRIES,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Connect with the first call.
@@ -397,12 +447,26 @@ class Client(_Service[Reply]):
         Args:
             url: the service's address, such as `http://localhost:8000`.
             key: an API key, where the service asks for one.
-            transport: sends requests in place of the network.
+            timeout: how long each call may wait, in seconds or by phase; None is 30 seconds, 5 to
+                connect, and ten minutes for comparisons of all customers.
+            limits: how many connections are kept.
+            proxy: the address of a proxy; None is as the environment says.
+            verify: how the service's certificate is checked.
+            transport: sends requests in place of the network; limits, proxy and verify are its own.
+            tries: how often a call is sent at most.
             sleep: waits between tries.
         """
         self._sleep = sleep
+        self._tries = tries
+        self._timeout = None if timeout is None else httpx.Timeout(timeout)
         self._http = httpx.Client(
-            base_url=url, headers=_authorization(key), timeout=_TIMEOUT, transport=transport
+            base_url=url,
+            headers=_authorization(key),
+            timeout=self._timeout or TIMEOUT,
+            limits=limits,
+            proxy=proxy,
+            verify=verify,
+            transport=transport,
         )
 
     def __enter__(self) -> Self:
@@ -451,14 +515,14 @@ class Client(_Service[Reply]):
             self._sleep(seconds)
 
     def _send(self, call: _Call) -> Reply:
-        attempt = 0
+        attempt, options = 0, call.options(self._timeout)
         while True:
             answer, fault = None, None
             try:
-                answer = self._http.request(call.method, call.path, **call.options)
+                answer = self._http.request(call.method, call.path, **options)
             except httpx.TransportError as lost:
                 fault = lost
-            wait = call.wait(attempt, answer, fault)
+            wait = call.wait(attempt, self._tries, answer, fault)
             if wait is None:
                 return _read(answer, fault)
             self._sleep(wait)
@@ -473,13 +537,26 @@ class AsyncClient(_Service[Awaitable[Reply]]):
         url: str,
         key: str | None = None,
         *,
+        timeout: httpx.Timeout | float | None = None,
+        limits: httpx.Limits = LIMITS,
+        proxy: httpx.Proxy | str | None = None,
+        verify: ssl.SSLContext | bool = True,
         transport: httpx.AsyncBaseTransport | None = None,
+        tries: int = TRIES,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Connect with the first call; arguments as for `Client`."""
         self._sleep = sleep
+        self._tries = tries
+        self._timeout = None if timeout is None else httpx.Timeout(timeout)
         self._http = httpx.AsyncClient(
-            base_url=url, headers=_authorization(key), timeout=_TIMEOUT, transport=transport
+            base_url=url,
+            headers=_authorization(key),
+            timeout=self._timeout or TIMEOUT,
+            limits=limits,
+            proxy=proxy,
+            verify=verify,
+            transport=transport,
         )
 
     async def __aenter__(self) -> Self:
@@ -532,14 +609,14 @@ class AsyncClient(_Service[Awaitable[Reply]]):
             await self._sleep(seconds)
 
     async def _send(self, call: _Call) -> Reply:
-        attempt = 0
+        attempt, options = 0, call.options(self._timeout)
         while True:
             answer, fault = None, None
             try:
-                answer = await self._http.request(call.method, call.path, **call.options)
+                answer = await self._http.request(call.method, call.path, **options)
             except httpx.TransportError as lost:
                 fault = lost
-            wait = call.wait(attempt, answer, fault)
+            wait = call.wait(attempt, self._tries, answer, fault)
             if wait is None:
                 return _read(answer, fault)
             await self._sleep(wait)

@@ -7,62 +7,74 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from fastapi import FastAPI
+from anyio import CapacityLimiter, to_thread
+from fastapi import Depends, FastAPI
+from fastapi.routing import iter_route_contexts
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry
 from starlette.concurrency import run_in_threadpool
-from starlette.middleware.cors import CORSMiddleware
 
 from customer_segmentation import __version__
-from customer_segmentation.api import problems
-from customer_segmentation.api.access import access_router
-from customer_segmentation.api.audit import audit_router
-from customer_segmentation.api.batches import batches_router
-from customer_segmentation.api.bodies import Bodies, BoundedBodies
-from customer_segmentation.api.customers import customers_router
-from customer_segmentation.api.erasures import erasures_router
-from customer_segmentation.api.events import events_router
-from customer_segmentation.api.function_docs import problem_responses
-from customer_segmentation.api.functions import add_functions
+from customer_segmentation.api.functions.routes import add_functions
+from customer_segmentation.api.guide import GUIDE, guide_router
 from customer_segmentation.api.health import health_router
-from customer_segmentation.api.jobs import jobs_router
-from customer_segmentation.api.lean import LeanRoutes
+from customer_segmentation.api.http import problems
+from customer_segmentation.api.http.openapi import problem_responses
+from customer_segmentation.api.http.requests import check_query
+from customer_segmentation.api.http.roles import Roles, needed_role
+from customer_segmentation.api.http.schemas import SCHEMAS
+from customer_segmentation.api.http.threads import Comparisons
 from customer_segmentation.api.metrics import metrics_router
-from customer_segmentation.api.models import models_router
-from customer_segmentation.api.observe import Observed, RequestLog, RequestMetrics
-from customer_segmentation.api.predictions import predictions_router
-from customer_segmentation.api.schemas import SCHEMAS
-from customer_segmentation.api.security import Admission, Door, needed_role
-from customer_segmentation.api.segment_figures import segment_figures_router
-from customer_segmentation.api.segments import segments_router
-from customer_segmentation.api.tracing import tracer_provider
-from customer_segmentation.api.webhooks import webhooks_router
-from customer_segmentation.domain.errors import SegmentationError
-from customer_segmentation.services.audit import seal
-from customer_segmentation.services.clock import now
-from customer_segmentation.services.customers import forget_old_keys
-from customer_segmentation.services.distribution import count_waiting_changes
-from customer_segmentation.services.jobs import (
+from customer_segmentation.api.middleware.access_log import Observed, RequestLog, RequestMetrics
+from customer_segmentation.api.middleware.authentication import Admission, Authentication, Cors
+from customer_segmentation.api.middleware.body_limits import Bodies, BoundedBodies
+from customer_segmentation.api.middleware.fast_path import FastPath
+from customer_segmentation.api.middleware.tracing import tracer_provider
+from customer_segmentation.api.v1.access import access_router
+from customer_segmentation.api.v1.audit import audit_router
+from customer_segmentation.api.v1.customers.batches import batches_router
+from customer_segmentation.api.v1.customers.erasures import erasures_router
+from customer_segmentation.api.v1.customers.routes import customers_router
+from customer_segmentation.api.v1.events import events_router
+from customer_segmentation.api.v1.jobs import jobs_router
+from customer_segmentation.api.v1.models.routes import models_router
+from customer_segmentation.api.v1.predictions.routes import predictions_router
+from customer_segmentation.api.v1.segments.figures import segment_figures_router
+from customer_segmentation.api.v1.segments.routes import segments_router
+from customer_segmentation.api.v1.webhooks import webhooks_router
+from customer_segmentation.domain.errors import NotReadyError, SegmentationError
+from customer_segmentation.services.customers.erasure import Wiping
+from customer_segmentation.services.customers.events import place_changes
+from customer_segmentation.services.jobs.lifecycle import (
+    Rescoring,
     close_dead_jobs,
-    finish_rescoring,
     get_ready,
     stop_jobs,
 )
-from customer_segmentation.services.keys import KeyRing
-from customer_segmentation.services.logs import configure_logs
-from customer_segmentation.services.schedule import begin_due_training
-from customer_segmentation.services.settings import Settings
-from customer_segmentation.services.unit_of_work import UnitsOfWork, units_over
-from customer_segmentation.services.webhooks import deliver_due
+from customer_segmentation.services.operation.audit import seal
+from customer_segmentation.services.operation.keys import KeyRing
+from customer_segmentation.services.operation.retention import remove_old
+from customer_segmentation.services.operation.webhooks import Deliveries
+from customer_segmentation.services.runtime.clock import now
+from customer_segmentation.services.runtime.logs import configure_logs
+from customer_segmentation.services.runtime.settings import Settings, load_settings
+from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork, units_over
+from customer_segmentation.services.segments.distribution import count_waiting_changes
+from customer_segmentation.services.segments.recount import begin_recount_when_due
+from customer_segmentation.services.training.schedule import begin_due_training
 
 _REFRESH_SECONDS = 0.5
 _COUNT_SECONDS = 2.0
+_RESCORING_SECONDS = 1.0
 _JOBS_SECONDS = 5.0
 _READY_SECONDS = 1.0
 _SCHEDULE_SECONDS = 5.0
-_KEYS_SECONDS = 3600.0
+_OLD_SECONDS = 3600.0
+_RECOUNT_SECONDS = 60.0
 _SEAL_SECONDS = 1.0
 _WEBHOOK_SECONDS = 1.0
+_FEED_SECONDS = 1.0
+_WIPE_SECONDS = 5.0
 
 _DESCRIPTION = """
 Keeps a bank's customers and tells, in real time, **which segment** each one is in and
@@ -75,41 +87,50 @@ a pause, and the segments keep their numbers, names and meaning.
 The examples run as they stand: open one and press *Execute*. Every error is an
 [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem that names the field at fault, the type
 of its value and what is allowed; a failed request changes nothing.
+
+Tutorials, settings, errors and a glossary are in [the guide](guide/).
 """
 
 logger = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Return the application over a database that `services/startup.py` has made ready."""
-    settings = settings or Settings()
+    """Return the application over a database that `services/runtime/startup.py` has made ready."""
+    settings = settings or load_settings()
     configure_logs(settings.log_format)
     units = units_over(
         settings.database_url,
         pool_size=settings.pool_size,
         statement_seconds=settings.statement_seconds,
+        wait_seconds=settings.wait_seconds,
         audit=settings.audit,
     )
     keys = KeyRing(units) if settings.auth == "keys" else None
+    rescoring = Rescoring(units.database, settings)
     tracer = tracer_provider() if settings.traces else None
+    deliveries = Deliveries(units, settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        await run_in_threadpool(_recover, units, settings, keys)
+        await run_in_threadpool(_recover, units, rescoring, keys)
         # What is there by now stays: the garbage collector need not look at it again and again.
         gc.freeze()
         chores: list[tuple[float, str, Callable[[], object]]] = [
             (_REFRESH_SECONDS, "look for a new model", units.refresh),
             (_COUNT_SECONDS, "count changes", lambda: count_waiting_changes(units)),
-            (
-                _WEBHOOK_SECONDS,
-                "deliver to webhooks",
-                lambda: deliver_due(units, settings),
-            ),
+            (_WEBHOOK_SECONDS, "deliver to webhooks", deliveries.begin_due),
+            (_WIPE_SECONDS, "wipe what was erased", Wiping(units).wipe),
+            (_FEED_SECONDS, "place changes in the feed", lambda: place_changes(units.database)),
             (_SEAL_SECONDS, "seal the audit log", lambda: seal(units.database)),
             (_READY_SECONDS, "get a worker ready", get_ready),
+            (_RESCORING_SECONDS, "look for a re-scoring that was cut off", rescoring.resume),
             (_JOBS_SECONDS, "look for dead jobs", lambda: close_dead_jobs(units.database)),
-            (_KEYS_SECONDS, "forget old keys", lambda: forget_old_keys(units, now())),
+            (
+                _RECOUNT_SECONDS,
+                "look whether to recount",
+                lambda: begin_recount_when_due(units, settings),
+            ),
+            (_OLD_SECONDS, "remove what is old", lambda: remove_old(units, settings, now())),
             (
                 _SCHEDULE_SECONDS,
                 "look whether to retrain",
@@ -123,7 +144,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         for task in beside:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
-        await run_in_threadpool(_stop, units)
+        await run_in_threadpool(_stop, units, deliveries)
         if tracer is not None:
             await run_in_threadpool(tracer.shutdown)
 
@@ -134,6 +155,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=__version__,
         license_info={"name": "MIT", "identifier": "MIT"},
         redoc_url=None,
+        strict_content_type=False,
         swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
         lifespan=lifespan,
         telemetry={
@@ -144,56 +166,71 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             "operation_spans": False,
         },
     )
+    documentation = [*app.routes]
     functions = add_functions(app, units, settings)
-    app.include_router(customers_router(units))
-    app.include_router(erasures_router(units))
-    app.include_router(batches_router(units))
-    app.include_router(segments_router(units, settings))
-    app.include_router(segment_figures_router(units))
-    app.include_router(predictions_router(units))
-    app.include_router(events_router(units))
-    app.include_router(webhooks_router(units, settings))
-    app.include_router(audit_router(units))
-    app.include_router(access_router())
-    app.include_router(models_router(units, settings))
-    app.include_router(jobs_router(units, settings))
+    comparisons = Comparisons(units, settings)
+    for router in (
+        customers_router(units),
+        erasures_router(units),
+        batches_router(units),
+        segments_router(units, comparisons),
+        segment_figures_router(units),
+        predictions_router(units),
+        events_router(units),
+        webhooks_router(units, settings),
+        audit_router(units),
+        access_router(),
+        models_router(units, settings, rescoring, comparisons),
+        jobs_router(units, settings),
+    ):
+        app.include_router(router, dependencies=[Depends(check_query)])
     app.include_router(health_router(units))
+    app.include_router(guide_router(GUIDE))
     problems.install(app)
     counted = CollectorRegistry()
     app.include_router(metrics_router(units, counted))
     log = RequestLog(RequestMetrics(counted), log_requests=settings.log_requests)
-    admission, bodies = Admission(keys, settings), Bodies(settings)
+    admission = Admission(keys, settings, Roles(app.routes, documentation))
+    bodies = Bodies(settings)
     app.add_middleware(BoundedBodies, bodies=bodies)
-    app.add_middleware(Door, admission=admission)
+    app.add_middleware(Authentication, admission=admission)
     app.add_middleware(Observed, log=log)
-    app.add_middleware(LeanRoutes, functions=functions, log=log, admission=admission, bodies=bodies)
+    app.add_middleware(
+        FastPath,
+        functions=functions,
+        log=log,
+        admission=admission,
+        bodies=bodies,
+        root_path=settings.root_path,
+    )
     if settings.cors_origins:
         # Outside the door: a browser asks before it sends a key.
         app.add_middleware(
-            CORSMiddleware,
+            Cors,
             allow_origins=settings.cors_origins,
             allow_methods=["*"],
             allow_headers=["*"],
-            expose_headers=["ETag", "Location", "Retry-After"],
+            expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID"],
         )
     _complete_document(app, guarded=keys is not None)
     return app
 
 
-def _recover(units: UnitsOfWork, settings: Settings, keys: KeyRing | None) -> None:
+def _recover(units: UnitsOfWork, rescoring: Rescoring, keys: KeyRing | None) -> None:
     """Finish what a crash cut off, load model and keys; without a database, go on without."""
     try:
         if keys is not None:
             keys.refresh()
         close_dead_jobs(units.database)
         units.refresh()
-        finish_rescoring(units.database, settings)
+        rescoring.begin()
     except SegmentationError as error:
         logger.warning("Not ready yet: %s", error)
 
 
-def _stop(units: UnitsOfWork) -> None:
-    """Hand leases back and close connections."""
+def _stop(units: UnitsOfWork, deliveries: Deliveries) -> None:
+    """Finish what is being sent, hand leases back and close connections."""
+    deliveries.close()
     try:
         stop_jobs(units.database)
     except SegmentationError as error:
@@ -202,13 +239,23 @@ def _stop(units: UnitsOfWork) -> None:
 
 
 async def repeat(seconds: float, what: str, action: Callable[[], object]) -> None:
-    """Do something beside the requests again and again; no fault ends it, and each is logged."""
+    """Do something beside the requests again and again; no fault ends it.
+
+    It has a thread of its own, which neither requests nor what else is done beside them can hold.
+    """
+    thread = CapacityLimiter(1)
+    told = ""
     while True:
         await asyncio.sleep(seconds)
         try:
-            await run_in_threadpool(action)
+            await to_thread.run_sync(action, limiter=thread)
+            told = ""
+        except NotReadyError:
+            told = ""  # Before the first customers there is nothing to do.
         except SegmentationError as error:
-            logger.warning("Cannot %s: %s", what, error)
+            if str(error) != told:
+                told = str(error)
+                logger.warning("Cannot %s: %s", what, told)
         except Exception:
             # As for a request: what is done next time need not meet the same fault.
             logger.exception("Cannot %s", what)
@@ -225,19 +272,29 @@ def _complete_document(app: FastAPI, *, guarded: bool) -> None:
         document = generate()
         components = document.setdefault("components", {})
         components.setdefault("schemas", {}).update(SCHEMAS)
-        for operations in document["paths"].values():
-            for operation in operations.values():
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                if path.startswith("/v1/"):  # Each refuses a parameter that it does not know.
+                    refused = _responses(problems.INVALID)
+                    operation["responses"] = refused | operation["responses"]
                 for parameter in operation.get("parameters", ()):
                     if parameter["required"] and "examples" in parameter["schema"]:
                         parameter.setdefault("example", parameter["schema"]["examples"][0])
+                if not guarded:
+                    operation["responses"] |= _responses(problems.UNKNOWN_HOST)
+                    if method != "get":
+                        operation["responses"] |= _responses(problems.CROSS_ORIGIN)
                 if "requestBody" in operation:
-                    operation["responses"] |= _responses(problems.TOO_LARGE, problems.TOO_SLOW)
+                    operation["responses"] |= _responses(
+                        problems.MEDIA, problems.TOO_LARGE, problems.TOO_SLOW
+                    )
         if guarded:
             components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-            for path, operations in document["paths"].items():
-                for method, operation in operations.items():
-                    role = needed_role(method.upper(), path)
-                    if role is not None:
+            for route in iter_route_contexts(app.routes):
+                operations = document["paths"].get(route.path_format, {})
+                for method in route.methods or ():
+                    if method.lower() in operations and needed_role(route.endpoint) is not None:
+                        operation = operations[method.lower()]
                         operation["security"] = [{"key": []}]
                         operation["responses"] |= _responses(
                             problems.NOT_SIGNED_IN, problems.NOT_ALLOWED, problems.TOO_MANY

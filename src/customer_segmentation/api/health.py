@@ -5,9 +5,11 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from customer_segmentation.api.function_docs import problem_responses
-from customer_segmentation.api.problems import NOT_READY, STORE_UNAVAILABLE
-from customer_segmentation.services.unit_of_work import UnitsOfWork
+from customer_segmentation.api.http.openapi import problem_responses
+from customer_segmentation.api.http.problems import NOT_READY, STORE_UNAVAILABLE
+from customer_segmentation.api.http.roles import needs
+from customer_segmentation.api.http.threads import briefly
+from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 
 
 class Live(BaseModel):
@@ -17,17 +19,22 @@ class Live(BaseModel):
 
 
 class Ready(BaseModel):
-    """The database answers and a model serves."""
+    """The database answers and a model is active."""
 
     status: Literal["ready"] = Field(default="ready", description="Send requests.")
-    model_version: int = Field(description="The version that serves.")
+    model_version: int = Field(description="The active version.")
 
 
 def health_router(units: UnitsOfWork) -> APIRouter:
     """Return the routes under `/health`."""
     router = APIRouter(prefix="/health", tags=["Health"])
 
+    def find_version() -> int:
+        with units.read(brief=True) as work:
+            return work.serving.version
+
     @router.get("/live", summary="Whether the process lives", operation_id="get_liveness")
+    @needs(None)
     async def live() -> Live:
         """Answer as long as the process runs: a container that does not should be restarted."""
         return Live()
@@ -38,9 +45,9 @@ def health_router(units: UnitsOfWork) -> APIRouter:
         operation_id="get_readiness",
         responses=problem_responses(NOT_READY, STORE_UNAVAILABLE),
     )
-    def ready() -> Ready:
-        """Answer 200 while the database answers and a model serves: send requests only then."""
-        with units.read() as work:
-            return Ready(model_version=work.serving.version)
+    @needs(None)
+    async def ready() -> Ready:
+        """Answer 200 while the database answers and a model is active: send requests only then."""
+        return Ready(model_version=await briefly(find_version))
 
     return router

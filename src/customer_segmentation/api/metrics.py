@@ -11,12 +11,14 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from starlette.responses import Response
 
-from customer_segmentation.api.disclosure import conceal_counts
-from customer_segmentation.api.function_docs import problem_responses
-from customer_segmentation.api.problems import NOT_READY, STORE_UNAVAILABLE
-from customer_segmentation.api.security import LeastGroup
-from customer_segmentation.services.overview import get_overview
-from customer_segmentation.services.unit_of_work import UnitsOfWork
+from customer_segmentation.api.http.openapi import problem_responses
+from customer_segmentation.api.http.problems import NOT_READY, STORE_UNAVAILABLE
+from customer_segmentation.api.http.roles import needs
+from customer_segmentation.api.middleware.authentication import MinGroupSize
+from customer_segmentation.api.v1.disclosure import suppress_counts
+from customer_segmentation.domain.access import Role
+from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+from customer_segmentation.services.segments.overview import get_overview
 
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 """The environment variable that names the folder where several server processes count together."""
@@ -36,7 +38,7 @@ class _Service(Collector):
         sizes = GaugeMetricFamily(
             f"{_PREFIX}_customers", "Customers by segment.", labels=["segment"]
         )
-        for number, size in conceal_counts(found.sizes, self._least).items():
+        for number, size in suppress_counts(found.sizes, self._least).items():
             if size is not None:
                 sizes.add_metric([str(number)], size)
         yield sizes
@@ -47,12 +49,22 @@ class _Service(Collector):
             jobs.add_metric([kind, state], count)
         yield jobs
         near = sum(found.sizes.values()) - found.outliers
-        outliers = conceal_counts({"far": found.outliers, "near": near}, self._least)["far"]
+        outliers = suppress_counts({"far": found.outliers, "near": near}, self._least)["far"]
         for name, meaning, value in (
             ("outliers", "Customers far from every centroid.", outliers),
-            ("model_version", "The model version that serves.", found.model_version),
+            ("model_version", "The active model version.", found.model_version),
             ("model_age_seconds", "Seconds since it was trained.", found.model_age.total_seconds()),
             ("drift_psi", "The largest population stability index.", found.drift_psi),
+            (
+                "rescoring",
+                "1 while customers are re-scored, and not all are counted yet.",
+                float(not found.is_complete),
+            ),
+            (
+                "wrong_counts",
+                "Customers whom the last recount found counted wrongly, and repaired.",
+                found.wrong,
+            ),
             ("changed_customers", "Changes since the model was activated.", found.changed),
         ):
             if value is not None:
@@ -76,7 +88,8 @@ def metrics_router(units: UnitsOfWork, requests: CollectorRegistry) -> APIRouter
             **problem_responses(NOT_READY, STORE_UNAVAILABLE),
         },
     )
-    def metrics(least: LeastGroup) -> Response:
+    @needs(Role.READER)
+    def metrics(least: MinGroupSize) -> Response:
         """Tell requests and latencies, segment sizes, model version and age, drift and jobs."""
         counted = requests
         if MULTIPROCESS in os.environ:

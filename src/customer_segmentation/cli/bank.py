@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Protocol
 
-from customer_segmentation.cli.console import errors_told, open_database, read_settings
+from customer_segmentation.cli.console.output import errors_told, open_database, read_settings
 from customer_segmentation.cli.local import LocalBank
 from customer_segmentation.client import Client, Json
 

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from customer_segmentation.cli.bank import open_bank
-from customer_segmentation.cli.console import moment, print_json, print_table, say
-from customer_segmentation.cli.options import AsJson, Key, Url
+from customer_segmentation.cli.console.options import AsJson, Key, Url
+from customer_segmentation.cli.console.output import moment, print_json, print_table, say
 from customer_segmentation.domain.features import FEATURES, LARGEST_INTEGER, readable
 
 customers = typer.Typer(no_args_is_help=True, help="Look at one customer.")
@@ -32,7 +32,7 @@ def get_customer(
     if found["raw_segment"] != found["segment"]:
         say(f"Nearest is cluster {found['raw_segment']}, but not by enough to leave")
     if found["is_outlier"]:
-        say("An outlier: far from every centroid, so that the segment says little")
+        say("An outlier: far from every centroid, so treat the segment with caution")
     say(f"Next best action: {action['text']} ({action['channel']})")
     print_table(("attribute", "value"), [(f.name, str(found[f.name])) for f in FEATURES])
 
@@ -71,7 +71,7 @@ def explain_customer(
         (str(change["segment"]), change["attribute"], str(change["value"]), str(change["needed"]))
         for change in why["changes"]
     ]
-    print_table(("would lead to", "if", "were not", "but"), leads)
+    print_table(("segment", "attribute", "current", "needed"), leads)
 
 
 @customers.command("history")

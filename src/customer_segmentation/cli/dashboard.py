@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from customer_segmentation.cli.console import errors_told
+from customer_segmentation.cli.console.options import check_address
+from customer_segmentation.cli.console.output import errors_told
 from customer_segmentation.domain.errors import ExtraMissingError
 
 _PAGES = Path(__file__).parents[1] / "dashboard" / "__main__.py"
@@ -20,7 +21,12 @@ _CONFIG = _PAGES.with_name("config.toml")
 
 def dashboard(
     url: Annotated[
-        str, typer.Option(help="The service's address.", envvar="CUSTOMER_SEGMENTATION_URL")
+        str,
+        typer.Option(
+            help="The service's address.",
+            envvar="CUSTOMER_SEGMENTATION_URL",
+            callback=check_address,
+        ),
     ] = "http://localhost:8000",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8501,
@@ -35,7 +41,7 @@ def dashboard(
     with errors_told():
         if importlib.util.find_spec("streamlit") is None:
             raise ExtraMissingError("dashboard", "the dashboard")
-    options = {"server.address": host, "server.port": str(port), **_read_options()}
+    options = {**_read_options(), "server.address": host, "server.port": str(port)}
     command = [sys.executable, "-m", "streamlit", "run", str(_PAGES)]
     command += [f"--{name}={value}" for name, value in options.items()]
     # In this very process, so that a signal that is to end it meets no one in between.

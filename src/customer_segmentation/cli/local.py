@@ -10,35 +10,39 @@ from customer_segmentation.client import Json
 from customer_segmentation.domain.history import as_matrix
 from customer_segmentation.domain.jobs import Job, Origin, Trigger
 from customer_segmentation.domain.segments import Channel, Segment, Strategy
-from customer_segmentation.services.audit import list_entries
-from customer_segmentation.services.comparison import compare_versions, count_moves
-from customer_segmentation.services.customers import get_customer, get_history
-from customer_segmentation.services.distribution import get_drift
-from customer_segmentation.services.explanation import explain_customer
-from customer_segmentation.services.external import ExternalTable
-from customer_segmentation.services.jobs import cancel_job, follow_job, get_job, list_jobs
-from customer_segmentation.services.model_record import get_record
-from customer_segmentation.services.segments import count_transitions, edit_segment, list_segments
-from customer_segmentation.services.serving import assess
-from customer_segmentation.services.settings import Settings
-from customer_segmentation.services.study import begin_study, get_study
-from customer_segmentation.services.training import Overrides, begin_training
-from customer_segmentation.services.unit_of_work import UnitsOfWork
-from customer_segmentation.services.versions import (
+from customer_segmentation.services.customers.commands import get_customer, get_history
+from customer_segmentation.services.customers.explanation import explain_customer
+from customer_segmentation.services.jobs.lifecycle import cancel_job, follow_job, get_job, list_jobs
+from customer_segmentation.services.models.comparison import compare_versions, count_moves
+from customer_segmentation.services.models.record import get_record
+from customer_segmentation.services.models.registry import (
     Version,
     activate_and_rescore,
     get_active_version,
     get_version,
     list_versions,
 )
+from customer_segmentation.services.models.serving import assess
+from customer_segmentation.services.operation.audit import list_entries
+from customer_segmentation.services.runtime.settings import Settings
+from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+from customer_segmentation.services.segments.distribution import get_drift
+from customer_segmentation.services.segments.profiles import (
+    count_transitions,
+    edit_segment,
+    list_segments,
+)
+from customer_segmentation.services.training.external import ExternalTable
+from customer_segmentation.services.training.start import Overrides, begin_training
+from customer_segmentation.services.training.study import begin_study, get_study
 
 _JOB = (
     *("id", "kind", "state", "phase", "done", "total", "created_at", "finished_at", "trigger"),
     *("requested_by", "reason", "model_version", "error"),
 )
 _PROFILE = (
-    *("attribute", "mean", "lower_quartile", "median", "upper_quartile"),
-    *("difference", "deviations", "shares"),
+    *("attribute", "mean", "trimmed_mean", "lower_quartile", "median", "upper_quartile"),
+    *("difference", "deviations", "trimmed_deviations", "is_clear", "shares"),
 )
 _DRIFT = ("attribute", "psi", "level", "statistic", "freedom", "p_value")
 _QUALITY = ("inertia", "silhouette", "stability", "sizes")
@@ -101,7 +105,7 @@ class LocalBank:
 
     def list_segments(self) -> Json:
         """Return the segments and what their customers are like now."""
-        version, profiled = list_segments(self._units)
+        version, profiled, is_complete = list_segments(self._units)
         segments = [
             {
                 **_words(found.segment),
@@ -110,8 +114,14 @@ class LocalBank:
             }
             for found in profiled
         ]
-        customers = sum(found.profile.size for found in profiled)
-        return _plain({"model_version": version, "customers": customers, "segments": segments})
+        return _plain(
+            {
+                "model_version": version,
+                "customers": sum(found.profile.size for found in profiled),
+                "complete": is_complete,
+                "segments": segments,
+            }
+        )
 
     def edit_segment(
         self,
@@ -147,7 +157,7 @@ class LocalBank:
 
     def get_moves(self, before: int, after: int) -> Json:
         """Count who is where by one model version and where by another."""
-        moves = count_moves(self._units, self._settings, before, after)
+        moves = count_moves(compare_versions(self._units, self._settings, before, after))
         return _transitions(moves, before=before, after=after)
 
     def begin_training(
@@ -285,6 +295,8 @@ def _summary(version: Version) -> dict[str, object]:
         "created_by": version.origin.by,
         "reason": version.origin.reason,
         "is_active": version.is_active,
+        "is_previous": version.is_previous,
+        "has_served": bool(version.activations),
         "held_back": version.held_back,
         "customers": version.model.fingerprint.customers,
         "quality": _chosen(version.model.quality, _QUALITY),
@@ -292,7 +304,7 @@ def _summary(version: Version) -> dict[str, object]:
 
 
 def _words(segment: Segment) -> dict[str, object]:
-    return _chosen(segment, ("number", "name", "description", "strategies"))
+    return _chosen(segment, ("number", "name", "description", "strategies", "tag"))
 
 
 def _chosen(found: object, names: tuple[str, ...]) -> dict[str, object]:

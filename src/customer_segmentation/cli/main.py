@@ -5,24 +5,26 @@ from typing import Annotated
 import typer
 
 from customer_segmentation import __version__
-from customer_segmentation.cli.audit import audit
-from customer_segmentation.cli.console import ExitCode
+from customer_segmentation.cli.console.commands import Command, Commands
+from customer_segmentation.cli.console.output import ExitCode
 from customer_segmentation.cli.customers import customers
 from customer_segmentation.cli.dashboard import dashboard
-from customer_segmentation.cli.demo import demo
-from customer_segmentation.cli.exporting import export
-from customer_segmentation.cli.importing import import_files
-from customer_segmentation.cli.jobs import jobs
-from customer_segmentation.cli.keys import keys
-from customer_segmentation.cli.models import drift, models
-from customer_segmentation.cli.operation import backup, config, doctor, restore
-from customer_segmentation.cli.scoring import score
+from customer_segmentation.cli.files.demo import demo
+from customer_segmentation.cli.files.exporting import export
+from customer_segmentation.cli.files.importing import import_files
+from customer_segmentation.cli.files.scoring import score
+from customer_segmentation.cli.models.jobs import jobs
+from customer_segmentation.cli.models.study import study
+from customer_segmentation.cli.models.training import train
+from customer_segmentation.cli.models.versions import drift, models
+from customer_segmentation.cli.operation.audit import audit
+from customer_segmentation.cli.operation.keys import keys
+from customer_segmentation.cli.operation.maintenance import backup, config, doctor, restore
 from customer_segmentation.cli.segments import segments
 from customer_segmentation.cli.serve import serve
-from customer_segmentation.cli.study import study
-from customer_segmentation.cli.training import train
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
     epilog="Exit codes: " + "; ".join(f"{code:d} {code.meaning}" for code in ExitCode) + ".",
@@ -38,6 +40,9 @@ app.add_typer(jobs, name="jobs")
 app.add_typer(keys, name="keys")
 app.add_typer(audit, name="audit")
 app.add_typer(config, name="config")
+for group in (app, *(found.typer_instance for found in app.registered_groups)):
+    for found in group.registered_commands if group else ():
+        found.cls = Command
 
 
 def _show_version(wanted: bool) -> None:

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from customer_segmentation.cli.bank import Bank, open_bank
-from customer_segmentation.cli.console import (
+from customer_segmentation.cli.console.options import AsJson, By, Key, Url
+from customer_segmentation.cli.console.output import (
     amount,
     percent,
     print_json,
@@ -15,15 +16,18 @@ from customer_segmentation.cli.console import (
     say,
     this_person,
 )
-from customer_segmentation.cli.options import AsJson, By, Key, Url
 from customer_segmentation.client import Json
 from customer_segmentation.domain.errors import SegmentNotFoundError
 from customer_segmentation.domain.features import readable
+from customer_segmentation.domain.paging import LARGEST_VERSION
+from customer_segmentation.domain.plurals import counted
 from customer_segmentation.domain.segments import Channel
 
 segments = typer.Typer(
     no_args_is_help=True, help="Look at the segments, change their words, see who moved."
 )
+
+_FIGURES = ("mean", "trimmed_mean", "lower_quartile", "median", "upper_quartile")
 
 _Number = Annotated[int, typer.Argument(help="The segment's number.", min=0)]
 
@@ -53,7 +57,7 @@ def _strategy(text: str) -> Json:
 
 @segments.command("list")
 def list_segments(url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
-    """List the segments of the model that serves, and how many customers each has.
+    """List the segments of the active model, and how many customers each has.
 
     Example: customer-segmentation segments list
     """
@@ -99,14 +103,13 @@ def show_segment(
     rows = [
         (
             attribute["attribute"],
-            readable(attribute["mean"]),
-            *(readable(attribute[name]) for name in ("lower_quartile", "median", "upper_quartile")),
+            *(readable(attribute[name]) for name in _FIGURES),
             f"{attribute['deviations']:+z.2f}",
         )
         for attribute in segment["profile"]
     ]
-    columns = ("attribute", "mean", "lower quartile", "median", "upper quartile", "vs. everybody")
-    print_table(columns, rows)
+    figures = (name.replace("_", " ") for name in _FIGURES)
+    print_table(("attribute", *figures, "vs. everybody"), rows)
 
 
 @segments.command("edit")
@@ -168,8 +171,12 @@ def count_transitions(
     until: Annotated[
         datetime | None, typer.Option(help="The second moment, in UTC.", show_default="now")
     ] = None,
-    before: Annotated[int | None, typer.Option(help="A model version.", min=1)] = None,
-    after: Annotated[int | None, typer.Option(help="Another model version.", min=1)] = None,
+    before: Annotated[
+        int | None, typer.Option(help="A model version.", min=1, max=LARGEST_VERSION)
+    ] = None,
+    after: Annotated[
+        int | None, typer.Option(help="Another model version.", min=1, max=LARGEST_VERSION)
+    ] = None,
     url: Url = None,
     key: Key = None,
     as_json: AsJson = False,
@@ -178,8 +185,9 @@ def count_transitions(
 
     Example: customer-segmentation segments transitions --since 2026-11-01
     """
-    moments, versions = since is not None, before is not None and after is not None
-    if moments == versions or (versions and until is not None):
+    moments = [given for given in (since, until) if given is not None]
+    versions = [given for given in (before, after) if given is not None]
+    if bool(moments) == bool(versions) or (since is None and moments) or len(versions) == 1:
         raise typer.BadParameter("give --since, or --before and --after")
     with open_bank(url, key) as bank:
         if since is not None:
@@ -190,7 +198,7 @@ def count_transitions(
     if as_json:
         print_json(found)
         return
-    say(f"{amount(found['moved'])} customers moved")
+    say(f"{counted(found['moved'], 'customer')} moved")
     matrix = found["matrix"]
     columns = list(next(iter(matrix.values()), {}))
     rows = [(_place(left), *map(amount, row.values())) for left, row in matrix.items()]
@@ -202,7 +210,7 @@ def _place(segment: str) -> str:
 
 
 def _find(bank: Bank, number: int) -> Json:
-    """Return a segment of the model that serves.
+    """Return a segment of the active model.
 
     Raises:
         SegmentNotFoundError: there is none of this number.

@@ -27,7 +27,8 @@ _LOGO = f'<svg xmlns="http://www.w3.org/2000/svg" width="32" height="32">{_ICON}
 
 def main() -> None:
     """Show the page that is asked for."""
-    st.set_page_config(page_title="Customer Segmentation", page_icon=_LOGO, layout="wide")
+    # Before the pages, whose icons browsers would else fetch from elsewhere to show in the tab.
+    st.set_page_config(page_icon=_LOGO, layout="wide")
     st.html(_STYLE)
     st.logo(_LOGO, size="large")
     pages = [
@@ -40,6 +41,7 @@ def main() -> None:
     ]
     parts.pages().update({page.title: page for page in pages})
     shown = st.navigation(pages)
+    st.set_page_config(page_title=f"{shown.title} · Customer Segmentation", page_icon=_LOGO)
     with st.sidebar:
         st.html(f'<p class="connection soft">{_connection()}</p>')
     shown.run()
@@ -53,7 +55,8 @@ def _connection() -> str:
         # The page tells why, and what helps.
         return f"Not connected to {escape(address())}"
     name = f"{access['name']}, " if access["name"] else ""
-    return f"{escape(address())}<br>{escape(name)}{access['role']}"
+    guide = f'<a href="{escape(address())}/guide/">Guide</a>'
+    return f"{escape(address())}<br>{escape(name)}{access['role']}<br>{guide}"
 
 
 def _page(

@@ -40,7 +40,7 @@ def show_assignment(found: dict[str, Any], titles: dict[int, str]) -> None:
     )
     if found["is_outlier"]:
         st.warning(
-            "Far from every segment, unlike nearly all customers: the segment says little.",
+            "Far from every segment, unlike nearly all customers: treat this segment with caution.",
             icon=":material/explore_off:",
         )
     near, pulls = st.columns(2, gap="large")
@@ -50,9 +50,9 @@ def show_assignment(found: dict[str, Any], titles: dict[int, str]) -> None:
         parts.bars(_distances(why["distances"], titles))
         _show_changes(why["changes"], titles)
     with pulls:
-        st.subheader("What decided")
-        other = titles.get(why["other"], str(why["other"]))
-        st.caption(f"To the right speaks for the nearest segment, to the left for {other}.")
+        st.subheader("Why this segment")
+        other = parts.literal(titles.get(why["other"], str(why["other"])))
+        st.caption(f"Bars to the right point to the nearest segment, bars to the left to {other}.")
         parts.bars(_pulls(why))
 
 
@@ -97,7 +97,7 @@ def _pulls(why: dict[str, Any]) -> list[parts.Bar]:
 
 
 def _show_changes(changes: list[dict[str, Any]], titles: dict[int, str]) -> None:
-    st.subheader("What would move it")
+    st.subheader("What would change this customer's segment")
     if not changes:
         st.write("No single attribute that can be changed leads to another segment.")
         return
@@ -118,8 +118,9 @@ def _step(change: dict[str, Any], titles: dict[int, str]) -> str:
     colour = "gray" if entered is None else colour_of(entered)
     came = "" if left is None else f", from {titles.get(left, f'segment {left}')}"
     cause = _CAUSES.get(change["cause"], change["cause"].replace("_", " ").capitalize())
+    when = moment_of(change["changed_at"], st.context.timezone)
     return (
         f'<li style="--c:{colour}"><strong>{escape(where)}</strong>{escape(came)}<br>'
-        f"<span class='soft'>{escape(cause)}, {moment_of(change['changed_at'])} UTC, "
+        f"<span class='soft'>{escape(cause)}, {escape(when)}, "
         f"model version {change['model_version']}</span></li>"
     )

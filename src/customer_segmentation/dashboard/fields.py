@@ -1,5 +1,6 @@
 """Fields for customers' attributes, made from the feature table; what is wrong is told at each."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from customer_segmentation.dashboard.style import code_of, label_of, labelled
 from customer_segmentation.domain.features import CUSTOMER_ID, FEATURES, Feature, Number
 
 _COLUMNS = 3
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
 
 Faults = Mapping[str, str]
 
@@ -24,15 +26,14 @@ def attribute_fields(values: Mapping[str, Number], key: str, faults: Faults) -> 
     """Show a field for each attribute; return what is in them, unchecked.
 
     Args:
-        values: what the fields hold at first.
+        values: what the fields hold at first; a field without a value is empty.
         key: tells these fields from others on the page.
         faults: by attribute, what is wrong with what was in its field.
     """
-    columns = st.columns(_COLUMNS)
     given: dict[str, Any] = {}
-    for place, feature in enumerate(FEATURES):
-        with columns[place % _COLUMNS]:
-            given[feature.name] = _field(feature, values[feature.name], f"{key}-{feature.name}")
+    for feature, column in parts.in_rows(FEATURES, _COLUMNS):
+        with column:
+            given[feature.name] = _field(feature, values.get(feature.name), f"{key}-{feature.name}")
             if feature.name in faults:
                 parts.wrong(faults[feature.name])
     return given
@@ -74,25 +75,41 @@ def _check(
     found: dict[str, Number] = {}
     faults: dict[str, str] = {}
     for name, feature in features.items():
-        value = given[name]
         try:
-            # People separate thousands, as the dashboard does.
-            text = value.replace(",", "") if isinstance(value, str) else None
-            found[name] = feature.accept(value) if text is None else feature.accept_text(text)
+            found[name] = _accept(feature, given[name])
         except ValueError as fault:
             faults[name] = str(fault).replace(name, label_of(name), 1)
     return found, faults
 
 
-def _field(feature: Feature, value: Number, key: str) -> Any:  # noqa: ANN401
+def _accept(feature: Feature, value: object) -> Number:
+    """Return what is in an attribute's field, as the service takes it.
+
+    Raises:
+        ValueError: it is not allowed, or has a comma that may be meant as a decimal point.
+    """
+    if value is None:
+        raise ValueError(feature.refusal("nothing"))
+    if not isinstance(value, str):
+        return feature.accept(value)
+    # People separate thousands by commas, as the dashboard does.
+    if "," in value and not _THOUSANDS.fullmatch(value.strip()):
+        told = "a text whose comma does not separate thousands; 8,074.50 has one that does"
+        raise ValueError(feature.refusal(told))
+    return feature.accept_text(value.replace(",", ""))
+
+
+def _field(feature: Feature, value: Number | None, key: str) -> Any:  # noqa: ANN401
     if feature.codes:
         codes = list(feature.codes)
         return st.selectbox(
             label_of(feature.name),
             codes,
-            index=codes.index(int(value)),
+            index=None if value is None else codes.index(int(value)),
+            placeholder="Choose",
             format_func=lambda code: code_of(feature, code),
             help=about(feature),
             key=key,
         )
-    return st.text_input(labelled(feature), f"{value:,}", help=about(feature), key=key)
+    text = "" if value is None else f"{value:,}"
+    return st.text_input(labelled(feature), text, help=about(feature), key=key)

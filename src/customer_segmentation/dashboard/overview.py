@@ -31,10 +31,11 @@ from customer_segmentation.dashboard.words import (
     separation_meaning,
     stability_meaning,
 )
+from customer_segmentation.domain.plurals import counted
 
 _WEEK = timedelta(days=7)
 _COLUMNS = 4
-_TOLD, _WORTH_TELLING = 3, 0.25
+_TOLD = 3
 _JUST_BEFORE = timedelta(seconds=1)
 
 Growth = dict[int, int | None]
@@ -51,26 +52,24 @@ def page() -> None:
             return
         drift = read_drift()
         week = _growth_since(_a_week_ago(), models)
-        parts.lead(_sentence(found, active, drift))
-        parts.tiles(_tiles(found, active, drift, week))
+        tiles = _tiles(found, active, drift, week)
+        parts.lead(_sentence(found, tiles))
+        parts.tiles(tiles)
         st.subheader("Segments")
         _show_shares(found["segments"])
         _show_segments(found["segments"], week, _growth_since_activation(active))
 
 
-def _sentence(found: dict[str, Any], active: dict[str, Any], drift: dict[str, Any]) -> str:
-    """Return how things are, in a sentence."""
-    grades = {
-        stability_meaning(active["quality"]["stability"]).grade,
-        DRIFT[drift["level"]].grade,
-    }
+def _sentence(found: dict[str, Any], tiles: list[parts.Tile]) -> str:
+    """Return how things are, in a sentence that agrees with every tile."""
+    grades = {tile.meaning.grade for tile in tiles if tile.meaning is not None}
     state = "all is well"
     if Grade.POOR in grades:
         state = "the model needs attention"
     elif Grade.FAIR in grades:
         state = "the model is usable, with something to look at"
-    customers, segments = number_of(found["customers"]), len(found["segments"])
-    return f"{customers} customers in {segments} segments, and {state}."
+    customers = counted(found["customers"], "customer")
+    return f"{customers} in {counted(len(found['segments']), 'segment')}, and {state}."
 
 
 def _tiles(
@@ -90,7 +89,8 @@ def _tiles(
             "Active model",
             f"version {active['version']}",
             f"{age_of(active['created_at']).capitalize()} old: trained on "
-            f"{number_of(active['customers'])} customers, {moment_of(active['created_at'])} UTC.",
+            f"{counted(active['customers'], 'customer')}, "
+            f"{moment_of(active['created_at'], st.context.timezone)}.",
         ),
         parts.Tile(
             "Stability",
@@ -153,13 +153,13 @@ def _card(segment: dict[str, Any], week: Growth | None, version: Growth | None) 
 
 def _character(segment: dict[str, Any]) -> str:
     """Return which attributes tell a segment apart most, and which way."""
-    strongest = sorted(segment["profile"], key=lambda a: -abs(a["deviations"]))[:_TOLD]
+    strongest = sorted(segment["profile"], key=lambda a: -abs(a["deviations"]))
     told = [
         f"{'↑' if a['deviations'] > 0 else '↓'} {label_of(a['attribute']).lower()}"
         for a in strongest
-        if abs(a["deviations"]) >= _WORTH_TELLING
+        if a["is_clear"]
     ]
-    return ", ".join(told) or "Much like everybody else."
+    return ", ".join(told[:_TOLD]) or "Much like everybody else."
 
 
 def _change(number: int, growth: Growth | None) -> str:

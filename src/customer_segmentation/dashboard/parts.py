@@ -1,15 +1,25 @@
 """The parts that pages are made of: tiles, bars, keys, as plain HTML that is there at once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import TypeVar
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.navigation.page import StreamlitPage
 
 from customer_segmentation.dashboard.words import Meaning
 
+MAX_SHOWN = 1_000
+"""Rows of a table that a page shows at most."""
+
 _PAGES = "pages"
+_MARKDOWN = re.compile(r"[!-/:-@\[-`{-~]")
+"""Every sign that Markdown or Streamlit may read: CommonMark lets each be escaped (0.31, 6.1)."""
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +107,13 @@ def table(rows: Sequence[Mapping[str, object]]) -> None:
     )
 
 
+def first_of(shown: Sequence[Mapping[str, object]], count: int) -> None:
+    """Show the first rows of a table of so many."""
+    st.dataframe(shown, hide_index=True)
+    if count > len(shown):
+        st.caption(f"These are the first {len(shown):,} of {count:,}.")
+
+
 def link(page: str, label: str, icon: str, **query: object) -> None:
     """Show a link to a page of the dashboard, by its title."""
     asked = {name: str(value) for name, value in query.items()}
@@ -116,6 +133,17 @@ def key(entries: Iterable[tuple[str, str]]) -> str:
         for colour, name in entries
     )
     return f'<div class="key">{told}</div>'
+
+
+def in_rows(items: Sequence[Item], columns: int) -> Iterator[tuple[Item, DeltaGenerator]]:
+    """Give each item a place, row by row, which is the order in which Tab visits them."""
+    for start in range(0, len(items), columns):
+        yield from zip(items[start : start + columns], st.columns(columns), strict=False)
+
+
+def literal(text: str) -> str:
+    """Return people's own words for where Streamlit reads Markdown, so that it shows them as is."""
+    return _MARKDOWN.sub(r"\\\g<0>", text)
 
 
 def wrong(message: str) -> None:

@@ -1,5 +1,6 @@
 """Plots that are more than bars: distributions, profiles side by side, maps, flows and curves."""
 
+from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
@@ -53,9 +54,9 @@ def columns(groups: list[str], shares: dict[str, tuple[str, list[float | None]]]
             go.Bar(
                 x=groups,
                 y=values,
-                name=name,
+                name=_literal(name),
                 marker_color=colour,
-                hovertemplate="%{x}: %{y:.1%}<extra>" + name + "</extra>",
+                hovertemplate="%{x}: %{y:.1%}<extra>%{fullData.name}</extra>",
             )
             for name, (colour, values) in shares.items()
         ]
@@ -76,13 +77,13 @@ def radar(profiles: dict[int, tuple[str, dict[str, float]]]) -> go.Figure:
             go.Scatterpolar(
                 r=[value for _, value in around],
                 theta=[label_of(name).replace(" ", "<br>") for name, _ in around],
-                name=title,
+                name=_literal(title),
                 mode="lines+markers",
                 line={"color": colour_of(number), "width": 2, "dash": dash_of(number)},
                 marker={"symbol": symbol_of(number), "size": 7},
                 fill="toself",
                 fillcolor=faint(colour_of(number), 0.08),
-                hovertemplate="%{theta}: %{r:+.2f}<extra>" + title + "</extra>",
+                hovertemplate="%{theta}: %{r:+.2f}<extra>%{fullData.name}</extra>",
             )
         )
     # A label beside the circle has little room.
@@ -105,14 +106,14 @@ def scatter(points: Points, centroids: Points, titles: dict[int, str]) -> go.Fig
             go.Scattergl(
                 x=[point["x"] for point in own],
                 y=[point["y"] for point in own],
-                name=title,
+                name=_literal(title),
                 mode="markers",
                 marker={
                     "color": faint(colour_of(number), 0.55),
                     "symbol": symbol_of(number),
                     "size": 6,
                 },
-                hovertemplate=f"{title}<extra></extra>",
+                hovertemplate="%{fullData.name}<extra></extra>",
             )
         )
     named = [point for point in centroids if point["segment"] in titles]
@@ -128,7 +129,7 @@ def scatter(points: Points, centroids: Points, titles: dict[int, str]) -> go.Fig
                 "size": 19,
                 "line": {"color": "white", "width": 2},
             },
-            hovertext=[f"Centre of {titles[point['segment']]}" for point in named],
+            hovertext=[f"Centre of {_literal(titles[point['segment']])}" for point in named],
             hovertemplate="%{hovertext}<extra></extra>",
         )
     )
@@ -151,7 +152,7 @@ def sankey(matrix: dict[str, dict[str, int | None]], titles: dict[int, str]) -> 
     return go.Figure(
         go.Sankey(
             node={
-                "label": [titles.get(number, str(number)) for number in ends],
+                "label": [_literal(titles.get(number, str(number))) for number in ends],
                 "color": [colour_of(number) for number in ends],
                 "pad": 22,
                 "thickness": 16,
@@ -190,3 +191,8 @@ def curve(xs: list[int], lines: dict[str, list[float | None]], marked: int | Non
         figure.add_vline(marked, line={"color": EVERYBODY, "dash": "dash"})
     figure.update_xaxes(title="number of segments", dtick=1)
     return figure
+
+
+def _literal(text: str) -> str:
+    """Return people's own words for where Plotly reads HTML, so that it shows them as is."""
+    return escape(text, quote=False)

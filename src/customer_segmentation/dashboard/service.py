@@ -11,6 +11,7 @@ import httpx
 import streamlit as st
 
 from customer_segmentation.client import Client, ServiceError
+from customer_segmentation.dashboard import parts
 
 _FRESH_SECONDS = 5
 """How long an aggregate is shown without asking again."""
@@ -30,13 +31,14 @@ _ADVICE = {
     "not-allowed": "The dashboard's API key may not do this. Start it with a key of a greater "
     "role: `customer-segmentation keys create dashboard --role admin`.",
     "too-many-requests": "The dashboard's API key was used too often. Wait a moment and try again.",
-    "not-ready": "There is no model yet. If the service has just started, it is training the first "
-    "one: load this page again in a minute. Else load customers and train: "
-    "`customer-segmentation import customers.csv`, then `customer-segmentation train`.",
+    "not-ready": "There are no customers yet, and so no model. Import them where the service runs: "
+    "`customer-segmentation import customers.csv`. This trains the first model too. Then load this "
+    "page again.",
     "database-unavailable": "The service is there, but its database does not answer. "
     "`customer-segmentation doctor` tells why; try again in a moment.",
     "approval-required": "Somebody other than who asked for the training must activate it.",
     "stale-customer": "Somebody else has changed this customer meanwhile. Load the page again.",
+    "stale-segment": "Somebody else has changed this segment meanwhile. Load the page again.",
 }
 
 
@@ -58,9 +60,9 @@ def refusals_told() -> Iterator[None]:
     try:
         yield
     except ServiceError as refusal:
-        st.error(f"{refusal}", icon=":material/block:")
+        st.error(parts.literal(str(refusal)), icon=":material/block:")
         for fault in refusal.problem.get("errors", []):
-            st.write(f"**{fault['field']}**: {fault['message']}")
+            st.write(f"**{parts.literal(fault['field'])}**: {parts.literal(fault['message'])}")
         kind = str(refusal.problem.get("type", "")).rpartition(":")[2]
         if kind in _ADVICE:
             st.info(_ADVICE[kind], icon=":material/lightbulb:")

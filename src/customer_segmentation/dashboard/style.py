@@ -1,7 +1,8 @@
 """Colours, numbers and names, the same on every page."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from customer_segmentation.domain.features import FEATURE_BY_NAME, Feature, Kind
 
@@ -17,6 +18,9 @@ _COLOURS = (
 )
 """Safe for colour-blind people. Source: Okabe, Ito 2008, "Color Universal Design"."""
 
+_DARKER = 0.7
+"""What is left of a colour's light in the next round of eight segments."""
+
 _SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x", "star", "cross", "pentagon")
 _DASHES = ("solid", "dash", "dot", "dashdot")
 EVERYBODY = "#808a94"
@@ -27,8 +31,10 @@ _YES_NO = {"False": "no", "True": "yes"}
 
 
 def colour_of(segment: int) -> str:
-    """Return a segment's colour, on every page the same."""
-    return _COLOURS[segment % len(_COLOURS)]
+    """Return a segment's colour, on every page the same; the next eight are darker, and so on."""
+    again, place = divmod(segment, len(_COLOURS))
+    parts = (int(_COLOURS[place][at : at + 2], 16) for at in (1, 3, 5))
+    return "#" + "".join(f"{round(part * _DARKER**again):02X}" for part in parts)
 
 
 def symbol_of(segment: int) -> str:
@@ -117,9 +123,20 @@ def titles_of(segments: list[dict[str, Any]]) -> dict[int, str]:
     return {segment["number"]: title_of(segment) for segment in segments}
 
 
-def moment_of(text: str) -> str:
-    """Return a moment for people, in UTC."""
-    return datetime.fromisoformat(text).astimezone(UTC).strftime("%d %b %Y, %H:%M")
+def moment_of(text: str, zone: str | None) -> str:
+    """Return a moment for people, in a time zone, which is named.
+
+    Args:
+        text: the moment, as ISO 8601 has it.
+        zone: an IANA name, such as a browser tells; None or one unknown here is UTC.
+    """
+    try:
+        known: tzinfo = UTC if zone is None else ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        known = UTC
+    name = "UTC" if known is UTC else zone
+    moment = datetime.fromisoformat(text).astimezone(known)
+    return f"{moment.strftime('%d %b %Y, %H:%M')} {name}"
 
 
 def age_of(text: str) -> str:

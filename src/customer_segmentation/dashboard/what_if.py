@@ -6,6 +6,7 @@ import streamlit as st
 
 from customer_segmentation.client import ServiceError
 from customer_segmentation.dashboard import parts
+from customer_segmentation.dashboard.address_bar import follow, say
 from customer_segmentation.dashboard.assignment import show_assignment
 from customer_segmentation.dashboard.fields import about, check_id, example_values
 from customer_segmentation.dashboard.service import (
@@ -17,7 +18,7 @@ from customer_segmentation.dashboard.service import (
 from customer_segmentation.dashboard.style import code_of, label_of, labelled, titles_of
 from customer_segmentation.domain.features import FEATURES, LARGEST_INTEGER, Feature, Number
 
-_STARTED = "what-if started from"
+_START, _STARTED = "what-if-start", "what-if started from"
 _NUMBERS = [feature for feature in FEATURES if not feature.codes]
 _CODES = [feature for feature in FEATURES if feature.codes]
 
@@ -36,14 +37,16 @@ def page() -> None:
 
 def _start() -> None:
     """Set every input to what a customer is like, where one is asked for."""
+    follow("id", _START, str)
     start = st.text_input(
         "Start from a customer",
-        st.query_params.get("id", ""),
         placeholder="an id, such as 56",
         icon=":material/search:",
         width=320,
+        key=_START,
     )
-    if st.session_state.get(_STARTED) == start:
+    # Streamlit forgets the inputs while another page is shown.
+    if st.session_state.get(_STARTED) == start and _input_key(FEATURES[0]) in st.session_state:
         return
     values = example_values()
     if start:
@@ -59,8 +62,12 @@ def _start() -> None:
             parts.wrong(f"There is no customer with id {number:,}.")
             return
         values = {name: found[name] for name in values}
+        say("id", str(number))
     for feature in FEATURES:
-        _set(feature, values[feature.name])
+        value = values[feature.name]
+        st.session_state[_input_key(feature)] = (
+            int(value) if feature.codes else _typed(feature, value)
+        )
     st.session_state[_STARTED] = start
 
 
@@ -70,9 +77,8 @@ def _explore(titles: dict[int, str], distributions: dict[str, dict[str, Any]]) -
         given: dict[str, Number] = {}
         for feature in _NUMBERS:
             given[feature.name] = _number(feature, distributions[feature.name])
-        columns = st.columns(2)
-        for place, feature in enumerate(_CODES):
-            with columns[place % 2]:
+        for feature, column in parts.in_rows(_CODES, 2):
+            with column:
                 given[feature.name] = _code(feature)
     ordered = {feature.name: given[feature.name] for feature in FEATURES}
     with answer, st.container(key="answer"), refusals_told():
@@ -82,7 +88,7 @@ def _explore(titles: dict[int, str], distributions: dict[str, dict[str, Any]]) -
 def _number(feature: Feature, distribution: dict[str, Any]) -> Number:
     """Show a slider over the values that are usual, and an input for any other."""
     least, most = _range(feature, distribution)
-    slider, number = _key(feature, "slider"), _key(feature, "number")
+    slider, number = _key(feature, "slider"), _input_key(feature)
     value = st.session_state.setdefault(number, _typed(feature, feature.example))
     st.session_state[slider] = min(max(value, least), most)
 
@@ -115,7 +121,7 @@ def _number(feature: Feature, distribution: dict[str, Any]) -> Number:
 
 def _code(feature: Feature) -> int:
     """Show the choices of a coded attribute."""
-    key = _key(feature, "code")
+    key = _input_key(feature)
     st.session_state.setdefault(key, int(feature.example))
     chosen = st.selectbox(
         label_of(feature.name),
@@ -127,11 +133,8 @@ def _code(feature: Feature) -> int:
     return int(chosen)
 
 
-def _set(feature: Feature, value: Number) -> None:
-    if feature.codes:
-        st.session_state[_key(feature, "code")] = int(value)
-    else:
-        st.session_state[_key(feature, "number")] = _typed(feature, value)
+def _input_key(feature: Feature) -> str:
+    return _key(feature, "code" if feature.codes else "number")
 
 
 def _key(feature: Feature, kind: str) -> str:

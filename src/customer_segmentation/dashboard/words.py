@@ -33,6 +33,11 @@ class Meaning:
 
 
 DRIFT = {
+    "unknown": Meaning(
+        Grade.FAIR,
+        "unknown",
+        "Nobody is there to be compared, or customers are being re-scored just now.",
+    ),
     "stable": Meaning(
         Grade.GOOD, "stable", "Customers are like those that the model was trained on."
     ),
@@ -49,7 +54,7 @@ def stability_meaning(stability: float) -> Meaning:
     moderate.
     """
     if stability >= 0.9:
-        return Meaning(Grade.GOOD, "stable", "Trainings on samples find the same segments.")
+        return Meaning(Grade.GOOD, "stable", "Retraining on samples gives the same segments.")
     if stability >= 0.65:
         return Meaning(Grade.FAIR, "fairly stable", "Trainings on samples differ at the borders.")
     return Meaning(
@@ -66,5 +71,9 @@ def separation_meaning(silhouette: float) -> Meaning:
     if silhouette > 0.5:
         return Meaning(Grade.GOOD, "clear", "The segments are clearly apart.")
     if silhouette > 0.25:
-        return Meaning(Grade.FAIR, "overlapping", "The segments overlap, as habits do.")
+        return Meaning(
+            Grade.FAIR,
+            "overlapping",
+            "Segments overlap somewhat, which is normal for behavioural data.",
+        )
     return Meaning(Grade.POOR, "weak", "The segments hardly differ at their borders.")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TypeAlias
 
-from customer_segmentation.domain.errors import FieldError, InvalidInputError
+from customer_segmentation.domain.errors import MAX_TOLD, FieldError, InvalidInputError, shortened
 from customer_segmentation.domain.features import (
     CUSTOMER_ID,
     FEATURE_BY_NAME,
@@ -124,11 +124,13 @@ def _accept(
                 errors.append(FieldError(name, str(refusal)))
         elif name in required:
             errors.append(FieldError(name, f"{name} is missing: it must be {feature.allowed}"))
-    errors += [
-        FieldError(name, f"{name} is not a known field; known are {', '.join(known)}")
-        for name in fields
-        if name not in known
-    ]
+    unknown = [shortened(name) for name in fields if name not in known]
+    if unknown:
+        known_names = ", ".join(known)
+        errors += [
+            FieldError(name, f"{name} is not a known field; known are {known_names}")
+            for name in unknown[:MAX_TOLD]
+        ]
     if errors:
-        raise InvalidInputError(errors)
+        raise InvalidInputError(errors, more=len(unknown[MAX_TOLD:]))
     return accepted

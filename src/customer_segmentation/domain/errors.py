@@ -1,8 +1,19 @@
 """What can go wrong, as types. One place in `api/` turns each into an HTTP answer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from customer_segmentation.domain.jobs import JobKind
+
+MAX_TOLD = 100
+"""How many errors of one input are told, however many it has."""
+
+_LONGEST_NAME = 64
+
+
+def shortened(name: str) -> str:
+    """Return a name that somebody gave, cut where it is longer than names are."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +31,24 @@ class SegmentationError(Exception):
 class InvalidInputError(SegmentationError):
     """One or more fields are missing, unknown or hold a value that is not allowed."""
 
-    def __init__(self, errors: list[FieldError]) -> None:
-        super().__init__("; ".join(error.message for error in errors))
-        self.errors = tuple(errors)
+    def __init__(self, errors: Sequence[FieldError], more: int = 0) -> None:
+        """Tell the first errors.
+
+        Args:
+            errors: those that are known.
+            more: how many there are besides.
+        """
+        self.errors = tuple(errors[:MAX_TOLD])
+        self.more = more + len(errors) - len(self.errors)
+        messages = [error.message for error in self.errors]
+        if self.more:
+            messages.append(f"and {self.more:,} more")
+        super().__init__("; ".join(messages))
+
+    def first(self, count: int) -> "InvalidInputError":
+        """Return the same, of which so many errors are told."""
+        left = self.errors[count:]
+        return InvalidInputError(self.errors[:count], self.more + len(left))
 
 
 class CustomerNotFoundError(SegmentationError):
@@ -54,9 +80,14 @@ class StaleCustomerError(SegmentationError):
     """The customer is not any more as the one who changes it has seen it."""
 
     def __init__(self, customer_id: int) -> None:
-        super().__init__(
-            f"The customer with id {customer_id} has changed; read it again and decide anew"
-        )
+        super().__init__(f"The customer with id {customer_id} has changed; reload it and try again")
+
+
+class StaleSegmentError(SegmentationError):
+    """The segment's words are not any more as the one who changes them has seen them."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"Segment {number} has changed; reload it and try again")
 
 
 class IdempotencyError(SegmentationError):
@@ -99,14 +130,14 @@ class NotSignedInError(SegmentationError):
 
 
 class NotAllowedError(SegmentationError):
-    """The API key's role does not go so far."""
+    """The API key has an insufficient role."""
 
 
 class TooManyRequestsError(SegmentationError):
-    """The API key was used too often."""
+    """Something was asked for too often."""
 
-    def __init__(self, retry_seconds: float) -> None:
-        super().__init__("Too many requests with this API key; try again when Retry-After says")
+    def __init__(self, retry_seconds: float, what: str) -> None:
+        super().__init__(f"Too many {what}; try again when Retry-After says")
         self.retry_seconds = retry_seconds
 
 
@@ -159,7 +190,7 @@ class VersionsNotComparableError(SegmentationError):
 
 
 class SegmentNotFoundError(SegmentationError):
-    """The model that serves has no segment of this number."""
+    """The active model has no segment of this number."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"There is no segment {number}")
@@ -198,15 +229,41 @@ class TrainingCancelledError(SegmentationError):
 
 
 class NotReadyError(SegmentationError):
-    """The service has no active model yet."""
+    """There are no customers yet, and so no model."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is no model yet: import customers first, which makes one (customer-segmentation "
+            "import FILE)"
+        )
+
+
+class SettingsError(SegmentationError):
+    """The settings cannot be read, or hold one that is not known."""
+
+
+class AddressError(SegmentationError):
+    """The service cannot listen on its address."""
 
 
 class StoreUnavailableError(SegmentationError):
     """The database does not answer, is read-only or is out of space."""
 
 
+class BusyError(StoreUnavailableError):
+    """Others' work takes longer than this may wait for; the same may succeed when tried again."""
+
+
 class UnknownDatabaseError(StoreUnavailableError):
     """The setting of the database names none that can be used."""
+
+
+class StoreAbsentError(StoreUnavailableError):
+    """There is no such database; trying again does not help."""
+
+
+class StoreRefusedError(StoreUnavailableError):
+    """The database may not be opened or written by this user; trying again does not help."""
 
 
 class TransactionConflictError(StoreUnavailableError):

@@ -21,6 +21,7 @@ LARGEST_INTEGER = 2**53
 
 _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _MANY_DIGITS = 30
+_MAX_DIGITS = len(str(LARGEST_INTEGER))
 
 
 class Kind(StrEnum):
@@ -40,6 +41,9 @@ class Feature:
         name: the name in requests, in the database and in code.
         record_name: the name in JSON answers and CSV files.
         kind: binary, ordinal, count or amount.
+        title: what people call it.
+        high: how a segment's name says that its customers have more than everybody.
+        low: likewise, less.
         meaning: one phrase for people.
         example: a typical value, in `unit`.
         unit: what one unit of the value is; empty for codes and scores.
@@ -51,6 +55,7 @@ class Feature:
         unscored: a value that means "not measured yet"; the model treats it as typical.
         protected: whether one setting leaves the attribute out of the model.
         changeable: whether an offer or a conversation may change it; nobody's age or gender is.
+        exact: whether a number that may be rounded is refused, as another id is another customer.
     """
 
     name: str
@@ -58,6 +63,9 @@ class Feature:
     kind: Kind
     meaning: str
     example: Number
+    title: str = ""
+    high: str = ""
+    low: str = ""
     unit: str = ""
     minimum: int | None = 0
     maximum: int | None = None
@@ -67,6 +75,7 @@ class Feature:
     unscored: int | None = None
     protected: bool = False
     changeable: bool = True
+    exact: bool = False
 
     @property
     def is_integer(self) -> bool:
@@ -99,6 +108,8 @@ class Feature:
         elif type(value) is float:
             if not math.isfinite(value):
                 raise ValueError(self.refusal("a number that is not finite"))
+            if self.exact and abs(value) >= LARGEST_INTEGER:
+                raise ValueError(self.refusal("a number beyond 2^53, which may be rounded"))
             number = plain_number(value)
             if self.is_integer and type(number) is float:
                 raise ValueError(self.refusal("a number with a fraction"))
@@ -131,7 +142,20 @@ class Feature:
             raise ValueError(self.refusal("nothing"))
         if not _DECIMAL.fullmatch(text):
             raise ValueError(self.refusal("a text that is not a number"))
+        if self.exact:
+            return self._read_exactly(text)
         return int(text) if _is_integer(text) else float(text)
+
+    def _read_exactly(self, text: str) -> int:
+        whole, _, fraction = text.partition(".")
+        if "e" in text.casefold():
+            raise ValueError(self.refusal("a number with an exponent, which may be rounded"))
+        if fraction.strip("0"):
+            raise ValueError(self.refusal("a number with a fraction"))
+        digits = whole.lstrip("+-").lstrip("0")
+        if len(digits) > _MAX_DIGITS:
+            raise ValueError(self.refusal("an integer beyond 2^53"))
+        return int(digits or 0) * (-1 if whole.startswith("-") else 1)
 
     def plainly_accepts(self, values: FloatArray) -> BoolArray:
         """Tell for which of many values `accept` need not be asked, as it is sure to accept them.
@@ -225,6 +249,7 @@ CUSTOMER_ID = Feature(
     example=20001,
     minimum=1,
     weight=0.0,
+    exact=True,
 )
 """The key of a customer: checked like an attribute, never part of the model."""
 
@@ -237,6 +262,9 @@ FEATURES: tuple[Feature, ...] = (
         kind=Kind.COUNT,
         meaning="The customer's age",
         example=45,
+        title="age",
+        high="older",
+        low="younger",
         unit="years",
         maximum=130,
         weight=0.3,
@@ -249,6 +277,9 @@ FEATURES: tuple[Feature, ...] = (
         kind=Kind.BINARY,
         meaning="The customer's gender",
         example=0,
+        title="gender",
+        high="more often female",
+        low="more often male",
         maximum=1,
         weight=0.2,
         codes={0: "Male", 1: "Female"},
@@ -261,6 +292,9 @@ FEATURES: tuple[Feature, ...] = (
         kind=Kind.AMOUNT,
         meaning="Income per month",
         example=8283,
+        title="monthly income",
+        high="high income",
+        low="low income",
         unit="currency per month",
         skewed=True,
     ),
@@ -270,6 +304,9 @@ FEATURES: tuple[Feature, ...] = (
         kind=Kind.AMOUNT,
         meaning="Balance of the account, below zero when overdrawn",
         example=9723,
+        title="account balance",
+        high="high balance",
+        low="low balance",
         unit="currency",
         skewed=True,
         minimum=None,
@@ -280,6 +317,9 @@ FEATURES: tuple[Feature, ...] = (
         kind=Kind.ORDINAL,
         meaning="The higher, the more loyal: 1 to 1000, or 0 when not scored yet",
         example=342,
+        title="loyalty score",
+        high="high loyalty",
+        low="low loyalty",
         maximum=1000,
         unscored=0,
     ),
@@ -289,6 +329,9 @@ FEATURES: tuple[Feature, ...] = (
         kind=Kind.ORDINAL,
         meaning="The highest level of education reached",
         example=3,
+        title="education level",
+        high="higher education",
+        low="lower education",
         maximum=3,
         weight=0.3,
         codes={0: "Primary", 1: "Secondary", 2: "Tertiary", 3: "Postgrad"},
@@ -300,6 +343,9 @@ FEATURES: tuple[Feature, ...] = (
         kind=Kind.BINARY,
         meaning="Whether exposed to Facebook ads at least once",
         example=1,
+        title="Facebook",
+        high="more on Facebook",
+        low="fewer on Facebook",
         maximum=1,
         weight=0.2,
         codes=_YES_NO,
@@ -310,6 +356,9 @@ FEATURES: tuple[Feature, ...] = (
         kind=Kind.BINARY,
         meaning="Whether exposed to Twitter ads at least once",
         example=0,
+        title="Twitter",
+        high="more on Twitter",
+        low="fewer on Twitter",
         maximum=1,
         weight=0.2,
         codes=_YES_NO,
@@ -320,6 +369,9 @@ FEATURES: tuple[Feature, ...] = (
         kind=Kind.BINARY,
         meaning="Whether e-mail ads were clicked at least once",
         example=1,
+        title="e-mail",
+        high="more by e-mail",
+        low="fewer by e-mail",
         maximum=1,
         weight=0.2,
         codes=_YES_NO,
@@ -330,6 +382,9 @@ FEATURES: tuple[Feature, ...] = (
         kind=Kind.BINARY,
         meaning="Whether exposed to Instagram ads at least once",
         example=0,
+        title="Instagram",
+        high="more on Instagram",
+        low="fewer on Instagram",
         maximum=1,
         weight=0.2,
         codes=_YES_NO,
@@ -340,6 +395,9 @@ FEATURES: tuple[Feature, ...] = (
         kind=Kind.AMOUNT,
         meaning="Sum of all withdrawals",
         example=2839,
+        title="total withdrawals",
+        high="large withdrawals",
+        low="small withdrawals",
         unit="currency, sum over all transactions",
         skewed=True,
         weight=0.5,
@@ -350,6 +408,9 @@ FEATURES: tuple[Feature, ...] = (
         kind=Kind.AMOUNT,
         meaning="Sum of all deposits",
         example=778,
+        title="total deposits",
+        high="large deposits",
+        low="small deposits",
         unit="currency, sum over all transactions",
         skewed=True,
         weight=0.5,
@@ -360,6 +421,9 @@ FEATURES: tuple[Feature, ...] = (
         kind=Kind.COUNT,
         meaning="Number of transactions",
         example=7,
+        title="number of transactions",
+        high="many transactions",
+        low="few transactions",
         unit="transactions",
         skewed=True,
         weight=1.3,
@@ -370,6 +434,9 @@ FEATURES: tuple[Feature, ...] = (
         kind=Kind.BINARY,
         meaning="Whether the customer has a loan",
         example=0,
+        title="loan",
+        high="more with a loan",
+        low="fewer with a loan",
         maximum=1,
         weight=0.2,
         codes=_YES_NO,

@@ -11,12 +11,17 @@ Moves: TypeAlias = Mapping[tuple[int | None, int | None], int | None]
 is None where it is hidden."""
 
 
+FEED_START = 0
+"""The position in the feed of all changes before the first one."""
+
+
 class Cause(StrEnum):
     """Why a customer came into a segment or left one."""
 
     ADDED = "added"
     UPDATED = "updated"
     DELETED = "deleted"
+    ERASED = "erased"
     RETRAINED = "retrained"
     ROLLED_BACK = "rolled back"
 
@@ -29,8 +34,8 @@ class SegmentChange:
         customer_id: whose.
         changed_at: when.
         cause: why.
-        from_segment: the number of the segment left; None for a new customer.
-        to_segment: the number of the segment entered; None for a deleted customer.
+        from_segment: the number of the segment left; None for a new or an erased customer.
+        to_segment: the number of the segment entered; None for a deleted or an erased customer.
         model_version: the version that served, and gave the segment entered.
     """
 
@@ -81,20 +86,3 @@ def _ordered(segments: Collection[int | None]) -> list[int | None]:
 
 def _name(segment: int | None) -> str:
     return "none" if segment is None else str(segment)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A place in the feed of all changes.
-
-    Attributes:
-        transaction_id: of the change before it.
-        row_id: of that change.
-    """
-
-    transaction_id: int
-    row_id: int
-
-
-FIRST_PLACE = Place(-1, -1)
-"""The place before every change."""

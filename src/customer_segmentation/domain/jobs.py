@@ -41,6 +41,7 @@ class Trigger(StrEnum):
     """What asked for a training."""
 
     FIRST_START = "first start"
+    FIRST_IMPORT = "first import"
     REQUEST = "request"
     SCHEDULE = "schedule"
     CHANGES = "changed customers"
@@ -76,7 +77,7 @@ class Job:
         created_at: when it was started.
         heartbeat_at: when its process last showed that it lives.
         finished_at: when it ended.
-        host: the machine of its process.
+        host: the machine of its process, or the container.
         pid: the id of its process.
         trigger: what asked for it.
         requested_by: who asked for it.

@@ -39,3 +39,7 @@ class Selection:
     descending: bool = False
     limit: int = 100
     after: Page | None = None
+
+
+LARGEST_VERSION = 2**31 - 1
+"""The greatest number that a model version can have, in every database."""

@@ -1,14 +1,17 @@
 """Segments, and the rules that name the very first model's clusters.
 
 Only the first model is named by profile. Every later model inherits number, name and strategy by
-matching its clusters to the segments that serve (see `model/align.py`).
+matching its clusters to the active segments (see `model/fitting/align.py`).
 """
 
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 
+from customer_segmentation.domain.errors import FieldError, InvalidInputError
 from customer_segmentation.domain.features import Number
 
 
@@ -64,6 +67,13 @@ class Segment:
         return f"Cluster {self.number}: {self.name}"
 
     @property
+    def tag(self) -> str:
+        """What changes whenever its words do: an entity tag, without quotes."""
+        strategies = [(strategy.text, strategy.channel.value) for strategy in self.strategies]
+        content = [self.number, self.name, self.description, strategies]
+        return sha256(repr(content).encode()).hexdigest()[:32]
+
+    @property
     def strategy(self) -> str:
         """The main business strategy."""
         return self.strategies[0].text
@@ -80,6 +90,45 @@ class Segment:
         reaching = [s for s in self.strategies if s.channel.reaches(attributes)]
         direct = [s for s in reaching if s.channel is not Channel.ANY]
         return (direct + reaching + list(self.strategies))[0]
+
+
+def check_words(before: Segment, after: Segment, others: Iterable[Segment]) -> None:
+    """See that people can read a segment's new words, and tell it from the others by its name.
+
+    Words that stay as they were are not looked at.
+
+    Args:
+        before: the segment.
+        after: the same with its new words.
+        others: of the same model; the segment itself may be among them.
+
+    Raises:
+        InvalidInputError: they cannot.
+    """
+    faults = []
+    if after.name != before.name:
+        if _is_blank(after.name):
+            faults.append(FieldError("name", "name must not be blank"))
+        for other in others:
+            if other.number != after.number and _as_read(other.name) == _as_read(after.name):
+                told = f"name must differ from that of segment {other.number}, {other.name}"
+                faults.append(FieldError("name", told))
+    if after.strategies != before.strategies:
+        for place, strategy in enumerate(after.strategies):
+            if _is_blank(strategy.text):
+                field_name = f"strategies.{place}.text"
+                faults.append(FieldError(field_name, f"{field_name} must not be blank"))
+    if faults:
+        raise InvalidInputError(faults)
+
+
+def _is_blank(text: str) -> bool:
+    return not any(letter.isprintable() and not letter.isspace() for letter in text)
+
+
+def _as_read(name: str) -> str:
+    """Return the same for names that people take for the same."""
+    return " ".join(unicodedata.normalize("NFKC", name).split()).casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +156,17 @@ class Profile:
         rule: by attribute, how strongly a high (positive) or low (negative) average speaks for
             this name. A cluster's score is the sum of rule times the cluster's average in standard
             deviations from everybody's.
+        above: attributes of which its customers must clearly have more than everybody, and some.
+        below: attributes of which they must clearly have less.
+        usual: attributes of which half of them must have as much as half of everybody, and some.
     """
 
     name: str
     strategy: str
     rule: Mapping[str, float] = field(default_factory=dict)
+    above: tuple[str, ...] = ()
+    below: tuple[str, ...] = ()
+    usual: tuple[str, ...] = ()
 
 
 PROFILES: tuple[Profile, ...] = (
@@ -124,16 +179,21 @@ PROFILES: tuple[Profile, ...] = (
             "total_deposit_amount": 1.0,
             "loyalty_score": 1.0,
         },
+        above=("transaction_count", "total_withdrawal_amount", "total_deposit_amount"),
     ),
     Profile(
         name="Value-Driven Frequent Users",
         strategy="Build loyalty to reduce churn",
         rule={"transaction_count": 0.5, "loyalty_score": -1.5},
+        usual=("transaction_count",),
+        below=("monthly_income", "loyalty_score"),
     ),
     Profile(
         name="Affluent Inactives",
         strategy="Increase engagement to reduce churn",
         rule={"monthly_income": 1.0, "account_balance": 1.0, "transaction_count": -1.0},
+        above=("monthly_income", "account_balance"),
+        below=("transaction_count",),
     ),
     Profile(
         name="Budget-Conscious Occasionals",
@@ -145,6 +205,7 @@ PROFILES: tuple[Profile, ...] = (
             "total_deposit_amount": -0.5,
             "transaction_count": -0.5,
         },
+        below=("monthly_income", "account_balance", "transaction_count"),
     ),
 )
 """In the order of the segment numbers that the first model gives them."""

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from customer_segmentation.domain.history import Place
-
 _PREFIX = "whsec_"
 _SECRET_BYTES = 24
 _SLOWER = 3.0
@@ -25,7 +23,8 @@ class Webhook:
         secret: that signs them; shown once, when the webhook is made.
         created_at: when it was made.
         created_by: by whom, as far as known.
-        place: up to where the events were delivered, or given up.
+        position: in the feed, up to where the events were delivered, or given up.
+        until: up to where the message goes that is being sent; None between two messages.
         attempts: how often the next events were sent in vain.
         next_at: when they are sent again.
         error: why the last attempt failed; empty where it did not.
@@ -36,14 +35,18 @@ class Webhook:
     secret: str
     created_at: datetime
     created_by: str
-    place: Place
+    position: int
+    until: int | None
     attempts: int
     next_at: datetime
     error: str
 
-    def message_id(self) -> str:
-        """Return the id of the message with the next events, the same for each attempt."""
-        return f"msg_{self.id}_{self.place.transaction_id}_{self.place.row_id}"
+    def message_id(self, body: bytes) -> str:
+        """Return the id of a message: the same for the same content, and another for any other.
+
+        A receiver drops what it has taken by its id, so an id must never stand for anything else.
+        """
+        return f"msg_{hmac.digest(self.secret.encode(), body, sha256).hex()[:32]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,8 @@ class DeadLetter:
         id: its number, unique.
         webhook_id: whose.
         message_id: of the message.
-        after: the place before the first event.
-        until: the place of the last one.
+        after: the position in the feed before the first event.
+        until: the position of the last one.
         failed_at: when they were given up.
         error: why the last attempt failed.
     """
@@ -63,8 +66,8 @@ class DeadLetter:
     id: int
     webhook_id: str
     message_id: str
-    after: Place
-    until: Place
+    after: int
+    until: int
     failed_at: datetime
     error: str
 

@@ -12,13 +12,14 @@ from customer_segmentation.domain.errors import TrainingRefusedError
 from customer_segmentation.domain.jobs import Phase
 from customer_segmentation.domain.segments import Segment
 from customer_segmentation.engines.engine import Progress
-from customer_segmentation.model.align import match_clusters
 from customer_segmentation.model.artifact import Fingerprint, Match, Model, Parameters, Quality
-from customer_segmentation.model.distribution import Bins, Distribution
-from customer_segmentation.model.lloyd import Clusters
-from customer_segmentation.model.naming import name_by_profile, new_segment
+from customer_segmentation.model.describing.naming import name_by_profile, new_segment
+from customer_segmentation.model.describing.profile import AttributeProfile, profile_clusters
+from customer_segmentation.model.fitting.align import match_clusters
+from customer_segmentation.model.fitting.lloyd import Clusters
+from customer_segmentation.model.monitoring.distribution import Bins, Distribution
 from customer_segmentation.model.prepare import Preparation
-from customer_segmentation.model.quality import bootstrap_stability, sampled_silhouette
+from customer_segmentation.model.quality.measures import bootstrap_stability, sampled_silhouette
 
 OUTLIER_SHARE = 0.005
 """Outliers are farther from every centroid than all but this share of the training's customers."""
@@ -31,8 +32,7 @@ class Fitted:
     Attributes:
         preparation: how attributes become coordinates.
         centroids: (k, d), in these coordinates, d being the whole feature table.
-        deviations: (k, d), each cluster's average in standard deviations from everybody's.
-        shared: (k, m), customers by cluster and by segment of the serving model; None without one.
+        shared: (k, m), customers by cluster and by segment of the active model; None without one.
         inertia: the sum of squared distances of all customers to their centroid.
         silhouette: as in `Quality`.
         stability: as in `Quality`.
@@ -44,7 +44,6 @@ class Fitted:
 
     preparation: Preparation
     centroids: FloatArray
-    deviations: FloatArray
     shared: IntArray | None
     inertia: float
     silhouette: float
@@ -67,14 +66,15 @@ def assemble(
     Args:
         fitted: the clustering.
         parameters: how it was trained.
-        serving: the model that serves now; its segments keep number, name and strategies.
-        next_number: the number of the first segment that is new, by default the serving model's
+        serving: the active model; its segments keep number, name and strategies.
+        next_number: the number of the first segment that is new, by default the active model's
             largest and one.
         libraries: what else fitted it, besides what every engine uses.
     """
     matching: tuple[Match, ...] = ()
+    clusters = profile_clusters(fitted.bins, fitted.fingerprint, fitted.distribution)
     if serving is None or fitted.shared is None:
-        segments = name_by_profile(fitted.deviations)
+        segments = name_by_profile(clusters)
     else:
         matching = match_clusters(
             fitted.centroids,
@@ -83,11 +83,13 @@ def assemble(
             fitted.shared,
             parameters.thresholds,
         )
-        segments = _inherit(matching, serving, fitted.deviations, next_number)
+        segments = _inherit(matching, serving, clusters, next_number)
     order = sorted(range(len(segments)), key=lambda cluster: segments[cluster].number)
     in_order = tuple(segments[cluster] for cluster in order)
     counted = fitted.distribution
-    distribution = Distribution(counted.counts[order], counted.sums[order], counted.outliers[order])
+    distribution = Distribution(
+        counted.counts[order], counted.digits[order], counted.outliers[order]
+    )
     numbers = (segment.number for segment in in_order)
     sizes = dict(zip(numbers, distribution.sizes.tolist(), strict=True))
     return Model(
@@ -145,24 +147,23 @@ def in_coordinates_of(preparation: Preparation, serving: Model) -> FloatArray:
     return preparation.prepare_transformed(serving.preparation.restore(serving.centroids))
 
 
-def standard(transformed: FloatArray, preparation: Preparation) -> FloatArray:
-    """Return transformed attributes, (n, d), in standard deviations from everybody's mean."""
-    spread = np.where(preparation.spread > 0.0, preparation.spread, 1.0)
-    return np.nan_to_num((transformed - preparation.center) / spread, nan=0.0)
-
-
 def _inherit(
-    matching: tuple[Match, ...], serving: Model, deviations: FloatArray, next_number: int | None
+    matching: tuple[Match, ...],
+    serving: Model,
+    clusters: list[tuple[AttributeProfile, ...]],
+    next_number: int | None,
 ) -> tuple[Segment, ...]:
     """Return each cluster's segment: the one it continues, or a new one with the next number."""
     by_number = {segment.number: segment for segment in serving.segments}
     next_number = max(by_number) + 1 if next_number is None else next_number
+    taken = {by_number[match.number].name for match in matching if match.number is not None}
     segments = []
     for match in matching:
         if match.number is not None:
             segments.append(by_number[match.number])
         else:
-            segments.append(new_segment(next_number, deviations[match.cluster]))
+            segments.append(new_segment(next_number, clusters[match.cluster], taken))
+            taken.add(segments[-1].name)
             next_number += 1
     return tuple(segments)
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Protocol
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.jobs import Phase
 from customer_segmentation.model.artifact import Model, Parameters
-from customer_segmentation.model.gates import Gates
+from customer_segmentation.model.quality.gates import Gates
 
 if TYPE_CHECKING:
     # With it comes scikit-learn, for which a worker does not wait.
-    from customer_segmentation.model.study import Study
+    from customer_segmentation.model.quality.study import Study
 
 Progress = Callable[[Phase, int, int], None]
 """Is told the phase, and how much of how much of it is done."""
@@ -39,7 +39,7 @@ class Engine(Protocol):
             ids: (n,), the customers' ids, rising.
             values: (n, d), their attributes in the feature table's order, in users' units.
             parameters: how to train.
-            serving: the model that serves now; its segments keep number, name and strategies.
+            serving: the active model; its segments keep number, name and strategies.
             next_number: the number of the first segment that is new, by default the serving
                 model's largest and one.
             progress: is told how far the training is.
@@ -56,6 +56,7 @@ class Engine(Protocol):
         gates: Gates,
         ks: Collection[int],
         progress: Progress = unheard,
+        serving: Model | None = None,
     ) -> "Study":
         """Try numbers of segments, `ks`, and preparations on customers, (n, d).
 

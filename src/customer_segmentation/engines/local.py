@@ -15,20 +15,24 @@ from customer_segmentation.engines.assembling import (
     in_coordinates_of,
     measure,
     outlier_distance,
-    standard,
 )
 from customer_segmentation.engines.engine import Progress, unheard
 from customer_segmentation.model.artifact import Model, Parameters
 from customer_segmentation.model.assign import Assigner
-from customer_segmentation.model.distribution import Bins, Distribution, count_customers, fit_bins
-from customer_segmentation.model.fingerprint import fingerprint
-from customer_segmentation.model.fit import fit_clusters
-from customer_segmentation.model.gates import Gates
-from customer_segmentation.model.lloyd import Clusters
-from customer_segmentation.model.parts import map_parts
+from customer_segmentation.model.fitting.fit import fit_clusters
+from customer_segmentation.model.fitting.lloyd import Clusters
+from customer_segmentation.model.fitting.shared import count_shared
+from customer_segmentation.model.monitoring.distribution import (
+    Bins,
+    Distribution,
+    count_customers,
+    fit_bins,
+)
+from customer_segmentation.model.monitoring.fingerprint import fingerprint
 from customer_segmentation.model.prepare import Preparation, fit_preparation, transform
-from customer_segmentation.model.shared import count_shared
-from customer_segmentation.model.study import Study, study_segments
+from customer_segmentation.model.quality.gates import Gates
+from customer_segmentation.model.quality.study import Study, study_segments
+from customer_segmentation.model.threads import map_parts
 
 
 class LocalEngine:
@@ -69,7 +73,6 @@ class LocalEngine:
             fitted = Fitted(
                 preparation=preparation,
                 centroids=centroids,
-                deviations=_deviations(values, clusters, preparation),
                 shared=shared,
                 inertia=clusters.inertia,
                 silhouette=silhouette,
@@ -88,6 +91,7 @@ class LocalEngine:
         gates: Gates,
         ks: Collection[int],
         progress: Progress = unheard,
+        serving: Model | None = None,
     ) -> Study:
         """Try numbers of segments and preparations; see `Engine.study`."""
         if len(values) <= max(ks):
@@ -95,12 +99,14 @@ class LocalEngine:
                 f"A study of up to {max(ks)} segments needs more customers than that; "
                 f"there are {len(values)}"
             )
+        check_trainable(transform(values), max(ks))
         return study_segments(
             values,
             parameters,
             gates,
             ks,
             lambda done, total: progress(Phase.FITTING, done, total),
+            serving,
         )
 
 
@@ -142,21 +148,6 @@ def _nearest_distances(coordinates: FloatArray, clusters: Clusters) -> FloatArra
         return np.sqrt((way**2).sum(axis=0))
 
     return np.concatenate(map_parts(measure_part, len(coordinates)))
-
-
-def _deviations(values: FloatArray, clusters: Clusters, preparation: Preparation) -> FloatArray:
-    """Return each cluster's average in standard deviations from everybody's, (k, d)."""
-    used, k = preparation.used, len(clusters.centroids)
-    deviations = np.zeros((k, values.shape[1]))
-    # A centroid is the mean of its customers already, where the attribute is used.
-    deviations[:, used] = clusters.centroids / (preparation.scale * preparation.spread)[used]
-    unused = np.setdiff1d(np.arange(values.shape[1]), used)
-    if len(unused) > 0:
-        scores = standard(transform(values), preparation)[:, unused]
-        members = (clusters.labels == np.arange(k)[:, None]).astype(np.float64)
-        sizes = np.maximum(members.sum(axis=1), 1.0)[:, None]
-        deviations[:, unused] = members @ scores / sizes
-    return deviations
 
 
 def _count(

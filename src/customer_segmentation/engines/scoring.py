@@ -7,7 +7,7 @@ from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.features import FEATURE_NAMES, SEGMENT_RECORD_NAME
 from customer_segmentation.model.artifact import Model
 from customer_segmentation.model.assign import Assigner
-from customer_segmentation.model.explain import pulls_apart
+from customer_segmentation.model.describing.explain import pulls_apart
 
 WORDS = pa.dictionary(pa.int8(), pa.string())
 """The type of a column that holds few different texts."""

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from customer_segmentation.domain.arrays import IntArray
 from customer_segmentation.domain.features import plain_number
+from customer_segmentation.files.columns import python_rows
 
 Fields = list[str]
 
@@ -49,14 +50,18 @@ class Block:
     position: int = 0
 
     def refuse(self, faults: Mapping[int, tuple[str, str]]) -> list[Reject]:
-        """Return all rejects, by line: those there are, and rows with their column and reason."""
+        """Return all rejects, by line: those there are, and rows with their column and reason.
+
+        A row of nothing but blanks is padding, such as Excel writes below a table, and no row.
+        """
         faulty = sorted(faults.items())
         fields = self.fields([row for row, _ in faulty]) if faulty else []
         refused = [
             Reject(int(self.lines[row]), *fault, texts)
             for (row, fault), texts in zip(faulty, fields, strict=True)
         ]
-        return sorted([*self.rejects, *refused], key=lambda reject: reject.line)
+        told = [r for r in (*self.rejects, *refused) if any(map(str.strip, r.fields))]
+        return sorted(told, key=lambda reject: reject.line)
 
 
 def text_of(value: object) -> str:
@@ -82,7 +87,7 @@ def fields_of(table: pa.Table) -> Callable[[Sequence[int]], list[Fields]]:
     """Return what yields a typed table's rows as texts."""
 
     def fields(rows: Sequence[int]) -> list[Fields]:
-        columns = [column.take(pa.array(rows, pa.int64())).to_pylist() for column in table.columns]
+        columns = [python_rows(column, rows) for column in table.columns]
         return [[text_of(value) for value in row] for row in zip(*columns, strict=True)]
 
     return fields

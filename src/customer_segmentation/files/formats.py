@@ -3,8 +3,8 @@
 from enum import StrEnum
 from pathlib import Path
 
-from customer_segmentation.domain.errors import DataFileError
-from customer_segmentation.files.encoding import BYTE_ORDER_MARKS
+from customer_segmentation.domain.errors import FieldError, InvalidInputError
+from customer_segmentation.files.read.encoding import BYTE_ORDER_MARKS
 
 
 class Format(StrEnum):
@@ -46,14 +46,20 @@ def recognise(head: bytes) -> Format:
     return Format.NDJSON if head.lstrip(b"\0 \t\r\n").startswith(b"{") else Format.CSV
 
 
+def format_named(path: Path) -> Format | None:
+    """Return the format that a file's name tells, None where it tells none."""
+    return _BY_SUFFIX.get(path.suffix.lower())
+
+
 def format_of(path: Path) -> Format:
     """Return the format to write a file in, by its name.
 
     Raises:
-        DataFileError: the name ends in none that is known.
+        InvalidInputError: the name ends in none that is known.
     """
-    form = _BY_SUFFIX.get(path.suffix.lower())
+    form = format_named(path)
     if form is None:
         known = ", ".join(_BY_SUFFIX)
-        raise DataFileError(f"{path} names no format: it must end in one of {known}")
+        message = f"{path} names no format: output must end with one of {known}"
+        raise InvalidInputError([FieldError("output", message)])
     return form

@@ -5,8 +5,14 @@ import re
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_FORMULA = r"^'*[=+\-@\t\r]"
-_NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
+# Spreadsheets pass over blanks before a sign, and take full-width signs for those of ASCII.
+_BLANKS = (
+    r" \t\r\n\f\v\x85"
+    "\u00a0\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufeff"
+)
+_SIGNS = r"=+\-@" "\uff1d\uff0b\uff0d\uff20\u2212"
+_FORMULA = rf"^(['{_BLANKS}]*[{_SIGNS}]|'*[\t\r\n])"
+_NUMBER = r" *[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
 
 
 def neutralised(text: str) -> str:

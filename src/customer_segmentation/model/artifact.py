@@ -5,7 +5,9 @@ An artifact is a JSON document with a schema version and a checksum. Loading it 
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.errors import ArtifactError
 from customer_segmentation.domain.features import FEATURE_NAMES
 from customer_segmentation.domain.segments import Channel, Segment, Strategy
-from customer_segmentation.model.distribution import Bins, Distribution
+from customer_segmentation.model.monitoring.distribution import Bins, Distribution, split_sums
 from customer_segmentation.model.prepare import Preparation
 
 SCHEMA_VERSION = 2
@@ -109,7 +111,7 @@ class Fingerprint:
 
     Attributes:
         customers: how many.
-        sha256: of their ids and attributes, see `model/fingerprint.py`.
+        sha256: of their ids and attributes, see `model/monitoring/fingerprint.py`.
         attributes: a summary by attribute name.
     """
 
@@ -195,11 +197,11 @@ def from_json(text: str) -> Model:
     """Read a model from an artifact.
 
     Raises:
-        ArtifactError: the text is cut, changed, of another schema version, or made for another
-            feature table.
+        ArtifactError: the text is cut, changed, of another schema version, made for another
+            feature table, or its numbers make no model.
     """
     try:
-        document = json.loads(text)
+        document = json.loads(text, parse_constant=_refuse_constant)
         version, checksum, content = (
             document["schema_version"],
             document["sha256"],
@@ -215,23 +217,72 @@ def from_json(text: str) -> Model:
         raise ArtifactError("The model artifact is damaged: its checksum does not match")
     if content["features"] != list(FEATURE_NAMES):
         raise ArtifactError("The model artifact was made for another feature table; train again")
-    return _read(content)
+    try:
+        model = _read(content)
+        faults = [told for told, is_right in _soundness(model) if not is_right]
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as damage:
+        raise ArtifactError("The model artifact is damaged: a part of it is not sound") from damage
+    if faults:
+        raise ArtifactError(f"The model artifact is damaged: {faults[0]} are not sound")
+    return model
+
+
+def _refuse_constant(constant: str) -> float:
+    raise ValueError(f"{constant} is no number")
+
+
+def _soundness(model: Model) -> Iterator[tuple[str, bool]]:
+    """Yield what a model consists of, and whether it is as whoever answers by it relies on."""
+    d, k, numbers = len(FEATURE_NAMES), len(model.segments), model.numbers.tolist()
+    preparation, counted, quality = model.preparation, model.distribution, model.quality
+    yield "segments' numbers", k > 0 and len(set(numbers)) == k and min(numbers) >= 0
+    yield "segments' words", all(segment.strategies for segment in model.segments)
+    for name in ("center", "spread", "scale"):
+        part = getattr(preparation, name)
+        yield f"{name} values", part.shape == (d,) and bool(np.isfinite(part).all())
+    yield "scales", bool((preparation.scale >= 0.0).all() and preparation.scale.any())
+    yield "spreads", bool((preparation.spread >= 0.0).all())
+    yield "centroids", model.centroids.shape == (k, d) and bool(np.isfinite(model.centroids).all())
+    cuts = model.bins.cuts
+    yield "bins", len(cuts) == d and all(c.ndim == 1 and (np.diff(c) > 0).all() for c in cuts)
+    shapes = (counted.counts.shape, counted.sums.shape, counted.outliers.shape)
+    yield "counts", shapes == ((k, int(model.bins.offsets[-1])), (k, d), (k,))
+    yield "sums", bool(np.isfinite(counted.digits).all())
+    yield "counts", bool((counted.counts >= 0).all() and (counted.outliers >= 0).all())
+    yield "sizes", set(quality.sizes) == set(numbers) and min(quality.sizes.values()) >= 0
+    figures = (quality.inertia, quality.silhouette, quality.stability, model.outlier_distance)
+    yield "quality figures", all(isfinite(figure) for figure in figures)
+    yield (
+        "outlier distance and hysteresis",
+        (model.outlier_distance >= 0.0 and 0.0 <= model.parameters.hysteresis < 1.0),
+    )
+    known = model.fingerprint.attributes
+    yield (
+        "summaries",
+        set(known) == set(FEATURE_NAMES)
+        and all(
+            summary.deviation >= 0.0 and summary.minimum <= summary.maximum
+            for summary in known.values()
+        ),
+    )
 
 
 def distribution_content(distribution: Distribution) -> dict[str, Any]:
     """Return a distribution as JSON has it."""
     return {
         "counts": distribution.counts.tolist(),
-        "sums": distribution.sums.tolist(),
+        "sums": distribution.digits.tolist(),
         "outliers": distribution.outliers.tolist(),
     }
 
 
 def read_distribution(content: dict[str, Any]) -> Distribution:
     """Return the distribution that `distribution_content` gave."""
+    sums = np.array(content["sums"], dtype=np.float64)
     return Distribution(
         counts=np.array(content["counts"], dtype=np.int64),
-        sums=np.array(content["sums"], dtype=np.float64),
+        # Earlier artifacts tell sums as one number each.
+        digits=sums if sums.ndim == 3 else split_sums(sums),
         outliers=np.array(content["outliers"], dtype=np.int64),
     )
 

@@ -3,22 +3,30 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import copysign, inf, log1p
+from operator import mul
 
 import numpy as np
 
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.domain.customer import Attributes
-from customer_segmentation.domain.features import FEATURES
+from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES
 from customer_segmentation.model.artifact import Model
-from customer_segmentation.model.least import two_least
+from customer_segmentation.model.fitting.minimum import two_least
 from customer_segmentation.model.prepare import transform
 
 _CHUNK = 16_384
 _LARGEST_LOGARITHM = 710.0
 """The logarithm of the largest float."""
 
-_ROUNDING = 1e-13
-"""More than what rounding makes of a discriminant, as a share of its largest terms' sum."""
+ROOTS = 14
+"""How many square roots bring every float near enough to 1."""
+
+SERIES = tuple(2.0 ** (ROOTS + 1) / n for n in (7, 5, 3, 1))
+"""The coefficients of artanh, from the highest on, times what the roots divided by."""
+
+_ROUNDING = 1e-12
+"""More than what rounding, and another logarithm, make of a discriminant, as a share of its largest
+terms' sum."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -58,8 +66,11 @@ class Assigner:
     |z|^2 - 2 m.z + |m|^2. The first term is the same for every centroid, and the rest is linear
     in the transformed attributes t, so finding the nearest takes one small product per customer.
 
-    One customer is computed with Python's floats and many with NumPy, by the same operations in
-    the same order: for a single row NumPy's calls take several times as long as their arithmetic.
+    Logarithms and sums are rounded by each library in its own way. So that everyone is assigned
+    alike, alone, among others, in a warehouse or by ONNX Runtime, whoever is so near to a border
+    that rounding could decide is settled by operations that IEEE 754 defines to the last bit, in
+    one order: `settled_logarithm`, then attribute by attribute, then the base. Farther away every
+    way comes to the same end, so the exports settle everybody.
     """
 
     def __init__(self, model: Model) -> None:
@@ -110,15 +121,17 @@ class Assigner:
             else:
                 transformed.append(value)
         nearest = -1
-        least = inf
+        least = second = inf
         for number, base, slope in self._lines:
-            distance = 0.0
-            for a, b in zip(slope, transformed, strict=True):
-                distance += a * b
-            distance += base
+            distance = sum(map(mul, slope, transformed), base)
             if distance < least:
-                nearest, least = number, distance
-        return nearest
+                nearest, least, second = number, distance, least
+            elif distance < second:
+                second = distance
+        if second - least > self._rounding:
+            return nearest
+        values = np.array([[attributes[name] for name in FEATURE_NAMES]], dtype=np.float64)
+        return int(self._numbers[self._settled(values).argmin(axis=0)[0]])
 
     def assign(self, values: FloatArray) -> IntArray:
         """Return the segment number, (n,), of each customer, (n, d), in users' units.
@@ -127,24 +140,25 @@ class Assigner:
         """
         segments = np.empty(len(values), dtype=np.int64)
         for rows in _chunks(len(values)):
-            places, _, _ = self._nearest(self._transformed(values[rows]))
+            places, _, _ = self._nearest(values[rows], self._transformed(values[rows]))
             segments[rows] = self._numbers[places]
         return segments
 
-    def assign_calmly(self, values: FloatArray, current: IntArray) -> IntArray:
+    def assign_with_hysteresis(self, values: FloatArray, current: IntArray) -> IntArray:
         """Return the segment number, (n,), of customers, (n, d), who are in one already, (n,).
 
         With hysteresis h a customer stays in a segment at distance d as long as d (1 - h) is no
         more than the distance to the nearest; without, this is `assign`.
         """
-        nearest = self.assign(values)
         if self._hysteresis == 0.0:
-            return nearest
-        distances = self.distances(values)
-        rows = np.searchsorted(self._numbers, current).clip(max=len(self._numbers) - 1)
-        there = self._numbers[rows] == current
-        stay = distances[np.arange(len(values)), rows] * (1.0 - self._hysteresis)
-        return np.where(there & (stay <= distances.min(axis=1)), current, nearest)
+            return self.assign(values)
+        lines = self._settled(values)
+        distances = _distances(lines, self._norms(self._settled_columns(values)))
+        places = np.searchsorted(self._numbers, current).clip(max=len(self._numbers) - 1)
+        there = self._numbers[places] == current
+        stay = distances[places, np.arange(len(values))] * (1.0 - self._hysteresis)
+        nearest = self._numbers[lines.argmin(axis=0)]
+        return np.where(there & (stay <= distances.min(axis=0)), current, nearest)
 
     def assess(self, values: FloatArray) -> Assessment:
         """Assign customers, (n, d), and tell how clear and how usual each one is."""
@@ -152,7 +166,7 @@ class Assigner:
         confidence, nearest = np.empty(len(values)), np.empty(len(values))
         for rows in _chunks(len(values)):
             transformed = self._transformed(values[rows])
-            places, least, second_least = self._nearest(transformed)
+            places, least, second_least = self._nearest(values[rows], transformed)
             norms = self._norms(transformed)
             first, second = _distances(least, norms), _distances(second_least, norms)
             segments[rows] = self._numbers[places]
@@ -176,27 +190,63 @@ class Assigner:
                 column[np.isnan(column)] = center
         return columns
 
-    def _nearest(self, transformed: FloatArray) -> tuple[IntArray, FloatArray, FloatArray]:
+    def _nearest(
+        self, values: FloatArray, transformed: FloatArray
+    ) -> tuple[IntArray, FloatArray, FloatArray]:
         """Return the rows of the least discriminants, (n,), and the least and second least, (n,).
 
-        A matrix product adds in an order that depends on the number of rows. So that everyone is
-        assigned alike, alone and among others, those between whose two nearest centroids rounding
-        could decide are computed again in the order of `assign_one`.
+        Args:
+            values: (n, d), in users' units.
+            transformed: (d, n), the same customers' transformed attributes.
         """
         rows, least, second = two_least(self._slope @ transformed + self._base)
         close = np.flatnonzero(second - least <= self._rounding)
         if len(close) > 0:
-            lines = np.zeros((len(self._numbers), len(close)))
-            for slope, column in zip(self._slope.T, transformed[:, close], strict=True):
-                lines += slope[:, None] * column
-            rows[close] = (lines + self._base).argmin(axis=0)
+            rows[close] = self._settled(values[close]).argmin(axis=0)
         return rows, least, second
+
+    def _settled(self, values: FloatArray) -> FloatArray:
+        """Return the discriminants, (k, n), of customers, (n, d), to the last bit."""
+        lines = np.zeros((len(self._numbers), len(values)))
+        for slope, column in zip(self._slope.T, self._settled_columns(values), strict=True):
+            lines += slope[:, None] * column
+        return lines + self._base
+
+    def _settled_columns(self, values: FloatArray) -> FloatArray:
+        """Return what `_transformed` does, to the last bit."""
+        columns = values.T[self._used]
+        for column, (_, skewed, unscored, center) in zip(columns, self._attributes, strict=True):
+            if skewed:
+                column[:] = np.sign(column) * settled_logarithm(np.abs(column))
+            if unscored is not None:
+                column[column == unscored] = center
+        return columns
 
     def _norms(self, transformed: FloatArray) -> FloatArray:
         """Return what every discriminant lacks to be a squared distance, (n,)."""
-        coordinates = (transformed - self._center[:, None]) * self._scale[:, None]
-        norms: FloatArray = np.einsum("dn,dn->n", coordinates, coordinates)
+        norms = np.zeros(transformed.shape[1])
+        for column, center, scale in zip(transformed, self._center, self._scale, strict=True):
+            coordinates = (column - center) * scale
+            norms += coordinates * coordinates
         return norms
+
+
+def settled_logarithm(values: FloatArray) -> FloatArray:
+    """Return ln(1 + x) of values of at least 0 to 11 decimals, the same bits on every machine.
+
+    No standard says how a logarithm is rounded, but roots, sums, products and ratios are exact to
+    the last bit everywhere. As Briggs did it, roots are taken until what is left is near 1, where
+    few terms of ln r = 2 artanh((r - 1) / (r + 1)) are enough.
+    """
+    root = 1.0 + values
+    for _ in range(ROOTS):
+        root = np.sqrt(root)
+    ratio = (root - 1.0) / (root + 1.0)
+    square = ratio * ratio
+    series = np.full_like(square, SERIES[0])
+    for coefficient in SERIES[1:]:
+        series = series * square + coefficient
+    return series * ratio
 
 
 def _distances(lines: FloatArray, norms: FloatArray) -> FloatArray:

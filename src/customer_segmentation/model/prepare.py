@@ -7,7 +7,7 @@ import numpy as np
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.features import FEATURES
-from customer_segmentation.model.parts import map_all
+from customer_segmentation.model.threads import map_all
 
 _SKEWED = [j for j, feature in enumerate(FEATURES) if feature.skewed]
 _UNSCORED = [(j, f.unscored) for j, f in enumerate(FEATURES) if f.unscored is not None]

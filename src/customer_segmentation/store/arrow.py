@@ -11,6 +11,7 @@ import pyarrow as pa
 from sqlalchemy import Select, make_url
 
 from customer_segmentation.domain.errors import StoreUnavailableError
+from customer_segmentation.domain.interrupts import held_back_interrupts
 from customer_segmentation.store.database import Database
 from customer_segmentation.store.sqlite_arrow import END
 
@@ -47,7 +48,8 @@ def arrow_reader(database: Database) -> Iterator[ArrowReader]:
 @contextmanager
 def _sqlite_process(file: str) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "customer_segmentation.store.sqlite_arrow", file]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
+    with held_back_interrupts():
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
     with process:
         try:
             yield process

@@ -1,6 +1,7 @@
 """Copying a SQLite database while it is in use, and putting a copy back."""
 
 import contextlib
+import itertools
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -32,24 +33,57 @@ def copy_to(database: Database, target: Path, progress: Callable[[int, int], Non
             source.backup(copy, pages=_PAGES, progress=lambda _s, left, n: progress(n - left, n))
             copy.execute("PRAGMA journal_mode = DELETE")
         partial.rename(target)
-    except (sqlite3.Error, OSError) as error:
-        partial.unlink(missing_ok=True)
+    except (sqlite3.Error, OSError, UnicodeError) as error:
         raise BackupError(f"{target} could not be written: {error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
 
 
-def copy_from(database: Database, source: Path, progress: Callable[[int, int], None]) -> None:
+def copy_from(
+    database: Database, source: Path, progress: Callable[[int, int], None]
+) -> Path | None:
     """Replace a database by a copy, all of it or nothing.
+
+    Returns:
+        where the file was put that stood in the database's place and is none that SQLite can read.
 
     Raises:
         BackupError: the file is no whole database of ours, or the database is not SQLite's.
     """
     check(source)
+    path = _path_of(database)
     try:
-        with _opened(source) as copy, _opened(_path_of(database)) as target:
-            # In one step, so that nobody sees a part of it.
-            copy.backup(target, pages=-1, progress=lambda _s, left, n: progress(n - left, n))
-    except sqlite3.Error as error:
-        raise BackupError(f"{source} could not be restored: {error}") from error
+        try:
+            _replace(path, source, progress)
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode not in _DAMAGES:
+                raise
+            aside = _set_aside(path)
+            _replace(path, source, progress)
+            return aside
+    except (sqlite3.Error, OSError) as error:
+        raise BackupError(f"{path} could not be replaced by {source}: {error}") from error
+    return None
+
+
+_DAMAGES = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+
+
+def _replace(path: Path, source: Path, progress: Callable[[int, int], None]) -> None:
+    with _opened(source) as copy, _opened(path) as target:
+        # In one step, so that nobody sees a part of it.
+        copy.backup(target, pages=-1, progress=lambda _s, left, n: progress(n - left, n))
+
+
+def _set_aside(path: Path) -> Path:
+    """Rename a database with its log; return its new name, which nothing else had."""
+    names = (path.with_name(f"{path.name}.damaged-{number}") for number in itertools.count(1))
+    aside = next(name for name in names if not name.exists())
+    for end in ("", "-wal", "-shm"):
+        part = Path(f"{path}{end}")
+        if part.exists():
+            part.rename(f"{aside}{end}")
+    return aside
 
 
 def check(path: Path) -> None:

@@ -8,6 +8,7 @@ an Arrow IPC stream and `END`, without which the stream was cut off.
 """
 
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -24,6 +25,8 @@ def main(file: str) -> None:
     import adbc_driver_sqlite
     from adbc_driver_manager import AdbcConnection, AdbcStatement
 
+    # It ends without a word once nobody reads its answers.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     out = sys.stdout.buffer
     options = {adbc_driver_sqlite.StatementOptions.BATCH_ROWS.value: str(_BATCH_ROWS)}
     uri = f"{Path(file).resolve().as_uri()}?mode=ro"

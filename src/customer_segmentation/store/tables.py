@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -17,10 +18,12 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     text,
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from customer_segmentation.domain.errors import FieldError, InvalidInputError
 from customer_segmentation.domain.features import FEATURES, Kind
 
 metadata = MetaData()
@@ -40,7 +43,32 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         """Read as UTC."""
-        return None if value is None else value.replace(tzinfo=value.tzinfo or UTC)
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Words(TypeDecorator[str]):
+    """A text of at most so many characters; one that is longer is refused alike everywhere."""
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, longest: int) -> None:
+        """Hold texts of so many characters."""
+        super().__init__(longest)
+        self.longest = longest
+
+    def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
+        """Return the text to store.
+
+        Raises:
+            InvalidInputError: it is too long.
+        """
+        if value is not None and len(value) > self.longest:
+            message = f"a name must have at most {self.longest} characters, not {len(value)}"
+            raise InvalidInputError([FieldError("text", message)])
+        return value
 
 
 def _column_type(kind: Kind) -> TypeEngine[int] | TypeEngine[float]:
@@ -78,12 +106,22 @@ segment_changes = Table(
     Column("from_segment", Integer),
     Column("to_segment", Integer),
     Column("model_version", Integer, nullable=False),
-    Column("transaction_id", BigInteger, nullable=False),
-    Index("segment_changes_in_order", "transaction_id", "id"),
+    Column("transaction_id", BigInteger),
+    Column("position", BigInteger),
+    Index("segment_changes_in_order", "position"),
     Index("segment_changes_by_time", "changed_at", "from_segment", "to_segment"),
 )
-"""Each change of a customer's segment, written in the transaction that makes it. The database fills
-in the transaction's id: 0 on SQLite, where the rows' ids alone are in the order of commits."""
+"""Each change of a customer's segment, written in the transaction that makes it. Its position in
+the feed is filled in once that is committed, see `store/queries/feed.py`. Transaction ids, with the
+rows' ids, were the order before there were positions; cursors of then tell them."""
+
+feed = Table(
+    "feed",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, nullable=False),
+)
+"""One row: the last position given to a change."""
 
 model_versions = Table(
     "model_versions",
@@ -91,7 +129,7 @@ model_versions = Table(
     Column("version", Integer, primary_key=True, autoincrement=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("trigger", String(32), nullable=False),
-    Column("created_by", String(200), nullable=False),
+    Column("created_by", Words(200), nullable=False),
     Column("reason", Text, nullable=False),
     Column("held_back", JSON, nullable=False),
     Column("artifact", Text, nullable=False),
@@ -109,9 +147,11 @@ active_model = Table(
     Column("epoch", Integer, nullable=False),
     Column("activated_in", Integer, nullable=False),
     Column("rescored_up_to", BigInteger, nullable=False),
+    Column("is_demo", Boolean, nullable=False, server_default=false()),
 )
-"""One row: the version that serves, and why; which edition of the segments' words; the number that
-the next new segment gets; and the epoch, which what is written to customers carries.
+"""One row: the active version, and why; which edition of the segments' words; the number that
+the next new segment gets; the epoch, which what is written to customers carries; and whether the
+database began as the demonstration.
 
 The epoch rises with each activation, and when a training begins to read. A customer's row tells its
 segment by this version if it was written in the epoch of the activation or a later one, or if the
@@ -126,7 +166,7 @@ activations = Table(
     Column("previous", Integer),
     Column("cause", String(16), nullable=False),
     Column("activated_at", UtcDateTime, nullable=False),
-    Column("activated_by", String(200), nullable=False),
+    Column("activated_by", Words(200), nullable=False),
     Column("reason", Text, nullable=False),
     Column("epoch", Integer, nullable=False),
 )
@@ -137,11 +177,12 @@ segment_edits = Table(
     metadata,
     Column("id", _ID, primary_key=True),
     Column("number", Integer, nullable=False),
-    Column("name", String(200), nullable=False),
+    Column("name", Words(200), nullable=False),
     Column("description", Text, nullable=False),
     Column("strategies", JSON, nullable=False),
     Column("edited_at", UtcDateTime, nullable=False),
-    Column("edited_by", String(200), nullable=False),
+    Column("edited_by", Words(200), nullable=False),
+    Index("segment_edits_in_order", "number", "id"),
 )
 """What people made of segments' words; of a segment's rows the last one holds."""
 
@@ -171,6 +212,17 @@ numbers of eight bytes each, as this is written with every change and read soon.
 
 Writers append here, as they would wait for one another to count in one row."""
 
+count_checks = Table(
+    "count_checks",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Column("wrong", BigInteger, nullable=False),
+)
+"""One row: when all customers were last counted anew to check what was counted as they changed, and
+how many were found counted wrongly."""
+
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
@@ -182,13 +234,22 @@ idempotency_keys = Table(
 )
 """What was added under which idempotency key, for a day."""
 
+requests_done = Table(
+    "requests_done",
+    metadata,
+    Column("key", String(255), primary_key=True),
+    Column("what", String(100), nullable=False),
+    Column("done_at", UtcDateTime, nullable=False, index=True),
+)
+"""What was deleted under which idempotency key, for a day."""
+
 erasures = Table(
     "erasures",
     metadata,
     Column("id", String(32), primary_key=True),
     Column("customer_id", BigInteger, nullable=False, unique=True),
     Column("erased_at", UtcDateTime, nullable=False),
-    Column("erased_by", String(200), nullable=False),
+    Column("erased_by", Words(200), nullable=False),
     Column("removed", JSON, nullable=False),
     Column("model_versions", JSON, nullable=False),
 )
@@ -201,15 +262,15 @@ webhooks = Table(
     Column("url", Text, nullable=False),
     Column("secret", String(64), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
-    Column("created_by", String(200), nullable=False),
-    Column("transaction_id", BigInteger, nullable=False),
-    Column("row_id", BigInteger, nullable=False),
+    Column("created_by", Words(200), nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("until", BigInteger),
     Column("attempts", Integer, nullable=False),
     Column("next_at", UtcDateTime, nullable=False, index=True),
     Column("error", Text, nullable=False),
 )
-"""Receivers of events, with the place in the feed up to where each was told. The secret is kept as
-it is, as it must sign."""
+"""Receivers of events, with the position in the feed up to where each was told, and up to where the
+message goes that is being sent. The secret is kept as it is, as it must sign."""
 
 dead_letters = Table(
     "dead_letters",
@@ -217,30 +278,30 @@ dead_letters = Table(
     Column("id", _ID, primary_key=True),
     Column("webhook_id", String(32), nullable=False, index=True),
     Column("message_id", String(100), nullable=False),
-    Column("after_transaction_id", BigInteger, nullable=False),
-    Column("after_row_id", BigInteger, nullable=False),
-    Column("until_transaction_id", BigInteger, nullable=False),
-    Column("until_row_id", BigInteger, nullable=False),
+    Column("after", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
     Column("failed_at", UtcDateTime, nullable=False),
     Column("error", Text, nullable=False),
+    sqlite_autoincrement=True,
 )
-"""Events that were given up, as two places in the feed: what is erased from it is erased here."""
+"""Events that were given up, as positions in the feed: what is erased from it is erased here."""
 
 audit_entries = Table(
     "audit_entries",
     metadata,
     Column("id", _ID, primary_key=True),
     Column("at", UtcDateTime, nullable=False),
-    Column("actor", String(200), nullable=False),
+    Column("actor", Words(200), nullable=False),
     Column("kind", String(16), nullable=False),
-    Column("subject", String(200), nullable=False),
-    Column("action", String(32), nullable=False),
+    Column("subject", Words(200), nullable=False),
+    Column("action", Words(32), nullable=False),
     Column("digest", String(64)),
-    Column("transaction_id", BigInteger, nullable=False),
-    Index("audit_entries_in_order", "transaction_id", "id"),
+    Column("position", BigInteger),
+    Index("audit_entries_in_order", "position"),
     Index("audit_entries_by_subject", "kind", "subject"),
 )
-"""Who did what; written in the transaction that does it. Triggers refuse every change."""
+"""Who did what; written in the transaction that does it. Its position is that of its link, filled
+in when it is sealed. Triggers refuse every other change."""
 
 audit_values = Table(
     "audit_values",
@@ -265,11 +326,12 @@ api_keys = Table(
     "api_keys",
     metadata,
     Column("id", String(32), primary_key=True),
-    Column("name", String(200), nullable=False, unique=True),
+    Column("name", Words(200), nullable=False, unique=True),
     Column("role", String(16), nullable=False),
     Column("digest", String(64), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
+    Column("expires_at", UtcDateTime),
 )
 """The keys by which requests are known."""
 
@@ -288,7 +350,7 @@ jobs = Table(
     Column("host", String(255), nullable=False),
     Column("pid", Integer, nullable=False),
     Column("trigger", String(32), nullable=False),
-    Column("requested_by", String(200), nullable=False),
+    Column("requested_by", Words(200), nullable=False),
     Column("reason", Text, nullable=False),
     Column("request", JSON, nullable=False),
     Column("model_version", Integer, ForeignKey("model_versions.version")),

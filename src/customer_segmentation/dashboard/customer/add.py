@@ -7,7 +7,6 @@ from customer_segmentation.dashboard.fields import (
     attribute_fields,
     check_attributes,
     check_id,
-    example_values,
     faults_of,
     id_field,
 )
@@ -27,7 +26,7 @@ def add_customer() -> None:
         st.success(done, icon=":material/check:")
     with st.form("add"):
         identifier = id_field("New customer id", "", "add-id", faults.get(CUSTOMER_ID.name))
-        given = attribute_fields(example_values(), "add", faults)
+        given = attribute_fields({}, "add", faults)
         if not st.form_submit_button("Add", type="primary", disabled=not allowed):
             return
     number, fault = check_id(identifier)

@@ -6,6 +6,7 @@ import streamlit as st
 
 from customer_segmentation.client import Reply, ServiceError
 from customer_segmentation.dashboard import parts
+from customer_segmentation.dashboard.address_bar import follow, say
 from customer_segmentation.dashboard.assignment import show_assignment, show_history
 from customer_segmentation.dashboard.fields import (
     attribute_fields,
@@ -13,23 +14,24 @@ from customer_segmentation.dashboard.fields import (
     check_id,
     faults_of,
 )
+from customer_segmentation.dashboard.opened import close, opened
 from customer_segmentation.dashboard.service import forget, may, refusals_told, service
 from customer_segmentation.dashboard.style import label_of, title_of, titles_of, value_of
 from customer_segmentation.domain.features import FEATURES
 
 _NOT_FOUND, _INVALID = 404, 422
-_DONE = "what was done with a customer"
+_DONE, _ASKED = "what was done with a customer", "customer-id"
 
 
 def show_card(segments: list[dict[str, Any]]) -> None:
     """Ask for an id and show that customer."""
+    follow("id", _ASKED, str)
     asked = st.text_input(
         "Customer id",
-        st.query_params.get("id", ""),
         placeholder="such as 56",
         icon=":material/search:",
         width=320,
-        key="customer-id",
+        key=_ASKED,
     )
     done = st.session_state.pop(_DONE, None)
     if done:
@@ -44,7 +46,7 @@ def show_card(segments: list[dict[str, Any]]) -> None:
     if number is None:
         parts.wrong(str(fault))
         return
-    st.query_params["id"] = str(number)
+    say("id", str(number))
     try:
         found = service().get_customer(int(number))
     except ServiceError as refusal:
@@ -65,7 +67,7 @@ def _show(number: int, found: Reply, segments: list[dict[str, Any]]) -> None:
     if about.open:
         with about:
             _show_attributes(found)
-            parts.link("What if", "What if these were others?", "tune", id=number)
+            parts.link("What if", "Try other values", "tune", id=number)
     if history.open:
         with history:
             show_history(service().get_history(number)["changes"], titles)
@@ -89,27 +91,30 @@ def _show_attributes(found: Reply) -> None:
 def _change(number: int, found: Reply, titles: dict[int, str]) -> None:
     allowed = may("writer")
     faults = st.session_state.pop(f"faults-{number}", {})
-    with st.form(f"change-{number}"):
-        given = attribute_fields(found, f"change-{number}", faults)
-        sent = st.form_submit_button("Save and segment anew", type="primary", disabled=not allowed)
+    form = f"change-{number}"
+    shown = opened(form, found, str(found.tag), FEATURES[0].name)
+    with st.form(form):
+        given = attribute_fields(shown.values, shown.key, faults)
+        sent = st.form_submit_button("Save and re-segment", type="primary", disabled=not allowed)
     if not sent:
         return
     values, wrong = check_attributes(given)
-    changed = {name: value for name, value in values.items() if value != found[name]}
+    changed = {name: value for name, value in values.items() if value != shown.values[name]}
     if not wrong and not changed:
-        st.info("Nothing is different.")
+        st.info("There are no changes to save.")
         return
     with refusals_told():
         if not wrong:
             try:
-                stored = service().update_customer(number, changed, found.tag)
+                stored = service().update_customer(number, changed, shown.tag)
             except ServiceError as refusal:
                 if refusal.status != _INVALID:
                     raise
                 wrong = faults_of(refusal)
             else:
                 forget()
-                where = titles[stored["segment"]]
+                close(form)
+                where = parts.literal(titles[stored["segment"]])
                 st.session_state[_DONE] = f"Customer {number:,} is saved, and in {where}."
         if wrong:
             st.session_state[f"faults-{number}"] = wrong
@@ -119,12 +124,16 @@ def _change(number: int, found: Reply, titles: dict[int, str]) -> None:
 def _delete(number: int, found: Reply) -> None:
     if not may("writer"):
         return
+    where = title_of({"number": found["segment"], "name": found["segment_name"]})
     st.write(
         "The customer goes from every page, and from every later training; its history stays. "
-        f"It is in {title_of({'number': found['segment'], 'name': found['segment_name']})}."
+        f"It is in {parts.literal(where)}."
     )
-    sure = st.checkbox(f"I want customer {number:,} to be deleted", key=f"sure-{number}")
-    if st.button("Delete", type="primary", disabled=not sure, icon=":material/delete:"):
+    # Whoever is sure is so of the customer as it is shown: another tag, and another box.
+    sure = st.checkbox(
+        f"I want customer {number:,} to be deleted", key=f"sure-{number}-{found.tag}"
+    )
+    if st.button("Delete", type="primary", disabled=not sure, icon=":material/delete:") and sure:
         with refusals_told():
             service().delete_customer(number, found.tag)
             forget()

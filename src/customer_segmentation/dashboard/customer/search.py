@@ -1,12 +1,17 @@
 """Looking for customers by segment and attribute ranges."""
 
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
+from customer_segmentation.dashboard import parts
+from customer_segmentation.dashboard.data.exporting import export
 from customer_segmentation.dashboard.service import service
 from customer_segmentation.dashboard.style import code_of, label_of, labelled, titles_of
 from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES, Feature
+from customer_segmentation.domain.plurals import counted
+from customer_segmentation.files.formats import Format
 
 CHOSEN = "customer whose card is to be opened"
 _FOUND = 200
@@ -21,26 +26,26 @@ def search(segments: list[dict[str, Any]]) -> None:
         "In segment", [None, *titles], format_func=lambda n: "any" if n is None else titles[n]
     )
     name = middle.selectbox("Sort by", FEATURE_NAMES, format_func=label_of, index=2)
-    falling = right.toggle("Greatest first", value=True)
+    falling = right.toggle("Highest first", value=True)
     selection["sort"] = f"-{name}" if falling else name
     if chosen is not None:
         selection["segment"] = chosen
-    with st.expander("With values between", icon=":material/filter_alt:"):
+    with st.expander("Filters", icon=":material/filter_alt:"):
         selection |= _ranges()
     found = service().list_customers(None, **selection)
     _show(found["customers"], titles, more=found["next_cursor"] is not None)
+    if found["customers"]:
+        _download(selection)
 
 
 def _ranges() -> dict[str, object]:
     """Ask for the least and the greatest value of each attribute."""
     bounds: dict[str, object] = {}
-    halves = st.columns(2, gap="large")
-    for place, feature in enumerate(f for f in FEATURES if not f.codes):
-        with halves[place % 2]:
+    for feature, column in parts.in_rows([f for f in FEATURES if not f.codes], 2):
+        with column:
             bounds |= _range(feature)
-    quarters = st.columns(4)
-    for place, feature in enumerate(f for f in FEATURES if f.codes):
-        with quarters[place % 4]:
+    for feature, column in parts.in_rows([f for f in FEATURES if f.codes], 4):
+        with column:
             bounds |= _code(feature)
     return bounds
 
@@ -81,11 +86,23 @@ def _code(feature: Feature) -> dict[str, object]:
     return {f"{feature.name}_min": chosen, f"{feature.name}_max": chosen}
 
 
+def _download(selection: dict[str, object]) -> None:
+    """Let everybody who is found be downloaded, and not only those who are shown."""
+    st.download_button(
+        "Download all as CSV",
+        data=partial(export, selection, Format.CSV),
+        file_name="customers.csv",
+        mime="text/csv",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+
+
 def _show(customers: list[dict[str, Any]], titles: dict[int, str], *, more: bool) -> None:
     if not customers:
         st.info("No customer is like that. Widen a range.", icon=":material/search_off:")
         return
-    count = f"The first {len(customers):,} customers" if more else f"{len(customers):,} customers"
+    count = ("The first " if more else "") + counted(len(customers), "customer")
     st.caption(f"{count}. Choose a row to open its card.")
     table = st.dataframe(
         [

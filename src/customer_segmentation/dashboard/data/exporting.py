@@ -1,6 +1,7 @@
 """Exporting customers as a file."""
 
 import io
+from collections.abc import Mapping
 from functools import partial
 from itertools import islice
 
@@ -8,10 +9,11 @@ import pyarrow as pa
 import streamlit as st
 
 from customer_segmentation.dashboard.service import PAGE, read_segments, service
-from customer_segmentation.dashboard.style import number_of, titles_of
+from customer_segmentation.dashboard.style import titles_of
 from customer_segmentation.domain.features import COLUMNS
+from customer_segmentation.domain.plurals import counted
 from customer_segmentation.files.formats import Format
-from customer_segmentation.files.writing import open_writer
+from customer_segmentation.files.write.tables import open_writer
 
 _EXPORTS = {"CSV": Format.CSV, "Parquet": Format.PARQUET, "Excel": Format.EXCEL}
 _SUFFIXES = {Format.CSV: "csv", Format.PARQUET: "parquet", Format.EXCEL: "xlsx"}
@@ -33,7 +35,7 @@ def show_export() -> None:
     form = st.radio("Format", list(_EXPORTS), horizontal=True)
     who = _EVERYBODY if number is None else titles[number]
     size = found["customers"] if number is None else sizes[number]
-    st.caption(f"{number_of(size)} customers, each with segment and next best action.")
+    st.caption(f"{counted(size, 'customer')}, each with segment and next best action.")
     if (size or 0) > _MANY:
         st.info(
             "So many take a while here; on the machine of the service, "
@@ -43,7 +45,7 @@ def show_export() -> None:
     kind = _EXPORTS[form]
     st.download_button(
         f"Export {who} as {form}",
-        data=partial(export, number, kind),
+        data=partial(export, {} if number is None else {"segment": number}, kind),
         file_name=f"customers.{_SUFFIXES[kind]}",
         on_click="ignore",
         icon=":material/download:",
@@ -51,11 +53,11 @@ def show_export() -> None:
     )
 
 
-def export(segment: int | None, form: Format) -> bytes:
+def export(selection: Mapping[str, object], form: Format) -> bytes:
     """Return customers, with what to do about each, as a file.
 
     Args:
-        segment: whose; None is everybody's.
+        selection: who, as the service selects customers; empty is everybody.
         form: of the file.
     """
     names = [feature.name for feature in COLUMNS]
@@ -64,8 +66,7 @@ def export(segment: int | None, form: Format) -> bytes:
         [(f.name, pa.int64() if f.is_integer else pa.float64()) for f in COLUMNS]
         + [(name, pa.string()) for name in words]
     )
-    selection = {} if segment is None else {"segment": segment}
-    customers = service().iterate_customers(limit=PAGE, **selection)
+    customers = service().iterate_customers(**{**selection, "limit": PAGE})
     file = io.BytesIO()
     with open_writer(file, schema, form) as writer:
         while some := list(islice(customers, PAGE)):

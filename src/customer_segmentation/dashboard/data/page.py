@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from customer_segmentation.dashboard.data.bringing import show_import
 from customer_segmentation.dashboard.data.exporting import show_export
+from customer_segmentation.dashboard.data.importing import show_import
 from customer_segmentation.dashboard.service import refusals_told
 
 

@@ -9,11 +9,11 @@ from customer_segmentation.dashboard.service import read_impact
 from customer_segmentation.dashboard.style import number_of, share_of
 
 _FATES = {
-    "kept": "goes on",
+    "kept": "continues",
     "new": "is new",
     "split": "is split",
     "merged": "is merged into another",
-    "retired": "is no more",
+    "retired": "is removed",
 }
 
 
@@ -42,7 +42,7 @@ def show_comparison(models: list[dict[str, Any]]) -> None:
     )
     titles = {s["number"]: f"{s['number']}: {s['name']}" for s in found["segments"]}
     st.subheader("Who moves where")
-    st.caption(f"Left by version {before}, right by version {after}; over the customers of now.")
+    st.caption(f"Left by version {before}, right by version {after}; over the current customers.")
     figure = plots.sankey(found["matrix"], titles)
     what = f"Customers' moves from version {before} to version {after}"
     plots.show(figure, "sankey", 420, what)

@@ -5,13 +5,14 @@ from typing import Any
 import streamlit as st
 
 from customer_segmentation.client import ServiceError
+from customer_segmentation.dashboard import parts
 from customer_segmentation.dashboard.service import forget, refusals_told, service
 
 _EVERY_SECONDS = 0.5
 _PHASES = {
     "reading": "Reading the customers",
     "fitting": "Finding segments",
-    "matching": "Matching them to the segments of now",
+    "matching": "Matching them to the active segments",
     "checking": "Checking how stable they are",
     "rescoring": "Giving customers their segments",
 }
@@ -50,10 +51,10 @@ def tell_end(job: dict[str, Any], success: str) -> None:
     if job["state"] == "succeeded":
         st.success(success, icon=":material/check:")
     elif job["state"] == "cancelled":
-        st.warning("It is cancelled; the model that served goes on.", icon=":material/block:")
+        st.warning("Training cancelled. The active model is unchanged.", icon=":material/block:")
     else:
         words = job["state"].replace("_", " ").capitalize()
-        st.warning(f"{words}. {job['error'] or ''}", icon=":material/block:")
+        st.warning(f"{words}. {parts.literal(job['error'] or '')}", icon=":material/block:")
 
 
 def _cancel(job_id: str) -> None:
@@ -61,4 +62,4 @@ def _cancel(job_id: str) -> None:
         service().cancel_job(job_id)
     except ServiceError as refusal:
         # It ended while the button was pressed; the next look tells how.
-        st.caption(str(refusal))
+        st.caption(parts.literal(str(refusal)))

@@ -54,7 +54,7 @@ def _ask(*, allowed: bool) -> None:
 def _show(result: dict[str, Any] | None) -> None:
     if result is None:
         return
-    st.info(result["reason"], icon=":material/lightbulb:")
+    st.info(parts.literal(result["reason"]), icon=":material/lightbulb:")
     trials = result["trials"]
     # The first preparation is the one that trainings use.
     shown = [trial for trial in trials if trial["weighting"] == trials[0]["weighting"]]

@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from customer_segmentation.dashboard import parts
 from customer_segmentation.dashboard.model.follow import find_running, follow, tell_end
 from customer_segmentation.dashboard.service import may, read_models, refusals_told, service
 from customer_segmentation.dashboard.style import label_of
@@ -16,8 +17,8 @@ _LEAST, _MOST = 2, 12
 def show_training(models: list[dict[str, Any]]) -> None:
     """Start a training, or follow the one that runs."""
     st.write(
-        "A training makes a new version on the customers of now; segments keep their numbers and "
-        "names. It serves by itself if it passes the gates, else it stays a candidate."
+        "A training makes a new version on the current customers; segments keep their numbers and "
+        "names. It is activated if it passes the gates; otherwise it stays a candidate."
     )
     ended = st.session_state.pop(_DONE, None)
     if ended is not None:
@@ -34,14 +35,14 @@ def _tell(job: dict[str, Any]) -> None:
     version = job["model_version"]
     made = next((m for m in read_models() if m["version"] == version), None)
     if made is not None and not made["is_active"]:
-        reasons = "".join(f"\n- {reason}" for reason in made["held_back"])
+        reasons = "".join(f"\n- {parts.literal(reason)}" for reason in made["held_back"])
         st.warning(
             f"Version {version} is trained, but held back as a candidate:\n{reasons}\n\n"
-            "Look at what it would change on the tab *Compare*; the tab *Versions* lets it serve.",
+            "Look at what it would change on the tab *Compare*; the tab *Versions* activates it.",
             icon=":material/front_hand:",
         )
         return
-    tell_end(job, f"Model version {version} serves.")
+    tell_end(job, f"Model version {version} is now active.")
 
 
 def _ask(models: list[dict[str, Any]], *, allowed: bool) -> None:
@@ -58,7 +59,7 @@ def _ask(models: list[dict[str, Any]], *, allowed: bool) -> None:
             width=320,
         )
         excluded = st.pills(
-            "Attributes that it must not use, where others than set",
+            "Attributes to leave out (overrides the default)",
             FEATURE_NAMES,
             selection_mode="multi",
             format_func=label_of,

@@ -22,10 +22,10 @@ def show_versions(models: list[dict[str, Any]]) -> None:
         return
     parts.table([_row(model) for model in models])
     for model in models:
-        if model["held_back"] and not model["is_active"]:
-            reasons = "\n".join(f"- {reason}" for reason in model["held_back"])
+        if model["held_back"] and not model["has_served"]:
+            reasons = "\n".join(f"- {parts.literal(reason)}" for reason in model["held_back"])
             st.warning(
-                f"**Version {model['version']}** did not pass the gates, so it is a candidate:"
+                f"**Version {model['version']}** was not activated: it failed a quality check:"
                 f"\n\n{reasons}",
                 icon=":material/front_hand:",
             )
@@ -34,11 +34,11 @@ def show_versions(models: list[dict[str, Any]]) -> None:
 
 def _row(model: dict[str, Any]) -> dict[str, Any]:
     quality = model["quality"]
-    state = "candidate" if model["held_back"] else "served before"
+    state = "previously active" if model["has_served"] else "candidate"
     return {
         "version": f"version {model['version']}",
-        "state": "serves" if model["is_active"] else state,
-        "trained (UTC)": moment_of(model["created_at"]),
+        "state": "active" if model["is_active"] else state,
+        "trained": moment_of(model["created_at"], st.context.timezone),
         "asked by": model["created_by"] or model["trigger"],
         "why": model["reason"],
         "customers": number_of(model["customers"]),
@@ -50,7 +50,7 @@ def _row(model: dict[str, Any]) -> dict[str, Any]:
 
 
 def _activate(models: list[dict[str, Any]]) -> None:
-    st.subheader("Let another version serve")
+    st.subheader("Switch model version")
     active = next((model["version"] for model in models if model["is_active"]), None)
     others = [model["version"] for model in models if not model["is_active"]]
     if not others:
@@ -58,18 +58,22 @@ def _activate(models: list[dict[str, Any]]) -> None:
         return
     if not may("admin"):
         return
-    older = [version for version in others if active is not None and version < active]
+    before = [model["version"] for model in models if model["is_previous"]]
     st.write(
-        "Every reader has it within a second. "
-        + (f"Version {max(older)} is the one to roll back to." if older else "")
+        "It takes effect within one second. "
+        + (f"Version {before[0]} is the one to roll back to." if before else "")
     )
     left, right = st.columns(2)
     chosen = left.selectbox("Version", others, format_func=lambda v: f"version {v}")
     reason = right.text_input("Why", placeholder="for the record", max_chars=2000)
-    sure = st.checkbox(f"Every customer is to be segmented by version {chosen} at once")
-    if st.button("Activate", type="primary", disabled=not sure):
+    # Whoever is sure is so of a change from the version that is shown to be active.
+    sure = st.checkbox(
+        f"Every customer is to be segmented by version {chosen} at once",
+        key=f"sure-{active}-{chosen}",
+    )
+    if st.button("Activate", type="primary", disabled=not sure) and sure:
         with refusals_told():
             service().activate_model(chosen, reason=reason or "from the dashboard")
             forget()
-            st.session_state[_DONE] = f"Version {chosen} serves."
+            st.session_state[_DONE] = f"Version {chosen} is now active."
             st.rerun()

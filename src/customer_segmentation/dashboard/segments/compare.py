@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from customer_segmentation.dashboard import parts, plots
-from customer_segmentation.dashboard.segments.profile import mean_of
+from customer_segmentation.dashboard.segments.profile import TRIMMED, mean_of
 from customer_segmentation.dashboard.style import labelled, number_of, share_of, titles_of
 from customer_segmentation.domain.features import FEATURE_BY_NAME, FEATURE_NAMES
 
@@ -24,7 +24,7 @@ def show_comparison(segments: list[dict[str, Any]]) -> None:
         list(told),
         default=list(told)[:4],
         selection_mode="multi",
-        format_func=lambda n: titles[n],
+        format_func=lambda n: parts.literal(titles[n]),
     )
     if not numbers:
         st.info("Choose at least one segment.")
@@ -35,21 +35,21 @@ def show_comparison(segments: list[dict[str, Any]]) -> None:
         _show_circle(chosen, titles)
     with table:
         st.subheader("What they are like")
-        st.caption("Means; of a yes or no, the share.")
+        st.caption(f"Means; of a yes or no, the share. {TRIMMED}.")
         parts.table(_rows(chosen, titles))
 
 
 def _show_circle(chosen: list[dict[str, Any]], titles: dict[int, str]) -> None:
     deviations = {
-        segment["number"]: {a["attribute"]: a["deviations"] for a in segment["profile"]}
+        segment["number"]: {a["attribute"]: a["trimmed_deviations"] for a in segment["profile"]}
         for segment in chosen
     }
     spread = {name: max(abs(one[name]) for one in deviations.values()) for name in FEATURE_NAMES}
     # Those that tell little apart would only make the circle hard to read.
     strongest = sorted(FEATURE_NAMES, key=lambda name: -spread[name])[:_AROUND]
     around = [name for name in FEATURE_NAMES if name in strongest]
-    st.subheader("Difference from everybody")
-    st.caption(f"In standard deviations, the {_AROUND} attributes that tell most apart.")
+    st.subheader("Compared with all customers")
+    st.caption(f"In standard deviations, the {_AROUND} attributes that tell most apart. {TRIMMED}.")
     figure = plots.radar(
         {n: (titles[n], {name: of[name] for name in around}) for n, of in deviations.items()}
     )
@@ -62,7 +62,7 @@ def _rows(chosen: list[dict[str, Any]], titles: dict[int, str]) -> list[dict[str
         {"attribute": "Share"} | {titles[s["number"]]: share_of(s["share"]) for s in chosen},
     ]
     means = {
-        segment["number"]: {a["attribute"]: mean_of(a) for a in segment["profile"]}
+        segment["number"]: {a["attribute"]: mean_of(a, "trimmed_mean") for a in segment["profile"]}
         for segment in chosen
     }
     rows += [

@@ -24,7 +24,7 @@ def show_distribution(segment: dict[str, Any]) -> None:
     if not segment["profile"]:
         st.info("There are too few customers in this segment to show more.")
         return
-    order = {a["attribute"]: -abs(a["deviations"]) for a in segment["profile"]}
+    order = {a["attribute"]: -abs(a["trimmed_deviations"]) for a in segment["profile"]}
     name = st.selectbox(
         "Attribute",
         sorted(FEATURE_NAMES, key=lambda one: order[one]),

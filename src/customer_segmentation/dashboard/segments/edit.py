@@ -7,6 +7,7 @@ import streamlit as st
 from customer_segmentation.client import ServiceError
 from customer_segmentation.dashboard import parts
 from customer_segmentation.dashboard.fields import faults_of
+from customer_segmentation.dashboard.opened import close, opened
 from customer_segmentation.dashboard.service import forget, may, refusals_told, service
 from customer_segmentation.domain.segments import Channel
 
@@ -18,20 +19,32 @@ def edit_words(segment: dict[str, Any]) -> None:
     """Show a segment's words, to edit with a key that may."""
     number = segment["number"]
     if st.session_state.pop(_SAVED, None) == number:
-        st.success("Saved; every server shows it within a second.", icon=":material/check:")
+        st.success("Saved.", icon=":material/check:")
     allowed = may("admin")
-    with st.form(f"words-{number}"):
-        name = st.text_input("Name", segment["name"], max_chars=200, disabled=not allowed)
+    form = f"words-{number}"
+    shown = opened(form, segment, segment["tag"], "name")
+    with st.form(form):
+        name = st.text_input(
+            "Name",
+            shown.values["name"],
+            max_chars=200,
+            disabled=not allowed,
+            key=f"{shown.key}-name",
+        )
         name_fault = st.container()
         description = st.text_area(
-            "Description", segment["description"], max_chars=2000, disabled=not allowed
+            "Description",
+            shown.values["description"],
+            max_chars=2000,
+            disabled=not allowed,
+            key=f"{shown.key}-description",
         )
         st.markdown("**Strategies**, the main one first")
         strategies = st.data_editor(
-            segment["strategies"],
+            shown.values["strategies"],
             num_rows="dynamic" if allowed else "fixed",
             disabled=not allowed,
-            key=f"strategies-{number}",
+            key=f"{shown.key}-strategies",
             column_config={
                 "text": st.column_config.TextColumn("What to do", required=True, width="large"),
                 "channel": st.column_config.SelectboxColumn(
@@ -41,22 +54,23 @@ def edit_words(segment: dict[str, Any]) -> None:
         )
         if not st.form_submit_button("Save", type="primary", disabled=not allowed):
             return
-    if not name.strip():
-        with name_fault:
-            parts.wrong("A segment needs a name.")
-        return
     with refusals_told():
         try:
             service().edit_segment(
-                number, name=name, description=description, strategies=strategies
+                number, shown.tag, name=name, description=description, strategies=strategies
             )
         except ServiceError as refusal:
             if refusal.status != _INVALID:
                 raise
-            for field, message in faults_of(refusal).items():
+            faults = faults_of(refusal)
+            if "name" in faults:
+                with name_fault:
+                    parts.wrong(f"The {faults.pop('name')}.")
+            for field, message in faults.items():
                 parts.wrong(f"{field.replace('.', ' ').capitalize()}: {message}")
             return
         forget()
+        close(form)
         # Running the page anew drops what this run showed last, so the next one tells.
         st.session_state[_SAVED] = number
         st.rerun()

@@ -7,6 +7,7 @@ import streamlit as st
 from customer_segmentation.dashboard import plots
 from customer_segmentation.dashboard.service import read_map
 from customer_segmentation.dashboard.style import label_of, titles_of
+from customer_segmentation.domain.plurals import counted
 
 _SAMPLE = 1_500
 _AXES = ("To the right", "Upwards")
@@ -20,8 +21,8 @@ def show_map(segments: list[dict[str, Any]]) -> None:
         return
     points, shares = found["points"], [axis["share"] for axis in found["axes"]]
     st.caption(
-        f"{len(points):,} customers drawn by chance, as the model sees them, from where they "
-        f"differ most (principal components, {sum(shares):.0%} of the variance). "
+        f"{counted(len(points), 'customer')} drawn by chance, as the model sees them, from where "
+        f"they differ most (principal components, {sum(shares):.0%} of the variance). "
         + " ".join(map(_axis, _AXES, found["axes"]))
     )
     figure = plots.scatter(points, found["centroids"], titles_of(segments))

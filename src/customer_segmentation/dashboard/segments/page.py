@@ -1,11 +1,13 @@
 """What each segment's customers are like, and what people call it and do about it."""
 
 from functools import partial
+from html import escape
 from typing import Any
 
 import streamlit as st
 
 from customer_segmentation.dashboard import parts
+from customer_segmentation.dashboard.address_bar import follow, say
 from customer_segmentation.dashboard.data.exporting import export
 from customer_segmentation.dashboard.segments.compare import show_comparison
 from customer_segmentation.dashboard.segments.distributions import show_distribution
@@ -13,8 +15,10 @@ from customer_segmentation.dashboard.segments.edit import edit_words
 from customer_segmentation.dashboard.segments.map import show_map
 from customer_segmentation.dashboard.segments.profile import show_profile
 from customer_segmentation.dashboard.service import read_segments, refusals_told
-from customer_segmentation.dashboard.style import number_of, share_of, title_of, titles_of
+from customer_segmentation.dashboard.style import number_of, share_of, title_of
 from customer_segmentation.files.formats import Format
+
+_CHOSEN = "segment"
 
 
 def page() -> None:
@@ -23,6 +27,8 @@ def page() -> None:
     with refusals_told():
         segments = read_segments()["segments"]
         segment = _choose(segments)
+        if segment is None:
+            return
         profile, spread, compare, where, words = st.tabs(
             ["Profile", "Distributions", "Compare", "Map", "Strategies"],
             key="segments-view",
@@ -47,23 +53,29 @@ def page() -> None:
                 edit_words(segment)
 
 
-def _choose(segments: list[dict[str, Any]]) -> dict[str, Any]:
-    numbers = [segment["number"] for segment in segments]
-    asked = st.query_params.get("segment", "")
-    titles = titles_of(segments)
-    known = int(asked) if asked.isdigit() and int(asked) in numbers else numbers[0]
+def _choose(segments: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Show the segments; return the one that is chosen, None where the address asks for another."""
+    by_number = {str(segment["number"]): segment for segment in segments}
+
+    def read(said: str) -> str | None:
+        return said if said in by_number else None if said else next(iter(by_number))
+
+    follow("segment", _CHOSEN, read)
     chosen = st.pills(
         "Segment",
-        numbers,
-        default=known,
-        format_func=lambda number: titles[number],
+        list(by_number),
+        format_func=lambda number: parts.literal(title_of(by_number[number])),
         required=True,
         label_visibility="collapsed",
-        key="segment",
+        key=_CHOSEN,
     )
-    number = known if chosen is None else int(chosen)
-    st.query_params["segment"] = str(number)
-    return next(segment for segment in segments if segment["number"] == number)
+    if chosen is None:
+        st.info("There is no such segment. Choose one of these.", icon=":material/groups:")
+        return None
+    # The first one is shown where the address names none.
+    if chosen != read(""):
+        say("segment", chosen)
+    return by_number[chosen]
 
 
 def _show_head(segment: dict[str, Any]) -> None:
@@ -75,14 +87,15 @@ def _show_head(segment: dict[str, Any]) -> None:
         ]
     )
     if segment["description"]:
-        st.write(segment["description"])
-    st.write(segment["summary"].replace("_", " "))
+        # Markdown would make links of the addresses in it.
+        st.html(f"<p>{escape(segment['description'])}</p>")
+    st.write(parts.literal(segment["summary"].replace("_", " ")))
     st.download_button(
         "Download the audience",
-        data=partial(export, segment["number"], Format.CSV),
+        data=partial(export, {"segment": segment["number"]}, Format.CSV),
         file_name=f"segment-{segment['number']}.csv",
         mime="text/csv",
         on_click="ignore",
         icon=":material/download:",
-        help=f"Everybody in {title_of(segment)}, with the next best action, as CSV.",
+        help=f"Everybody in {parts.literal(title_of(segment))}, with the next best action, as CSV.",
     )

@@ -1,4 +1,4 @@
-"""A segment's profile: how it differs from everybody, and what is usual in it."""
+"""A segment's profile: how it compares with all customers, and its typical values."""
 
 from typing import Any
 
@@ -17,6 +17,7 @@ from customer_segmentation.dashboard.style import (
 from customer_segmentation.domain.features import FEATURE_BY_NAME
 
 _LARGE = 1_000
+TRIMMED = "The 5% who have least and the 5% who have most of an amount are left out"
 
 
 def show_profile(segment: dict[str, Any]) -> None:
@@ -24,30 +25,34 @@ def show_profile(segment: dict[str, Any]) -> None:
     if not segment["profile"]:
         st.info("There are too few customers in this segment to show more.")
         return
-    strongest = sorted(segment["profile"], key=lambda a: -abs(a["deviations"]))
+    strongest = sorted(segment["profile"], key=lambda a: -abs(a["trimmed_deviations"]))
     chart, table = st.columns(2, gap="large")
     with chart:
-        st.subheader("Difference from everybody")
-        st.caption("In standard deviations: to the right more than everybody, to the left less.")
+        st.subheader("Compared with all customers")
+        st.caption(
+            "In standard deviations: to the right more than everybody, to the left less. "
+            f"{TRIMMED}."
+        )
         parts.bars(
             [
                 parts.Bar(
                     label_of(a["attribute"]),
-                    a["deviations"],
-                    signed(a["deviations"]),
+                    a["trimmed_deviations"],
+                    signed(a["trimmed_deviations"]),
                     colour_of(segment["number"]),
                 )
                 for a in strongest
             ]
         )
     with table:
-        st.subheader("What is usual")
+        st.subheader("Typical values")
         st.caption("The middle half of the customers, or the share of each code.")
         parts.table(
             [
                 {
                     "attribute": labelled(FEATURE_BY_NAME[a["attribute"]]),
-                    "mean": mean_of(a),
+                    "mean": mean_of(a, "mean"),
+                    "trimmed mean": mean_of(a, "trimmed_mean"),
                     "usual": usual(a),
                 }
                 for a in strongest
@@ -55,12 +60,12 @@ def show_profile(segment: dict[str, Any]) -> None:
         )
 
 
-def mean_of(attribute: dict[str, Any]) -> str:
-    """Return the mean of an attribute, for a yes or no the share of yes."""
+def mean_of(attribute: dict[str, Any], name: str) -> str:
+    """Return a mean of an attribute, for a yes or no the share of yes."""
     feature = FEATURE_BY_NAME[attribute["attribute"]]
     if len(feature.codes) == 2:
         return f"{share_of(attribute['shares'].get('1'))} {code_of(feature, 1)}"
-    return number_of(attribute["mean"], 0 if abs(attribute["mean"]) >= _LARGE else 1)
+    return number_of(attribute[name], 0 if abs(attribute[name]) >= _LARGE else 1)
 
 
 def usual(attribute: dict[str, Any]) -> str:

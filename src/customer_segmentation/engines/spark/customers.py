@@ -18,7 +18,7 @@ from customer_segmentation.engines.spark.tables import (
     checked,
     customers_of,
 )
-from customer_segmentation.model.fingerprint import (
+from customer_segmentation.model.monitoring.fingerprint import (
     LEAF_BITS,
     NODE_BITS,
     digest_leaves,
@@ -86,7 +86,7 @@ class SparkCustomers:
         return totals
 
     def digest(self) -> str:
-        """Return the digest of all customers; see `model/fingerprint.py`."""
+        """Return the digest of all customers; see `model/monitoring/fingerprint.py`."""
         from pyspark.sql import functions as sql
 
         leaves = map_batches(self.frame, _digest_leaves, "number long, digest binary")

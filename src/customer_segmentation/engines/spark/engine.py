@@ -16,16 +16,16 @@ from customer_segmentation.engines.engine import Progress, unheard
 from customer_segmentation.engines.spark.customers import SparkCustomers
 from customer_segmentation.engines.spark.passes import count, fit_to, step
 from customer_segmentation.model.artifact import Fingerprint, Model, Parameters
-from customer_segmentation.model.distribution import fit_bins
-from customer_segmentation.model.fit import SAMPLE, is_continued, try_starts
-from customer_segmentation.model.lloyd import Clusters, run_lloyd
+from customer_segmentation.model.fitting.fit import SAMPLE, is_continued, try_starts
+from customer_segmentation.model.fitting.lloyd import Clusters, run_lloyd
+from customer_segmentation.model.monitoring.distribution import fit_bins
 from customer_segmentation.model.prepare import Preparation
-from customer_segmentation.model.quality import nearest
+from customer_segmentation.model.quality.measures import nearest
 
 TOLERANCE = 1e-7
 """Passes end when no centroid moves, or when one lowers the inertia by no more than this share."""
 
-MOST_PASSES = 300
+MAX_PASSES = 300
 
 
 def train(
@@ -64,7 +64,6 @@ def train(
     fitted = Fitted(
         preparation=preparation,
         centroids=centroids,
-        deviations=counted.deviations,
         shared=counted.shared,
         inertia=counted.inertia,
         silhouette=silhouette,
@@ -107,7 +106,7 @@ def _polish(
     A centroid that is nobody's nearest stays where it is.
     """
     inertia = np.inf
-    for done in range(MOST_PASSES):
+    for done in range(MAX_PASSES):
         progress(Phase.FITTING, done, 0)
         found = step(customers, preparation, centroids)
         settled = np.array_equal(found.centroids, centroids)

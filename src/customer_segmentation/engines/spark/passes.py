@@ -5,15 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURE_NAMES
-from customer_segmentation.engines.assembling import standard
+from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.engines.spark.customers import SparkCustomers, Sums
 from customer_segmentation.model.artifact import Model, Parameters, Summary
 from customer_segmentation.model.assign import Assigner
-from customer_segmentation.model.distribution import Bins, Distribution, count_customers
+from customer_segmentation.model.fitting.shared import count_shared
+from customer_segmentation.model.monitoring.distribution import Bins, Distribution, count_customers
+from customer_segmentation.model.monitoring.fingerprint import summary_of
 from customer_segmentation.model.prepare import Preparation, preparation_of, transform
-from customer_segmentation.model.quality import nearest
-from customer_segmentation.model.shared import count_shared
+from customer_segmentation.model.quality.measures import nearest
 
 
 def fit_to(
@@ -30,7 +30,8 @@ def fit_to(
     deviation = np.sqrt(second["shares"] / customers.count) * largest
     found = np.column_stack([mean * largest, deviation, customers.least, customers.greatest])
     summaries = {
-        name: Summary(*row) for name, row in zip(FEATURE_NAMES, found.tolist(), strict=True)
+        feature.name: summary_of(feature, *row)
+        for feature, row in zip(FEATURES, found.tolist(), strict=True)
     }
     return preparation_of(center, spread, parameters.weights, parameters.excluded), summaries
 
@@ -91,13 +92,11 @@ class Counted:
 
     Attributes:
         inertia: the sum of squared distances.
-        deviations: (k, d), each cluster's average in standard deviations from everybody's.
         shared: (k, m), customers by cluster and by serving segment; None without a serving model.
         distribution: over bins.
     """
 
     inertia: float
-    deviations: FloatArray
     shared: IntArray | None
     distribution: Distribution
 
@@ -115,8 +114,7 @@ def count(
     numbers = np.empty(0, np.int64) if serving is None else serving.numbers
 
     def part(values: FloatArray) -> Sums:
-        transformed = transform(values)
-        coordinates = preparation.prepare_transformed(transformed)[:, preparation.used]
+        coordinates = preparation.prepare(values)[:, preparation.used]
         labels = nearest(coordinates, centroids)
         squared = ((coordinates - centroids[labels]) ** 2).sum(axis=1)
         counted = count_customers(
@@ -124,9 +122,8 @@ def count(
         )
         sums = {
             "inertia": np.array(squared.sum()),
-            "deviations": _sum_by(labels, len(centroids), standard(transformed, preparation)),
             "counts": counted.counts.astype(np.float64),
-            "sums": counted.sums,
+            "digits": counted.digits,
             "outliers": counted.outliers.astype(np.float64),
         }
         if assigner is not None:
@@ -137,10 +134,9 @@ def count(
 
     found = customers.add_up(part)
     counts, outliers = (found[name].astype(np.int64) for name in ("counts", "outliers"))
-    distribution = Distribution(counts, found["sums"], outliers)
+    distribution = Distribution(counts, found["digits"], outliers)
     return Counted(
         inertia=float(found["inertia"]),
-        deviations=found["deviations"] / np.maximum(distribution.sizes, 1)[:, None],
         shared=found["shared"].astype(np.int64) if "shared" in found else None,
         distribution=distribution,
     )

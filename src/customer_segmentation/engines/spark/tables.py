@@ -24,7 +24,7 @@ _DRIVERS = {"jdbc:postgresql:": "org.postgresql.Driver"}
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TableLocation:
     """Where a table is.
 
     Attributes:
@@ -89,7 +89,7 @@ class SparkTable:
 
 
 def open_table(
-    session: "SparkSession", place: Place, check_for: Callable[[list[str]], Check]
+    session: "SparkSession", place: TableLocation, check_for: Callable[[list[str]], Check]
 ) -> SparkTable:
     """Find a table.
 
@@ -113,7 +113,7 @@ def open_table(
 
 
 def _split(
-    session: "SparkSession", place: Place, table: "DataFrame", id_column: str
+    session: "SparkSession", place: TableLocation, table: "DataFrame", id_column: str
 ) -> "DataFrame":
     """Return a database's table in parts by id, so that several connections read it."""
     from pyspark.sql import functions as sql
@@ -134,7 +134,7 @@ def _split(
     return session.read.format("jdbc").options(**_jdbc(place), **parts).load()
 
 
-def _jdbc(place: Place) -> dict[str, str | int]:
+def _jdbc(place: TableLocation) -> dict[str, str | int]:
     options: dict[str, str | int] = {
         "url": place.source,
         "dbtable": place.table or "",

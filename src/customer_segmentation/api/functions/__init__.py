@@ -1,0 +1,1 @@
+"""The six functions: their routes and their documentation."""

@@ -1,0 +1,1 @@
+"""HTTP's own subjects: problems, requests, fields, schemas, preconditions, roles, connections."""

@@ -1,0 +1,18 @@
+"""Conditions that a request may set on the state of what it changes (RFC 9110, 13)."""
+
+from typing import Annotated
+
+from fastapi import Header
+
+IfMatch = Annotated[
+    str | None,
+    Header(description="Do it only if the current tag is one of these, such as one read before."),
+]
+
+
+def tags_of(if_match: str | None) -> frozenset[str] | None:
+    """Return the tags of an `If-Match` header (RFC 9110, 13.1.1); a weak one never matches."""
+    if if_match is None:
+        return None
+    tags = (tag.strip() for tag in if_match.split(","))
+    return frozenset(tag.strip('"') for tag in tags if not tag.startswith("W/"))

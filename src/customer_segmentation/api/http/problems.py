@@ -1,0 +1,234 @@
+"""The one place where errors become answers: RFC 9457 problem details."""
+
+import logging
+from dataclasses import dataclass
+from http import HTTPStatus
+from math import ceil
+from typing import Any, cast
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
+from starlette._utils import get_route_path
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from customer_segmentation.api.http.validation import field_error
+from customer_segmentation.domain import errors
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """A kind of problem.
+
+    Attributes:
+        status: the HTTP status code.
+        slug: the last part of the problem's `type`.
+        title: what every problem of this kind has in common, for people.
+    """
+
+    status: int
+    slug: str
+    title: str
+
+    @property
+    def uri(self) -> str:
+        """The problem's `type`."""
+        return f"urn:customer-segmentation:problem:{self.slug}"
+
+    @property
+    def retry(self) -> bool:
+        """Whether the same request may succeed a little later, which `Retry-After` says."""
+        return self.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+NOT_SIGNED_IN = ProblemType(401, "not-signed-in", "Missing or invalid API key")
+NOT_ALLOWED = ProblemType(403, "not-allowed", "The API key has an insufficient role")
+CROSS_ORIGIN = ProblemType(403, "cross-origin", "A web page of another origin may not do this")
+UNKNOWN_HOST = ProblemType(421, "unknown-host", "The service does not answer as this host")
+TOO_MANY = ProblemType(429, "too-many-requests", "Too many requests")
+INVALID = ProblemType(422, "invalid-input", "A value is missing or not allowed")
+NOT_FOUND = ProblemType(404, "customer-not-found", "There is no such customer")
+EXISTS = ProblemType(409, "customer-exists", "The customer id is taken")
+NO_VERSION = ProblemType(404, "version-not-found", "There is no such model version")
+NO_JOB = ProblemType(404, "job-not-found", "There is no such job")
+NO_SEGMENT = ProblemType(404, "segment-not-found", "There is no such segment")
+NO_GUIDE = ProblemType(404, "guide-not-built", "The guide is not part of this installation")
+NO_WEBHOOK = ProblemType(404, "webhook-not-found", "There is no such webhook or dead letter")
+NOT_DELIVERED = ProblemType(409, "not-delivered", "The receiver did not take the message")
+ERASED = ProblemType(409, "customer-erased", "The customer was erased")
+STALE = ProblemType(412, "stale-customer", "The customer has changed meanwhile")
+STALE_SEGMENT = ProblemType(412, "stale-segment", "The segment has changed meanwhile")
+KEY_REUSED = ProblemType(409, "idempotency-key-reused", "The key was used for something else")
+JOB_RUNNING = ProblemType(409, "job-running", "A job of this kind is already running")
+JOB_ENDED = ProblemType(409, "job-ended", "The job cannot be cancelled any more")
+APPROVAL = ProblemType(409, "approval-required", "A second person must approve")
+NOT_COMPARABLE = ProblemType(409, "not-comparable", "The versions cannot be compared")
+TRAINING_CANCELLED = ProblemType(409, "training-cancelled", "The training was cancelled")
+TRAINING_REFUSED = ProblemType(409, "training-refused", "The customers cannot be trained on")
+HELD_BACK = ProblemType(409, "model-held-back", "The new model is held back as a candidate")
+TRAINING_FAILED = ProblemType(500, "training-failed", "The training ended without a model")
+NOT_READY = ProblemType(503, "not-ready", "The service is not ready")
+STORE_UNAVAILABLE = ProblemType(503, "database-unavailable", "The database does not answer")
+BUSY = ProblemType(503, "busy", "The service is busy with others' work")
+NOT_HTTP = ProblemType(400, "not-http", "The request is no HTTP that the service reads")
+TOO_LARGE = ProblemType(413, "body-too-large", "The request body is too large")
+TOO_SLOW = ProblemType(408, "body-too-slow", "The request body took too long to arrive")
+MEDIA = ProblemType(415, "unsupported-media-type", "The request body is not JSON")
+INTERNAL = ProblemType(500, "internal-error", "The service met an unexpected fault")
+
+_BY_ERROR: dict[type[errors.SegmentationError], ProblemType] = {
+    errors.NotSignedInError: NOT_SIGNED_IN,
+    errors.NotAllowedError: NOT_ALLOWED,
+    errors.TooManyRequestsError: TOO_MANY,
+    errors.InvalidInputError: INVALID,
+    errors.CustomerNotFoundError: NOT_FOUND,
+    errors.CustomerExistsError: EXISTS,
+    errors.VersionNotFoundError: NO_VERSION,
+    errors.JobNotFoundError: NO_JOB,
+    errors.SegmentNotFoundError: NO_SEGMENT,
+    errors.WebhookNotFoundError: NO_WEBHOOK,
+    errors.DeadLetterNotFoundError: NO_WEBHOOK,
+    errors.DeliveryFailedError: NOT_DELIVERED,
+    errors.CustomerErasedError: ERASED,
+    errors.StaleCustomerError: STALE,
+    errors.StaleSegmentError: STALE_SEGMENT,
+    errors.IdempotencyError: KEY_REUSED,
+    errors.JobRunningError: JOB_RUNNING,
+    errors.JobEndedError: JOB_ENDED,
+    errors.ApprovalRequiredError: APPROVAL,
+    errors.VersionsNotComparableError: NOT_COMPARABLE,
+    errors.TrainingCancelledError: TRAINING_CANCELLED,
+    errors.TrainingRefusedError: TRAINING_REFUSED,
+    errors.ModelHeldBackError: HELD_BACK,
+    errors.TrainingFailedError: TRAINING_FAILED,
+    errors.NotReadyError: NOT_READY,
+    errors.ArtifactError: NOT_READY,
+    errors.StoreUnavailableError: STORE_UNAVAILABLE,
+    errors.BusyError: BUSY,
+    errors.TransactionConflictError: STORE_UNAVAILABLE,
+}
+
+
+class RequestProblemError(HTTPException):
+    """A request that is refused before it reaches a use case.
+
+    It is an HTTP exception as FastAPI, where it reads a body itself, lets no other pass.
+    """
+
+    def __init__(self, problem: ProblemType, detail: str) -> None:
+        super().__init__(problem.status, detail)
+        self.problem = problem
+
+
+def problem_body(
+    problem: ProblemType, detail: str, fields: tuple[errors.FieldError, ...] = ()
+) -> dict[str, Any]:
+    """Return the members of a problem's JSON document."""
+    body: dict[str, Any] = {
+        "type": problem.uri,
+        "title": problem.title,
+        "status": problem.status,
+        "detail": detail,
+    }
+    if fields:
+        body["errors"] = [{"field": e.field, "message": e.message} for e in fields]
+    return body
+
+
+def problem_response(error: errors.SegmentationError | RequestProblemError) -> Response:
+    """Answer an expected error, and log one that is the service's own."""
+    if isinstance(error, RequestProblemError):
+        return _answer(error.problem, problem_body(error.problem, error.detail))
+    problem = _type_of(error)
+    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.info("%s", error)
+    answer = _answer(problem, body_of(error))
+    if isinstance(error, errors.TooManyRequestsError):
+        answer.headers["Retry-After"] = str(ceil(error.retry_seconds))
+    if isinstance(error, errors.NotSignedInError):
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
+
+
+def fault_response() -> Response:
+    """Answer an error that nobody expected."""
+    detail = "The error is logged; no changes were made, as far as known"
+    return _answer(INTERNAL, problem_body(INTERNAL, detail))
+
+
+def body_of(error: errors.SegmentationError) -> dict[str, Any]:
+    """Return the members of an expected error's problem document."""
+    fields: tuple[errors.FieldError, ...] = ()
+    if isinstance(error, errors.InvalidInputError):
+        fields = error.errors
+    elif isinstance(error, errors.ModelHeldBackError):
+        fields = tuple(errors.FieldError("model", reason) for reason in error.reasons)
+    return problem_body(_type_of(error), str(error), fields)
+
+
+def _type_of(error: errors.SegmentationError) -> ProblemType:
+    """Return the problem of an error's type, or of the type that it is a kind of."""
+    return next(_BY_ERROR[kind] for kind in type(error).__mro__ if kind in _BY_ERROR)
+
+
+def install(app: FastAPI) -> None:
+    """Make an app answer every expected error as problem details."""
+    app.add_exception_handler(errors.SegmentationError, _on_expected)
+    app.add_exception_handler(RequestProblemError, _on_expected)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+
+
+async def _on_expected(_request: Request, error: Exception) -> Response:
+    return problem_response(cast("errors.SegmentationError | RequestProblemError", error))
+
+
+async def _on_invalid_request(_request: Request, error: Exception) -> Response:
+    found = cast("RequestValidationError", error).errors()
+    told = [field_error(fault) for fault in found[: errors.MAX_TOLD]]
+    return problem_response(errors.InvalidInputError(told, more=len(found) - len(told)))
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    error = cast("HTTPException", error)
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        # FastAPI's only use of this status: a body that is not even text.
+        fault = errors.FieldError("body", "The body must be JSON in UTF-8")
+        return problem_response(errors.InvalidInputError([fault]))
+    phrase = HTTPStatus(error.status_code).phrase
+    problem = ProblemType(error.status_code, phrase.lower().replace(" ", "-"), phrase)
+    detail = f"{request.method} {request.url.path}: {error.detail}"
+    answer = _answer(problem, problem_body(problem, detail))
+    answer.headers.update(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        answer.headers["Allow"] = ", ".join(_allowed_methods(request))
+    return answer
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """Return the methods of a path, which several routes may share."""
+    path = get_route_path(request.scope)
+    routes = [
+        route
+        for route in iter_route_contexts(request.app.routes)
+        if route.methods and route.path_regex.match(path)
+    ]
+    shared = [route for route in routes if route.path_format == routes[0].path_format]
+    return sorted({method for route in shared for method in route.methods or ()})
+
+
+def _answer(problem: ProblemType, body: dict[str, Any]) -> Response:
+    headers = {"Retry-After": str(RETRY_SECONDS)} if problem.retry else None
+    return Response(
+        msgspec.json.encode(body),
+        status_code=problem.status,
+        headers=headers,
+        media_type=MEDIA_TYPE,
+    )

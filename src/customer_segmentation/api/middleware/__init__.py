@@ -1,0 +1,1 @@
+"""What every request passes: authentication, limits, the access log, tracing, the fast path."""

@@ -1,0 +1,126 @@
+"""Limits on request bodies: how large, and how long they may take to arrive."""
+
+import asyncio
+from collections.abc import Iterable
+
+from starlette._utils import get_route_path
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from customer_segmentation.api.http.problems import TOO_LARGE, TOO_SLOW, RequestProblemError
+from customer_segmentation.api.http.schemas import BATCH_ROWS
+from customer_segmentation.services.runtime.settings import Settings
+
+_BATCH = "/v1/customers:batch"
+_MANY = "/v1/segments:predict"
+_ROW_BYTES = 4096
+"""What a row of a batch may take: several times what it does."""
+_LOOKS = 20
+"""How often it is looked for bodies that are late, in the time that they have."""
+
+
+class Bodies:
+    """What bodies are held to."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Wait for nothing yet."""
+        self._seconds = settings.body_seconds
+        self._most = settings.max_body_bytes
+        self._most_at = {
+            _MANY: settings.max_batch_bytes,
+            _BATCH: min(settings.max_batch_bytes, BATCH_ROWS * _ROW_BYTES),
+        }
+        self._due: dict[asyncio.Task[object], float] = {}
+        self._late: set[asyncio.Task[object]] = set()
+        self._is_looking = False
+
+    def bound(self, scope: Scope, receive: Receive) -> Receive:
+        """Return a receive that gives up on a body; it raises `RequestProblemError`."""
+        most = self._most_at.get(get_route_path(scope), self._most)
+        due = asyncio.get_running_loop().time() + self._seconds
+        size = 0
+        whole = False
+
+        async def bounded() -> Message:
+            nonlocal size, whole
+            if whole:
+                # What comes after the body is that the client has gone.
+                return await receive()
+            message = await self._in_time(receive, due)
+            size += len(message.get("body", b""))
+            whole = not message.get("more_body", False)
+            if size > most:
+                raise RequestProblemError(TOO_LARGE, f"The body may hold at most {most} bytes")
+            return message
+
+        return bounded
+
+    async def read(self, scope: Scope, receive: Receive) -> bytes:
+        """Return a whole body.
+
+        Raises:
+            RequestProblemError: it is too large or too slow.
+            ClientDisconnect: the client has gone.
+        """
+        receive = self.bound(scope, receive)
+        message = await receive()
+        body: bytes = message.get("body", b"")
+        while message.get("more_body", False):
+            message = await receive()
+            body += message.get("body", b"")
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        return body
+
+    async def _in_time(self, receive: Receive, due: float) -> Message:
+        """Wait for a part of a body until a moment of the event loop.
+
+        As `asyncio.timeout` does, but with one timer for all requests: nearly every body is there
+        already, and a timer takes as long as what is to be done with it.
+        """
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  # It runs in a task.
+        self._due[task] = due
+        if not self._is_looking:
+            self._look()
+        try:
+            return await receive()
+        except asyncio.CancelledError as cancelled:
+            if task not in self._late:
+                raise
+            task.uncancel()
+            detail = f"The body must arrive within {self._seconds:g} seconds"
+            raise RequestProblemError(TOO_SLOW, detail) from cancelled
+        finally:
+            del self._due[task]
+            self._late.discard(task)
+
+    def _look(self) -> None:
+        """Cancel what waits for bodies that are late, and look again while any is awaited."""
+        loop = asyncio.get_running_loop()
+        for task, due in self._due.items():
+            if due <= loop.time() and task not in self._late:
+                self._late.add(task)
+                task.cancel()
+        self._is_looking = bool(self._due)
+        if self._is_looking:
+            loop.call_later(self._seconds / _LOOKS, self._look)
+
+
+class BoundedBodies:
+    """Middleware that ends a request whose body is too large or takes too long to arrive."""
+
+    def __init__(self, app: ASGIApp, bodies: Bodies) -> None:
+        """Stand before an app."""
+        self._app = app
+        self._bodies = bodies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, with a body that has limits."""
+        if scope["type"] == "http" and _has_body(scope["headers"]):
+            receive = self._bodies.bound(scope, receive)
+        await self._app(scope, receive, send)
+
+
+def _has_body(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    return any(name in (b"content-length", b"transfer-encoding") for name, _ in headers)

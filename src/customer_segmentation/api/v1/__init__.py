@@ -1,0 +1,1 @@
+"""The resources under `/v1`, in folders or modules of their names."""

@@ -1,0 +1,92 @@
+"""The audit log in answers: `/v1/audit`, for admins."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from customer_segmentation.api.http.openapi import problem_responses
+from customer_segmentation.api.http.problems import INVALID, STORE_UNAVAILABLE
+from customer_segmentation.api.http.roles import needs
+from customer_segmentation.domain.access import Role
+from customer_segmentation.services.operation.audit import list_entries
+from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+
+
+class AuditEntryAnswer(BaseModel):
+    """One thing that somebody did."""
+
+    id: int = Field(description="Its number; the newest has the highest.")
+    at: datetime = Field(description="When, in UTC.")
+    actor: str = Field(description="The key's name, or who ran the command; empty if unknown.")
+    kind: str = Field(description="Of what was acted on, such as `customer`.")
+    subject: str = Field(description="Which one: its id, number or name.")
+    action: str = Field(description="What was done.", examples=["updated"])
+    values: dict[str, Any] | None = Field(
+        description="What was written; null where that is not kept, or was erased."
+    )
+
+
+class AuditLog(BaseModel):
+    """Entries, the newest first."""
+
+    entries: list[AuditEntryAnswer]
+    next_before: int | None = Field(description="`before` of the next page; null after the last.")
+
+
+def audit_router(units: UnitsOfWork) -> APIRouter:
+    """Return the route of the log."""
+    router = APIRouter(prefix="/v1", tags=["Operation"])
+
+    @router.get(
+        "/audit",
+        summary="Who did what",
+        operation_id="list_audit_entries",
+        responses=problem_responses(INVALID, STORE_UNAVAILABLE),
+    )
+    @needs(Role.ADMIN)
+    def entries(
+        before: Annotated[
+            int | None, Query(ge=1, le=2**53, description="Only entries of lower ids.")
+        ] = None,
+        limit: Annotated[int, Query(ge=1, le=1000, description="How many at most.")] = 100,
+        kind: Annotated[
+            str | None,
+            Query(
+                pattern="^[a-z]{1,16}$",
+                description="Only entries about this kind.",
+                examples=["customer"],
+            ),
+        ] = None,
+        subject: Annotated[
+            str | None,
+            Query(
+                pattern=r"^[^\x00-\x1f]{1,200}$",
+                description="Only entries about this one.",
+                examples=["56"],
+            ),
+        ] = None,
+    ) -> AuditLog:
+        """List what was done, by whom and when, the newest first.
+
+        The log only grows, and a chain of hashes seals it: `customer-segmentation audit verify`.
+        """
+        found = list_entries(units.database, before=before, limit=limit, kind=kind, subject=subject)
+        return AuditLog(
+            entries=[
+                AuditEntryAnswer(
+                    id=entry.id,
+                    at=entry.at,
+                    actor=entry.actor,
+                    kind=entry.kind,
+                    subject=entry.subject,
+                    action=entry.action,
+                    values=values,
+                )
+                for entry, values in found
+            ],
+            next_before=found[-1][0].id if len(found) == limit else None,
+        )
+
+    return router

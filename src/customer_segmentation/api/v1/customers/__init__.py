@@ -1,0 +1,1 @@
+"""Customers under `/v1/customers`: routes, batches, listings, answers."""

@@ -1,0 +1,171 @@
+"""Many customers in one request: `/v1/customers:batch`."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from customer_segmentation.api.http.openapi import json_body, problem_responses
+from customer_segmentation.api.http.problems import (
+    INVALID,
+    MEDIA,
+    NOT_READY,
+    STORE_UNAVAILABLE,
+    body_of,
+)
+from customer_segmentation.api.http.requests import check_json, decode_object
+from customer_segmentation.api.http.roles import needs
+from customer_segmentation.api.http.schemas import BATCH_ROWS, CHANGES, NEW_CUSTOMER, reference
+from customer_segmentation.api.http.threads import written
+from customer_segmentation.api.v1.customers.answers import customer_content
+from customer_segmentation.domain.access import Role
+from customer_segmentation.domain.customer import (
+    accept_id,
+    accept_new_customer,
+    accept_update,
+)
+from customer_segmentation.domain.errors import (
+    MAX_TOLD,
+    FieldError,
+    InvalidInputError,
+    SegmentationError,
+)
+from customer_segmentation.services.customers.batch import (
+    Action,
+    Operation,
+    Outcome,
+    apply_batch,
+    try_batch,
+)
+from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+
+_DONE = {Action.ADD: "added", Action.UPDATE: "updated", Action.DELETE: "deleted"}
+_EXAMPLE = {
+    "operations": [
+        {"action": "add", "customer": {**NEW_CUSTOMER, "customer_id": 20_003}},
+        {"action": "update", "customer": CHANGES},
+        {"action": "delete", "customer": {"customer_id": 787}},
+    ]
+}
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "What came of each row",
+        "content": {"application/json": {"schema": reference("BatchOutcome")}},
+    }
+}
+
+
+def batches_router(units: UnitsOfWork) -> APIRouter:
+    """Return the route of batches."""
+    router = APIRouter(prefix="/v1", tags=["Customers"])
+
+    @router.post(
+        "/customers:batch",
+        summary="Add, change and delete many customers",
+        operation_id="apply_batch",
+        responses=_RESPONSES | problem_responses(MEDIA, INVALID, NOT_READY, STORE_UNAVAILABLE),
+        openapi_extra=json_body("Batch", _EXAMPLE),
+    )
+    @needs(Role.WRITER)
+    async def batch(
+        request: Request,
+        dry_run: Annotated[
+            bool, Query(description="Whether only to tell what would come of it.")
+        ] = False,
+    ) -> Response:
+        """Do up to 1,000 operations in one transaction; each row's outcome is told.
+
+        A row that cannot be done is left out and says why, as the single call would; the others
+        are done. With `dry_run` the outcomes are the same, and nothing is changed.
+        """
+        check_json(request.headers.get("content-type", ""))
+        accepted = await run_in_threadpool(_read, await request.body())
+        operations = [found for found in accepted if isinstance(found, Operation)]
+        outcomes = await written(units, try_batch if dry_run else apply_batch, operations)
+        content = await run_in_threadpool(_answer, accepted, outcomes)
+        return Response(content, media_type="application/json")
+
+    return router
+
+
+def _read(body: bytes) -> list[Operation | InvalidInputError]:
+    """Return the operation of each row, or why it is none."""
+    told = 0
+    accepted = []
+    for row in _rows(decode_object(body)):
+        found = _accept(row)
+        if isinstance(found, InvalidInputError):
+            # All rows together tell as much as one input may.
+            found = found.first(max(1, MAX_TOLD - told))
+            told += len(found.errors)
+        accepted.append(found)
+    return accepted
+
+
+def _answer(
+    accepted: Sequence[Operation | InvalidInputError], outcomes: Iterable[Outcome]
+) -> bytes:
+    """Return the JSON that tells what came of each row."""
+    done = iter(outcomes)
+    told = [
+        _tell(row, next(done), found) if isinstance(found, Operation) else _tell_failure(row, found)
+        for row, found in enumerate(accepted)
+    ]
+    counts = Counter(outcome["status"] for outcome in told)
+    answer = {name: counts[name] for name in (*_DONE.values(), "failed")}
+    return msgspec.json.encode({**answer, "outcomes": told})
+
+
+def _rows(fields: dict[str, object]) -> list[object]:
+    rows = fields.get("operations")
+    if set(fields) != {"operations"} or not isinstance(rows, list):
+        message = 'The body must be {"operations": [...]}'
+        raise InvalidInputError([FieldError("operations", message)])
+    if not 1 <= len(rows) <= BATCH_ROWS:
+        message = f"operations must hold 1 to {BATCH_ROWS:,} rows, not {len(rows):,}"
+        raise InvalidInputError([FieldError("operations", message)])
+    return rows
+
+
+def _accept(row: object) -> Operation | InvalidInputError:
+    """Return a row's operation, or why it is none."""
+    try:
+        if not isinstance(row, dict) or set(row) != {"action", "customer"}:
+            message = 'each row must be {"action": ..., "customer": {...}}'
+            raise InvalidInputError([FieldError("operations", message)])
+        customer = row["customer"]
+        if row["action"] not in set(Action):
+            message = f"action must be one of {', '.join(Action)}"
+            raise InvalidInputError([FieldError("action", message)])
+        if not isinstance(customer, dict):
+            raise InvalidInputError([FieldError("customer", "customer must be an object")])
+        match Action(row["action"]):
+            case Action.ADD:
+                return Operation(Action.ADD, *accept_new_customer(customer))
+            case Action.UPDATE:
+                return Operation(Action.UPDATE, *accept_update(customer))
+            case Action.DELETE:
+                return Operation(Action.DELETE, accept_id(customer), {})
+    except InvalidInputError as refusal:
+        return refusal
+
+
+def _tell(row: int, outcome: Outcome, operation: Operation) -> dict[str, Any]:
+    if isinstance(outcome, SegmentationError):
+        return _tell_failure(row, outcome)
+    told = {
+        "row": row,
+        "status": _DONE[operation.action],
+        "customer_id": operation.customer_id,
+    }
+    if outcome is not None:
+        told["customer"] = customer_content(outcome)
+    return told
+
+
+def _tell_failure(row: int, error: SegmentationError) -> dict[str, Any]:
+    return {"row": row, "status": "failed", "problem": body_of(error)}

@@ -1,0 +1,267 @@
+"""Customers as resources, under `/v1/customers`."""
+
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Header, Path, Query, Request
+from starlette.responses import Response
+
+from customer_segmentation.api.http.openapi import json_body, problem_responses
+from customer_segmentation.api.http.preconditions import IfMatch, tags_of
+from customer_segmentation.api.http.problems import (
+    ERASED,
+    EXISTS,
+    INVALID,
+    KEY_REUSED,
+    MEDIA,
+    NOT_FOUND,
+    NOT_READY,
+    STALE,
+    STORE_UNAVAILABLE,
+)
+from customer_segmentation.api.http.requests import read_object
+from customer_segmentation.api.http.roles import needs
+from customer_segmentation.api.http.schemas import ATTRIBUTES, NEW_CUSTOMER, Schema, reference
+from customer_segmentation.api.http.threads import looked_up, written
+from customer_segmentation.api.middleware.authentication import Actor
+from customer_segmentation.api.v1.customers.answers import (
+    ErasureAnswer,
+    History,
+    HistoryEntry,
+    customer_content,
+    customer_contents,
+)
+from customer_segmentation.api.v1.customers.explanations import AssignmentAnswer, assignment_answer
+from customer_segmentation.api.v1.customers.listing import Listing, cursor_of, selection_of
+from customer_segmentation.domain.access import Role
+from customer_segmentation.domain.customer import (
+    accept_attributes,
+    accept_changes,
+    accept_new_customer,
+)
+from customer_segmentation.domain.features import (
+    CUSTOMER_ID,
+    LARGEST_INTEGER,
+)
+from customer_segmentation.services.customers.commands import (
+    add_customer,
+    add_customer_once,
+    delete_customer,
+    delete_customer_once,
+    get_customer,
+    get_history,
+    list_customers,
+    replace_customer,
+    update_customer,
+)
+from customer_segmentation.services.customers.erasure import erase_customer, erase_customer_once
+from customer_segmentation.services.customers.explanation import explain_customer
+from customer_segmentation.services.models.serving import SegmentedCustomer
+from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+
+CustomerId = Annotated[
+    int, Path(ge=1, le=LARGEST_INTEGER, description=CUSTOMER_ID.meaning, examples=[56])
+]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=255,
+        description="Sent again with the same key and body within a day, a request does nothing "
+        "more and gets the same answer.",
+    ),
+]
+
+_ETAG = {"ETag": {"description": "Changes with the customer.", "schema": {"type": "string"}}}
+_LOCATION = {"Location": {"description": "The customer.", "schema": {"type": "string"}}}
+_PAGE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A page of customers",
+        "content": {"application/json": {"schema": reference("CustomerPage")}},
+    }
+}
+_DELETED: dict[int | str, dict[str, Any]] = {204: {"description": "Deleted"}}
+_READ_ERRORS = (NOT_FOUND, INVALID, NOT_READY, STORE_UNAVAILABLE)
+_WRITE_ERRORS = (MEDIA, INVALID, NOT_READY, STORE_UNAVAILABLE)
+
+
+def _customer_response(
+    status: int, description: str, headers: Schema = _ETAG
+) -> dict[int | str, dict[str, Any]]:
+    content = {"application/json": {"schema": reference("Customer")}}
+    return {status: {"description": description, "content": content, "headers": headers}}
+
+
+def customers_router(units: UnitsOfWork) -> APIRouter:
+    """Return the routes under `/v1/customers`."""
+    router = APIRouter(prefix="/v1/customers", tags=["Customers"])
+
+    async def fields_of(request: Request) -> dict[str, object]:
+        return await read_object(request)
+
+    @router.get(
+        "",
+        summary="List customers",
+        operation_id="list_customers",
+        responses=_PAGE | problem_responses(INVALID, NOT_READY, STORE_UNAVAILABLE),
+    )
+    @needs(Role.READER)
+    def read_page(listing: Annotated[Listing, Query()]) -> Response:
+        """Select by segment and attribute ranges, sort, and go on with `next_cursor`."""
+        found, page = list_customers(units, selection_of(listing))
+        return Response(
+            msgspec.json.encode(
+                {
+                    "customers": customer_contents(found),
+                    "next_cursor": None if page is None else cursor_of(page),
+                }
+            ),
+            media_type="application/json",
+        )
+
+    @router.post(
+        "",
+        status_code=201,
+        summary="Add a customer",
+        operation_id="add_customer",
+        responses=_customer_response(201, "Added", _ETAG | _LOCATION)
+        | problem_responses(EXISTS, ERASED, KEY_REUSED, *_WRITE_ERRORS),
+        openapi_extra=json_body("NewCustomer", {**NEW_CUSTOMER, "customer_id": 20_002}),
+    )
+    @needs(Role.WRITER)
+    async def create(
+        request: Request,
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response:
+        """Store a new customer, segmented at once; every field is required."""
+        customer_id, attributes = accept_new_customer(await fields_of(request))
+        if idempotency_key is None:
+            added = await written(units, add_customer, customer_id, attributes)
+        else:
+            added = await written(
+                units, add_customer_once, customer_id, attributes, idempotency_key
+            )
+        return _answer(added, 201, Location=f"/v1/customers/{customer_id}")
+
+    @router.get(
+        "/{customer_id}",
+        summary="A customer",
+        operation_id="get_customer",
+        responses=_customer_response(200, "The customer") | problem_responses(*_READ_ERRORS),
+    )
+    @needs(Role.READER)
+    async def read(customer_id: CustomerId) -> Response:
+        """Return a customer's attributes and segment; the `ETag` guards a later change."""
+        return _answer(await looked_up(units, get_customer, customer_id))
+
+    @router.put(
+        "/{customer_id}",
+        summary="Store a customer under this id",
+        operation_id="replace_customer",
+        responses=_customer_response(200, "Replaced")
+        | _customer_response(201, "Added", _ETAG | _LOCATION)
+        | problem_responses(ERASED, STALE, *_WRITE_ERRORS),
+        openapi_extra=json_body("CustomerAttributes", ATTRIBUTES),
+    )
+    @needs(Role.WRITER)
+    async def put(request: Request, customer_id: CustomerId, if_match: IfMatch = None) -> Response:
+        """Replace all attributes, or add the customer where there is none of this id."""
+        attributes = accept_attributes(await fields_of(request))
+        stored, is_new = await written(
+            units, replace_customer, customer_id, attributes, tags_of(if_match)
+        )
+        if is_new:
+            return _answer(stored, 201, Location=f"/v1/customers/{customer_id}")
+        return _answer(stored)
+
+    @router.patch(
+        "/{customer_id}",
+        summary="Change a customer",
+        operation_id="update_customer",
+        responses=_customer_response(200, "Changed")
+        | problem_responses(NOT_FOUND, STALE, *_WRITE_ERRORS),
+        openapi_extra=json_body("AttributeChanges", {"total_deposit_amount": 9876}),
+    )
+    @needs(Role.WRITER)
+    async def patch(
+        request: Request, customer_id: CustomerId, if_match: IfMatch = None
+    ) -> Response:
+        """Change the attributes given, keep the others, and segment the customer anew."""
+        changed = accept_changes(await fields_of(request))
+        return _answer(
+            await written(units, update_customer, customer_id, changed, tags_of(if_match))
+        )
+
+    @router.delete(
+        "/{customer_id}",
+        response_model=ErasureAnswer,
+        summary="Delete or erase a customer",
+        operation_id="delete_customer",
+        responses=_DELETED | problem_responses(STALE, KEY_REUSED, *_READ_ERRORS),
+    )
+    @needs(Role.WRITER)
+    async def delete(
+        customer_id: CustomerId,
+        actor: Actor,
+        if_match: IfMatch = None,
+        idempotency_key: IdempotencyKey = None,
+        erase: Annotated[
+            bool, Query(description="Whether the history goes too, and nothing may bring it back.")
+        ] = False,
+    ) -> ErasureAnswer | Response:
+        """Delete the customer, and so from every later training; its history stays.
+
+        With `erase` the history and the events go too, the id stays on a suppression list, and the
+        answer is a receipt. A customer deleted before can still be erased.
+        """
+        tags, key = tags_of(if_match), idempotency_key
+        if erase:
+            if key is None:
+                receipt = await written(units, erase_customer, customer_id, actor, tags)
+            else:
+                receipt = await written(units, erase_customer_once, customer_id, actor, tags, key)
+            return ErasureAnswer.model_validate(receipt)
+        if key is None:
+            await written(units, delete_customer, customer_id, tags)
+        else:
+            await written(units, delete_customer_once, customer_id, tags, key)
+        return Response(status_code=204)
+
+    @router.get(
+        "/{customer_id}/history",
+        summary="A customer's segments over time",
+        operation_id="get_customer_history",
+        responses=problem_responses(NOT_FOUND, INVALID, STORE_UNAVAILABLE),
+    )
+    @needs(Role.READER)
+    def history(customer_id: CustomerId) -> History:
+        """Tell when the customer changed its segment, why, and by which model.
+
+        A customer who was deleted still has a history.
+        """
+        changes = get_history(units, customer_id)
+        return History(
+            customer_id=customer_id, changes=[HistoryEntry.model_validate(c) for c in changes]
+        )
+
+    @router.get(
+        "/{customer_id}/explanation",
+        summary="Why a customer is in its segment",
+        operation_id="explain_customer",
+        responses=problem_responses(*_READ_ERRORS),
+    )
+    @needs(Role.READER)
+    def explanation(customer_id: CustomerId) -> AssignmentAnswer:
+        """Tell how near each segment is, which attributes decided, and what would change it."""
+        return assignment_answer(explain_customer(units, customer_id), explained=True)
+
+    return router
+
+
+def _answer(found: SegmentedCustomer, status: int = 200, **headers: str) -> Response:
+    return Response(
+        msgspec.json.encode(customer_content(found)),
+        status_code=status,
+        headers={"ETag": f'"{found.customer.tag}"', **headers},
+        media_type="application/json",
+    )

@@ -1,0 +1,1 @@
+"""Model versions under `/v1/models`: routes and answers."""

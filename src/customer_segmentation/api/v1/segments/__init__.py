@@ -1,0 +1,1 @@
+"""Segments under `/v1/segments`: routes, figures to plot, answers."""

@@ -1,0 +1,134 @@
+"""Segments in figures to plot, under `/v1/segments`: growth, distributions and a map."""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from customer_segmentation.api.http.fields import Moment
+from customer_segmentation.api.http.openapi import problem_responses
+from customer_segmentation.api.http.problems import INVALID, NOT_READY, STORE_UNAVAILABLE
+from customer_segmentation.api.http.roles import needs
+from customer_segmentation.api.middleware.authentication import MinGroupSize
+from customer_segmentation.api.v1.disclosure import (
+    suppress_distributions,
+    suppress_growth,
+    suppress_map,
+)
+from customer_segmentation.api.v1.segments.figure_answers import (
+    AttributeDistribution,
+    AxisAnswer,
+    Distributions,
+    GroupOfValues,
+    GrowthAnswer,
+    MapAnswer,
+    Point,
+    SegmentGrowth,
+)
+from customer_segmentation.domain.access import Role
+from customer_segmentation.domain.arrays import FloatArray
+from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+from customer_segmentation.services.segments.map import MAX_SIZE, MIN_SIZE, SegmentMap, draw_map
+from customer_segmentation.services.segments.profiles import (
+    get_spreads,
+    list_segments,
+    measure_growth,
+)
+
+
+def segment_figures_router(units: UnitsOfWork) -> APIRouter:
+    """Return the routes of figures under `/v1/segments`."""
+    router = APIRouter(prefix="/v1/segments", tags=["Segments"])
+
+    @router.get(
+        "/growth",
+        summary="How the segments have changed in number",
+        operation_id="get_growth",
+        responses=problem_responses(INVALID, NOT_READY, STORE_UNAVAILABLE),
+    )
+    @needs(Role.READER)
+    def growth(
+        least: MinGroupSize,
+        since: Annotated[
+            Moment,
+            Query(
+                description="The moment after which changes count.",
+                openapi_examples={"a month": {"value": "2026-11-01T00:00:00Z"}},
+            ),
+        ],
+    ) -> GrowthAnswer:
+        """Count who entered and who left each segment after a moment, each time that one did."""
+        found = measure_growth(units, since)
+        segments = [
+            SegmentGrowth(segment=n, entered=g.entered, left=g.left, net=g.entered - g.left)
+            for n, g in found.items()
+        ]
+        return suppress_growth(GrowthAnswer(since=since, segments=segments), least)
+
+    @router.get(
+        "/distributions",
+        summary="How the customers are spread over the values of each attribute",
+        operation_id="get_distributions",
+        responses=problem_responses(NOT_READY, STORE_UNAVAILABLE),
+    )
+    @needs(Role.READER)
+    def distributions(least: MinGroupSize) -> Distributions:
+        """Count each segment's customers by groups of values, as of now, to plot."""
+        version, numbers, spreads = get_spreads(units)
+        attributes = [
+            AttributeDistribution(
+                attribute=spread.attribute,
+                groups=[
+                    GroupOfValues(
+                        least=spread.ends[place],
+                        below=spread.ends[place + 1],
+                        counts=dict(zip(numbers, counts, strict=True)),
+                    )
+                    for place, counts in enumerate(spread.counts.T.tolist())
+                ],
+            )
+            for spread in spreads
+        ]
+        answer = Distributions(model_version=version, attributes=attributes)
+        return suppress_distributions(answer, least)
+
+    @router.get(
+        "/map",
+        summary="A map of customers, drawn by chance",
+        operation_id="get_map",
+        responses=problem_responses(INVALID, NOT_READY, STORE_UNAVAILABLE),
+    )
+    @needs(Role.READER)
+    def draw(
+        least: MinGroupSize,
+        size: Annotated[
+            int, Query(ge=MIN_SIZE, le=MAX_SIZE, description="How many customers, at most.")
+        ] = 1_500,
+    ) -> MapAnswer:
+        """Show some customers as the model sees them, from where they differ most.
+
+        A place tells a segment and two coordinates, and neither an id nor an attribute.
+        """
+        answer = _map_answer(draw_map(units, size))
+        if least == 0:
+            return answer
+        sizes = {found.segment.number: found.profile.size for found in list_segments(units)[1]}
+        return suppress_map(answer, sizes, least)
+
+    return router
+
+
+def _map_answer(found: SegmentMap) -> MapAnswer:
+    if found.projection is None:
+        return MapAnswer(model_version=found.model_version, axes=[], centroids=[], points=[])
+    return MapAnswer(
+        model_version=found.model_version,
+        axes=[AxisAnswer.model_validate(axis) for axis in found.projection.axes],
+        centroids=_points(found.numbers.tolist(), found.projection.centroids),
+        points=_points(found.segments.tolist(), found.projection.points),
+    )
+
+
+def _points(segments: Iterable[int], places: FloatArray) -> list[Point]:
+    rounded = places.round(3).tolist()
+    return [Point(segment=n, x=x, y=y) for n, (x, y) in zip(segments, rounded, strict=True)]

@@ -1,0 +1,1 @@
+"""What every command shares: output, options, and how commands end."""

@@ -1,0 +1,1 @@
+"""Commands on files: import, export, score, demo."""

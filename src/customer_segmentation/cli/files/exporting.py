@@ -1,0 +1,109 @@
+"""The command that writes customers to files."""
+
+import os
+from math import isfinite
+from typing import Annotated
+
+import typer
+
+from customer_segmentation.cli.console.commands import refuse_given
+from customer_segmentation.cli.console.output import errors, open_database
+from customer_segmentation.cli.files.outputs import (
+    OutputFormatOption,
+    OutputOption,
+    check_outputs,
+    output_format,
+    output_target,
+)
+from customer_segmentation.domain.control_groups import ControlGroup
+from customer_segmentation.domain.features import (
+    FEATURE_BY_NAME,
+    FEATURE_NAMES,
+    Number,
+)
+from customer_segmentation.domain.paging import Selection
+from customer_segmentation.domain.plurals import counted
+from customer_segmentation.files.write.tables import open_writer
+from customer_segmentation.services.transfer.exporting import Export, export_customers
+
+_SALT = "CUSTOMER_SEGMENTATION_AUDIENCE_SALT"
+
+
+def export(
+    context: typer.Context,
+    output: OutputOption = None,
+    to: OutputFormatOption = None,
+    segment: Annotated[int | None, typer.Option(help="Only customers of this segment.")] = None,
+    least: Annotated[
+        list[str] | None,
+        typer.Option("--min", metavar="NAME=NUMBER", help="Only from this value on; repeatable."),
+    ] = None,
+    most: Annotated[
+        list[str] | None,
+        typer.Option("--max", metavar="NAME=NUMBER", help="Only up to this value; repeatable."),
+    ] = None,
+    holdout: Annotated[
+        float | None,
+        typer.Option(help="Percent of the customers to hold out of a campaign.", min=0, max=100),
+    ] = None,
+    split: Annotated[
+        str, typer.Option(help="Name of the campaign, which draws who is held out.")
+    ] = "",
+    audience_salt: Annotated[
+        str | None,
+        typer.Option(
+            help="Write an audience file: hashed ids only, without who is held out.",
+            envvar=_SALT,
+        ),
+    ] = None,
+) -> None:
+    """Write customers with segment, confidence and strategy to a file or standard output.
+
+    Example: customer-segmentation export --segment 2 --holdout 10 --split spring -o spring.csv
+    """
+    if holdout is None:
+        refuse_given(context, "is for --holdout", "split")
+    elif not split.strip():
+        raise typer.BadParameter(
+            "must name the campaign that --holdout is for", param_hint="--split"
+        )
+    if audience_salt is None:
+        audience_salt = os.environ.get(_SALT)  # The command line takes an empty one for none.
+    if audience_salt is not None and not audience_salt.strip():
+        raise typer.BadParameter("the salt is empty, and must be a secret", param_hint=_SALT)
+    selection = Selection(
+        segment=segment, least=_bounds("--min", least), most=_bounds("--max", most)
+    )
+    control = None if holdout is None else ControlGroup(split, holdout)
+    form = output_format(output, to)
+    check_outputs([output])
+    wanted = Export(selection, control, audience_salt)
+    rows = 0
+    with open_database() as units:
+        batches = export_customers(units, wanted)
+        with open_writer(output_target(output), wanted.schema, form) as writer:
+            for batch in batches:
+                writer.write(batch)
+                rows += batch.num_rows
+    errors.print(f"{counted(rows, 'customer')} written")
+
+
+def _bounds(option: str, given: list[str] | None) -> dict[str, Number]:
+    """Read the bounds of an option, such as age=18."""
+    bounds: dict[str, Number] = {}
+    for text in given or []:
+        name, _, number = text.partition("=")
+        if name in bounds:
+            message = f"{name} is bounded more than once"
+            raise typer.BadParameter(message, param_hint=option)
+        if name not in FEATURE_BY_NAME:
+            message = f"{name} is no attribute; there are {', '.join(FEATURE_NAMES)}"
+            raise typer.BadParameter(message, param_hint=option)
+        try:
+            bounds[name] = FEATURE_BY_NAME[name].read(number)
+            if not isfinite(bounds[name]):
+                raise ValueError
+        except ValueError as unreadable:
+            message = f"{name} must be compared with a number"
+            raise typer.BadParameter(message, param_hint=option) from unreadable
+    return bounds

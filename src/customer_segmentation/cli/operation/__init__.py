@@ -1,0 +1,1 @@
+"""Commands of operators: keys, audit, backup, restore, doctor, config."""

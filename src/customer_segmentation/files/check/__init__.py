@@ -1,0 +1,1 @@
+"""Rows into checked ids and attributes, and the rows that are rejected."""

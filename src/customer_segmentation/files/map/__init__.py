@@ -1,0 +1,1 @@
+"""What the columns of a foreign table mean: guessed, kept as TOML, applied."""

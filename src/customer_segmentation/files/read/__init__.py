@@ -1,0 +1,1 @@
+"""Reading a table, whatever it is written in, as blocks of rows."""

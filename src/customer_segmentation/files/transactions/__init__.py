@@ -1,0 +1,1 @@
+"""Totals of transactions, as attributes of customers."""

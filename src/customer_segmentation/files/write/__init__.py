@@ -1,0 +1,1 @@
+"""Writing tables and audiences, whole or not at all."""

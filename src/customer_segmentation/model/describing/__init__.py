@@ -1,0 +1,1 @@
+"""Describing segments and assignments: names, profiles, explanations, projections."""

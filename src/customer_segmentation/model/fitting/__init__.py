@@ -1,0 +1,1 @@
+"""Fitting K-means, and matching its clusters to the active segments."""

@@ -1,0 +1,148 @@
+"""Lloyd's algorithm to its very end, looking again only at customers whom it may move."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.model.fitting.minimum import two_least
+from customer_segmentation.model.threads import PART, map_parts
+
+_ROUNDING = 1e-9
+"""Relative to squared distances: what arithmetic may get wrong moves nobody."""
+_NEARER = 1.0 - _ROUNDING
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Clusters:
+    """A fitted clustering.
+
+    Attributes:
+        centroids: (k, d), in prepared coordinates.
+        labels: (n,), the row in `centroids` that each customer is nearest to.
+        inertia: the sum of squared distances of the n customers to their centroid.
+    """
+
+    centroids: FloatArray
+    labels: IntArray
+    inertia: float
+
+
+def run_lloyd(coordinates: FloatArray, centroids: FloatArray) -> Clusters:
+    """Move centroids to the means of their customers until no customer changes its cluster.
+
+    A customer whose second nearest centroid was `slack` farther than the nearest cannot change
+    before the centroids have moved that far together. Near the end few have so little slack, and
+    only those are looked at. A look at everybody confirms the end, so the result is that of the
+    plain algorithm.
+
+    Source: Lloyd 1982, doi:10.1109/TIT.1982.1056489; the bound is Hamerly's (2010, "Making k-means
+    even faster", doi:10.1137/1.9781611972801.12).
+
+    Args:
+        coordinates: (n, d), fastest where each column lies together.
+        centroids: (k, d), where to start. One that is nobody's nearest stays where it is.
+    """
+    everybody = _Assignments(coordinates, centroids)
+    while everybody.look_at_all():
+        while everybody.move_centroids():
+            pass
+    return Clusters(everybody.means(), everybody.labels, everybody.inertia)
+
+
+class _Assignments:
+    """Everybody's nearest centroid, kept true as centroids move."""
+
+    def __init__(self, coordinates: FloatArray, centroids: FloatArray) -> None:
+        self.labels = np.zeros(len(coordinates), dtype=np.int64)
+        self.inertia = np.inf
+        self._columns = coordinates.T
+        self._centroids = centroids
+        self._slack = np.zeros(len(coordinates))
+        self._sums = np.zeros_like(centroids)
+        self._sizes = np.zeros(len(centroids))
+
+    def look_at_all(self) -> bool:
+        """Assign everybody and add up anew; tell whether anybody's cluster is another now."""
+        is_first = self.inertia == np.inf
+        looks = map_parts(self._look, len(self.labels))
+        self.inertia = sum(look.inertia for look in looks)
+        self._sizes = np.sum([look.sizes for look in looks], axis=0)
+        self._sums = np.sum([look.sums for look in looks], axis=0)
+        return is_first or any(look.changed for look in looks)
+
+    def move_centroids(self) -> bool:
+        """Move the centroids to their means; tell whether anybody's cluster is another for it."""
+        before, self._centroids = self._centroids, self.means()
+        moved = np.sqrt(((self._centroids - before) ** 2).sum(axis=1))
+        lost = moved + moved.max()
+        rows = np.concatenate(map_parts(lambda part: self._doubt(part, lost), len(self.labels)))
+        changed = [self._look_again(rows[at : at + PART]) for at in range(0, len(rows), PART)]
+        return any(changed)
+
+    def means(self) -> FloatArray:
+        """Return the means of the clusters, (k, d)."""
+        sizes = self._sizes[:, None]
+        return np.where(sizes > 0.0, self._sums / np.maximum(sizes, 1.0), self._centroids)
+
+    def _doubt(self, part: slice, lost: FloatArray) -> IntArray:
+        """Return whose nearest centroid, of some, may be another, after each lost so much slack."""
+        slack = self._slack[part]
+        slack -= lost[self.labels[part]]
+        return np.flatnonzero(slack <= 0.0) + part.start
+
+    def _look_again(self, rows: IntArray) -> bool:
+        points, before = self._columns[:, rows], self.labels[rows]
+        nearest, slack, _ = _nearest(points, self._centroids, before)
+        self.labels[rows], self._slack[rows] = nearest, slack
+        changed = np.flatnonzero(nearest != before)
+        clusters = np.arange(len(self._centroids))[:, None]
+        entered, left = nearest[changed] == clusters, before[changed] == clusters
+        change = entered.astype(np.float64) - left
+        self._sums += change @ points[:, changed].T
+        self._sizes += change.sum(axis=1)
+        return len(changed) > 0
+
+    def _look(self, part: slice) -> "_Look":
+        points, before = self._columns[:, part], self.labels[part]
+        nearest, self._slack[part], squared = _nearest(points, self._centroids, before)
+        changed = bool((nearest != before).any())
+        self.labels[part] = nearest
+        members = (nearest == np.arange(len(self._centroids))[:, None]).astype(np.float64)
+        # At the end, which is the look that counts, each is as near as before.
+        inertia = float(squared.sum()) / _NEARER
+        return _Look(changed, inertia, members.sum(axis=1), members @ points.T)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Look:
+    """What a look at some customers found: their inertia, and by cluster their number and sum."""
+
+    changed: bool
+    inertia: float
+    sizes: FloatArray
+    sums: FloatArray
+
+
+def _nearest(
+    points: FloatArray, centroids: FloatArray, before: IntArray
+) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Return each point's nearest centroid, (n,), its slack, (n,), and squared distance, (n,).
+
+    Args:
+        points: (d, n).
+        centroids: (k, d).
+        before: (n,), which wins where no other is nearer.
+    """
+    squared = -2.0 * centroids @ points
+    squared += (centroids**2).sum(axis=1)[:, None]
+    squared += (points * points).sum(axis=0)
+    np.maximum(squared, 0.0, out=squared)
+    # What it was is taken for a little nearer, so that rounding cannot send it to and fro.
+    known = np.take_along_axis(squared, before[None, :], axis=0)
+    np.put_along_axis(squared, before[None, :], known * _NEARER, axis=0)
+    nearest, least, second = two_least(squared)
+    slack = np.sqrt(second) - np.sqrt(least)
+    # Less what rounding may make of them.
+    slack -= _ROUNDING * (1.0 + np.sqrt(second))
+    return nearest, slack, least

@@ -1,0 +1,1 @@
+"""Watching customers after a training: distribution, drift, and the training data's fingerprint."""

@@ -1,0 +1,106 @@
+"""Telling which data a model was trained on: a digest of them, and a summary by attribute.
+
+The digest is the root of a hash tree (Merkle 1987, doi:10.1007/3-540-48184-2_32) over customers'
+ids: a leaf for each 4,096 ids, a node for each 1,048,576 leaves, the root over all nodes. So it is
+the same for the same customers, wherever and in whatever parts each leaf is digested.
+"""
+
+from collections.abc import Iterable, Iterator
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context
+from hashlib import sha256
+from itertools import groupby
+from sys import float_info
+
+import numpy as np
+
+from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.features import FEATURES, Feature
+from customer_segmentation.model.artifact import Fingerprint, Summary
+
+LEAF_BITS = 12
+"""A leaf has the ids that differ in this many low bits only,"""
+
+NODE_BITS = 20
+"""and a node the leaves whose numbers do."""
+
+_CHUNK = 2**16
+_DIGITS = 2
+
+Part = tuple[int, bytes] | tuple[int, memoryview]
+
+
+def fingerprint(ids: IntArray, values: FloatArray) -> Fingerprint:
+    """Tell which data these are: ids (n,), rising, and attributes (n, d)."""
+    return Fingerprint(
+        customers=len(values),
+        sha256=root_of(digest_nodes(digest_leaves(rows_of(ids, values)))),
+        attributes={
+            feature.name: _summarise(feature, column)
+            for feature, column in zip(FEATURES, values.T, strict=True)
+        },
+    )
+
+
+def rows_of(ids: IntArray, values: FloatArray) -> Iterator[tuple[int, memoryview]]:
+    """Yield customers as bytes, each under the first id of its part; arguments as above."""
+    for first in range(0, len(ids), _CHUNK):
+        part = ids[first : first + _CHUNK]
+        table = np.column_stack([part, values[first : first + _CHUNK]])
+        rows = np.ascontiguousarray(table, dtype="<f8")
+        content = rows.data.cast("B")
+        starts = np.flatnonzero(np.diff(part >> LEAF_BITS, prepend=-1))
+        ends = np.append(starts[1:], len(part)) * rows.strides[0]
+        places = zip(part[starts].tolist(), starts.tolist(), ends.tolist(), strict=True)
+        for number, start, end in places:
+            yield number, content[start * rows.strides[0] : end]
+
+
+def digest_leaves(rows: Iterable[Part]) -> Iterator[tuple[int, bytes]]:
+    """Yield each leaf's number and digest from customers as bytes, in the order of their ids."""
+    return _digest_groups(rows, LEAF_BITS)
+
+
+def digest_nodes(leaves: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    """Yield each node's number and digest from those of leaves, in the order of their numbers."""
+    return _digest_groups(leaves, NODE_BITS)
+
+
+def root_of(nodes: Iterable[tuple[int, bytes]]) -> str:
+    """Return the digest of all nodes, in the order of their numbers, in hexadecimal."""
+    return sha256(b"".join(digest for _, digest in nodes)).hexdigest()
+
+
+def _digest_groups(parts: Iterable[Part], bits: int) -> Iterator[tuple[int, bytes]]:
+    for number, group in groupby(parts, key=lambda part: part[0] >> bits):
+        digest = sha256()
+        for _, content in group:
+            digest.update(content)
+        yield number, digest.digest()
+
+
+def summary_of(
+    feature: Feature, mean: float, deviation: float, least: float, greatest: float
+) -> Summary:
+    """Return an attribute's summary, in which the range is rounded outwards to two digits.
+
+    A least and a greatest value are somebody's, who may be erased while the model stays.
+    """
+    low, high = _rounded(least, ROUND_FLOOR), _rounded(greatest, ROUND_CEILING)
+    if feature.minimum is not None:
+        low = max(low, float(feature.minimum))
+    if feature.maximum is not None:
+        high = min(high, float(feature.maximum))
+    return Summary(mean, deviation, min(low, least), max(high, greatest))
+
+
+def _rounded(value: float, rounding: str) -> float:
+    found = float(Context(prec=_DIGITS, rounding=rounding).create_decimal_from_float(value))
+    return min(max(found, -float_info.max), float_info.max)
+
+
+def _summarise(feature: Feature, column: FloatArray) -> Summary:
+    # Divided by the largest value first, as the square of a large amount overflows.
+    largest = max(float(np.abs(column).max()), 1.0)
+    share = column / largest
+    mean, deviation = float(share.mean()) * largest, float(share.std()) * largest
+    return summary_of(feature, mean, deviation, float(column.min()), float(column.max()))

@@ -1,0 +1,1 @@
+"""How good a clustering is: measures, gates, studies, and the impact of activating it."""

@@ -1,0 +1,65 @@
+"""How good and how stable a clustering is, in figures that every training measures."""
+
+from collections.abc import Callable
+
+import numpy as np
+from sklearn.metrics import adjusted_rand_score, silhouette_score
+
+from customer_segmentation.domain.arrays import FloatArray
+from customer_segmentation.model.fitting.fit import fit_clusters
+from customer_segmentation.model.fitting.lloyd import Clusters
+
+BOOTSTRAPS = 5
+SILHOUETTE_SAMPLE = 2_500
+BOOTSTRAP_SAMPLE = 10_000
+_BOOTSTRAP_RESTARTS = 3
+
+
+def sampled_silhouette(coordinates: FloatArray, clusters: Clusters, seed: int) -> float:
+    """Return the mean silhouette of a sample; 0 where fewer than two clusters hold customers.
+
+    Source: Rousseeuw 1987, doi:10.1016/0377-0427(87)90125-7.
+    """
+    size = min(SILHOUETTE_SAMPLE, len(coordinates))
+    rows = np.random.default_rng(seed).choice(len(coordinates), size, replace=False)
+    labels = clusters.labels[rows]
+    if not 2 <= len(np.unique(labels)) < size:
+        return 0.0
+    return float(silhouette_score(coordinates[rows], labels))
+
+
+def bootstrap_stability(
+    coordinates: FloatArray,
+    clusters: Clusters,
+    seed: int,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> float:
+    """Return the mean adjusted Rand index between the model and refits on bootstraps.
+
+    Each bootstrap draws rows with replacement, fits with its own seed, and labels one common
+    sample; agreement is adjusted for chance.
+
+    Source: Hubert and Arabie 1985, doi:10.1007/BF01908075; Hennig 2007, "Cluster-wise assessment
+    of cluster stability", doi:10.1016/j.csda.2006.11.025.
+    """
+    random = np.random.default_rng(seed)
+    size = min(BOOTSTRAP_SAMPLE, len(coordinates))
+    common = random.choice(len(coordinates), size, replace=False)
+    agreement = []
+    for bootstrap in range(BOOTSTRAPS):
+        progress(bootstrap, BOOTSTRAPS)
+        rows = random.choice(len(coordinates), size, replace=True)
+        refit = fit_clusters(
+            coordinates[rows],
+            len(clusters.centroids),
+            seed=seed + 1 + bootstrap,
+            restarts=_BOOTSTRAP_RESTARTS,
+        )
+        labels = nearest(coordinates[common], refit.centroids)
+        agreement.append(adjusted_rand_score(clusters.labels[common], labels))
+    return float(np.mean(agreement))
+
+
+def nearest(coordinates: FloatArray, centroids: FloatArray) -> np.ndarray:
+    """Return the nearest centroid's row, (n,), for coordinates (n, d) and centroids (k, d)."""
+    return np.argmin((centroids**2).sum(axis=1) - 2.0 * coordinates @ centroids.T, axis=1)

@@ -1,0 +1,254 @@
+"""Choosing the number of segments and the preparation: figures over many trainings, and advice."""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score
+
+from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES
+from customer_segmentation.model.artifact import Fingerprint, Model, Parameters
+from customer_segmentation.model.assign import Assigner
+from customer_segmentation.model.describing.naming import name_by_profile
+from customer_segmentation.model.describing.profile import profile_clusters
+from customer_segmentation.model.fitting.align import match_clusters
+from customer_segmentation.model.fitting.fit import fit_clusters
+from customer_segmentation.model.fitting.lloyd import Clusters
+from customer_segmentation.model.fitting.shared import count_shared
+from customer_segmentation.model.monitoring.distribution import Bins, count_customers, fit_bins
+from customer_segmentation.model.monitoring.fingerprint import fingerprint
+from customer_segmentation.model.prepare import Preparation, fit_preparation, transform
+from customer_segmentation.model.quality.gates import Gates, find_weaknesses
+from customer_segmentation.model.quality.measures import bootstrap_stability, sampled_silhouette
+
+SAMPLE = 20_000
+"""Trials look at this many customers at most, the same ones in each."""
+
+_AS_GOOD = 0.02
+"""Silhouettes that differ by no more than this are as good as one another."""
+
+_USEFUL_SEGMENTS = 3
+"""Two segments separate best in most data, and tell marketers little more than high and low."""
+
+_USEFUL_SHARE = 0.05
+"""Segments below this share of the customers seldom earn an offer of their own."""
+
+
+class Weighting(StrEnum):
+    """A way to prepare attributes."""
+
+    CHOSEN = "the weights of the settings"
+    EQUAL = "equal weights"
+    UNPROTECTED = "without protected attributes"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One number of segments with one preparation.
+
+    Attributes:
+        k: the number of segments.
+        weighting: how attributes were prepared.
+        inertia: sum of squared distances to the nearest centroid; comparable within a weighting.
+        silhouette: from -1 to 1, the higher the better (Rousseeuw 1987).
+        calinski_harabasz: the higher the better (Calinski and Harabasz 1974).
+        davies_bouldin: the lower the better (Davies and Bouldin 1979).
+        stability: mean adjusted Rand index over reseeded bootstraps, at most 1.
+        least_share: the share of the customers that the smallest segment holds.
+        passes: whether the gates that a training asks let it serve.
+        fails: which gates do not.
+        segments: what the segments would be, by the names that a first model gives, the largest
+            first.
+        shares: the share of the customers that each of these holds.
+    """
+
+    k: int
+    weighting: Weighting
+    inertia: float
+    silhouette: float
+    calinski_harabasz: float
+    davies_bouldin: float
+    stability: float
+    least_share: float
+    passes: bool
+    fails: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+    shares: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What the trials found.
+
+    Attributes:
+        customers: how many were looked at.
+        trials: every trial, by weighting and k.
+        recommended: the k advised for the weights of the settings, None where no trial passes.
+        reason: why, for people.
+    """
+
+    customers: int
+    trials: tuple[Trial, ...]
+    recommended: int | None
+    reason: str
+
+
+def study_segments(
+    values: FloatArray,
+    parameters: Parameters,
+    gates: Gates,
+    ks: Collection[int],
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+    serving: Model | None = None,
+) -> Study:
+    """Try numbers of segments and preparations on a sample of customers.
+
+    Source: Calinski and Harabasz 1974, doi:10.1080/03610927408827101; Davies and Bouldin 1979,
+    doi:10.1109/TPAMI.1979.4766909; for the others see `model/quality/measures.py`.
+
+    Args:
+        values: (n, d), attributes in users' units, n above every k.
+        parameters: how a training is done otherwise.
+        gates: what a model must show.
+        ks: the numbers of segments to try.
+        progress: is told how many trials of how many are done.
+        serving: the active model, which a training would be compared with.
+    """
+    random = np.random.default_rng(parameters.seed)
+    rows = random.choice(len(values), min(SAMPLE, len(values)), replace=False)
+    sample = _Sample.of(values[np.sort(rows)], serving)
+    wanted = [(weighting, k) for weighting in Weighting for k in sorted(ks)]
+    trials = []
+    for done, (weighting, k) in enumerate(wanted):
+        progress(done, len(wanted))
+        trials.append(_try(sample, replace(parameters, k=k), weighting, gates))
+    recommended, reason = advise([t for t in trials if t.weighting is Weighting.CHOSEN])
+    return Study(len(sample.values), tuple(trials), recommended, reason)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Sample:
+    """Customers, (n, d), and all that does not depend on how a trial segments them."""
+
+    values: FloatArray
+    transformed: FloatArray
+    bins: Bins
+    fingerprint: Fingerprint
+    serving: Model | None
+    places: IntArray
+
+    @classmethod
+    def of(cls, values: FloatArray, serving: Model | None) -> "_Sample":
+        places = np.zeros(len(values), dtype=np.int64)
+        if serving is not None:
+            places = np.searchsorted(serving.numbers, Assigner(serving).assign(values))
+        known = fingerprint(np.arange(len(values)), values)
+        return cls(values, transform(values), fit_bins(values), known, serving, places)
+
+
+def advise(trials: Iterable[Trial]) -> tuple[int | None, str]:
+    """Return the number of segments to choose among trials, and why.
+
+    Of the trials that pass the gates, those count first that are of use: three segments or more,
+    none too small for an offer of its own. Among those whose silhouette is about the best, the one
+    with the most segments tells marketers most.
+    """
+    trials = list(trials)
+    passing = [trial for trial in trials if trial.passes]
+    if not passing:
+        best = max(trials, key=lambda trial: trial.stability)
+        return None, (
+            f"No number of segments passes the gates on these customers: the best, {best.k}, "
+            f"reaches a stability of {best.stability:.2f} and fails by {', '.join(best.fails)}"
+        )
+    useful = [
+        trial
+        for trial in passing
+        if trial.k >= _USEFUL_SEGMENTS and trial.least_share >= _USEFUL_SHARE
+    ]
+    among = useful or passing
+    highest = max(trial.silhouette for trial in among)
+    good = [trial for trial in among if trial.silhouette >= highest - _AS_GOOD]
+    chosen = max(good, key=lambda trial: trial.k)
+    use = (
+        f"{len(useful)} of these have at least {_USEFUL_SEGMENTS} segments of at least "
+        f"{_USEFUL_SHARE:.0%} of the customers"
+        if useful
+        else f"none of these has at least {_USEFUL_SEGMENTS} segments of at least "
+        f"{_USEFUL_SHARE:.0%} of the customers"
+    )
+    would_be = ", ".join(
+        f"{name} ({share:.0%})" for name, share in zip(chosen.segments, chosen.shares, strict=True)
+    )
+    return chosen.k, (
+        f"{chosen.k} segments: {len(passing)} of {len(trials)} numbers tried pass the gates, and "
+        f"{use}; the best silhouette among them is {highest:.3f}, and {chosen.k} is the largest "
+        f"number within {_AS_GOOD:.3f} of it (silhouette {chosen.silhouette:.3f}, stability "
+        f"{chosen.stability:.2f}, smallest segment {chosen.least_share:.0%})."
+        + (f" They would be: {would_be}" if would_be else "")
+    )
+
+
+def _try(sample: _Sample, parameters: Parameters, weighting: Weighting, gates: Gates) -> Trial:
+    transformed = sample.transformed
+    weights, excluded = dict(parameters.weights), set(parameters.excluded)
+    if weighting is Weighting.EQUAL:
+        weights = dict.fromkeys(FEATURE_NAMES, 1.0)
+    elif weighting is Weighting.UNPROTECTED:
+        excluded |= {feature.name for feature in FEATURES if feature.protected}
+    preparation = fit_preparation(transformed, weights, excluded)
+    coordinates = preparation.prepare_transformed(transformed)[:, preparation.used]
+    clusters = fit_clusters(
+        coordinates, parameters.k, seed=parameters.seed, restarts=parameters.restarts
+    )
+    shares = np.bincount(clusters.labels, minlength=parameters.k) / len(coordinates)
+    several = len(np.unique(clusters.labels)) > 1
+    stability = bootstrap_stability(coordinates, clusters, parameters.seed)
+    silhouette = sampled_silhouette(coordinates, clusters, parameters.seed)
+    fails = find_weaknesses(stability, float(shares.min()), gates)
+    if sample.serving is not None:
+        loss = sample.serving.quality.silhouette - silhouette
+        fails += ("silhouette",) if loss > gates.max_silhouette_loss else ()
+        if not _goes_on(sample, sample.serving, parameters, preparation, clusters):
+            fails += ("segments that serve",)
+    outliers = np.zeros(len(coordinates), dtype=bool)
+    counts = count_customers(sample.bins, parameters.k, sample.values, clusters.labels, outliers)
+    named = name_by_profile(profile_clusters(sample.bins, sample.fingerprint, counts))
+    largest = np.argsort(-shares, kind="stable").tolist()
+    return Trial(
+        k=parameters.k,
+        weighting=weighting,
+        inertia=clusters.inertia,
+        silhouette=silhouette,
+        calinski_harabasz=(
+            float(calinski_harabasz_score(coordinates, clusters.labels)) if several else 0.0
+        ),
+        davies_bouldin=(
+            float(davies_bouldin_score(coordinates, clusters.labels)) if several else 0.0
+        ),
+        stability=stability,
+        least_share=float(shares.min()),
+        passes=not fails,
+        fails=fails,
+        segments=tuple(named[cluster].name for cluster in largest),
+        shares=tuple(shares[largest].tolist()),
+    )
+
+
+def _goes_on(
+    sample: _Sample,
+    serving: Model,
+    parameters: Parameters,
+    preparation: Preparation,
+    clusters: Clusters,
+) -> bool:
+    """Tell whether as many of the active segments would go on as a training asks."""
+    k, m = parameters.k, len(serving.segments)
+    centroids = np.zeros((k, sample.values.shape[1]))
+    centroids[:, preparation.used] = clusters.centroids
+    before = preparation.prepare_transformed(serving.preparation.restore(serving.centroids))
+    shared = count_shared(clusters.labels, k, sample.places, m)
+    matches = match_clusters(centroids, before, serving.numbers, shared, parameters.thresholds)
+    return sum(match.number is not None for match in matches) == min(k, m)

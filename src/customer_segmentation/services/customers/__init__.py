@@ -1,0 +1,1 @@
+"""Customers: adding, changing, deleting, erasing; explaining and predicting their segments."""

@@ -1,0 +1,178 @@
+"""The use cases of erasing a customer for good, and of letting one come back."""
+
+import uuid
+from collections.abc import Container, Sequence
+from datetime import UTC, datetime
+
+from customer_segmentation.domain.erasure import Erasure
+from customer_segmentation.domain.errors import CustomerNotFoundError, StaleCustomerError
+from customer_segmentation.domain.history import Cause, SegmentChange
+from customer_segmentation.services.customers import changes
+from customer_segmentation.services.operation.audit import CUSTOMER, note
+from customer_segmentation.services.runtime.clock import now
+from customer_segmentation.services.runtime.unit_of_work import UnitOfWork, UnitsOfWork
+from customer_segmentation.services.segments.distribution import count_waiting_changes
+from customer_segmentation.store.queries import (
+    audit,
+    customers,
+    erasures,
+    history,
+    idempotency,
+    models,
+)
+
+_EVER = datetime.min.replace(tzinfo=UTC)
+
+
+def erase_customer(
+    work: UnitOfWork, customer_id: int, by: str = "", tags: Container[str] | None = None
+) -> Erasure:
+    """Delete a customer with its history and events, and see that nothing brings it back.
+
+    A customer deleted before is erased too: its history was still there.
+
+    Raises:
+        CustomerNotFoundError: there is nothing about such a customer.
+        StaleCustomerError: tags are given, and there is no customer with one of them.
+    """
+    customers.reserve(work.connection, customer_id)
+    known = history.of_customer(work.connection, customer_id)
+    is_there = customers.find(work.connection, customer_id) is not None
+    if tags is not None and not is_there and known:
+        raise StaleCustomerError(customer_id)
+    if is_there:
+        changes.remove(work, customer_id, tags)
+    removed = {"customer": int(is_there)}
+    removed |= erasures.remove_traces(work.connection, customer_id)
+    # The deletion has just added one, which was not there to be removed.
+    removed["history"] -= int(is_there)
+    removed["audit values"] = audit.remove_values(work.connection, CUSTOMER, str(customer_id))
+    if not any(removed.values()):
+        raise CustomerNotFoundError(customer_id)
+    moment = now()
+    stays = _stays(known, moment)
+    trained = [
+        version.version
+        for version in models.read_all(work.connection)
+        if any(came <= version.created_at <= left for came, left in stays)
+    ]
+    gone = SegmentChange(customer_id, moment, Cause.ERASED, None, None, work.serving.version)
+    history.add(work.connection, gone)
+    note(work.connection, CUSTOMER, customer_id, "erased", by)
+    erasure = Erasure(uuid.uuid4().hex, customer_id, moment, by, removed, tuple(sorted(trained)))
+    erasures.add(work.connection, erasure)
+    return erasure
+
+
+def erase_customer_once(
+    work: UnitOfWork, customer_id: int, by: str, tags: Container[str] | None, key: str
+) -> Erasure:
+    """Erase a customer, or where that was done under this key before, return the receipt.
+
+    Raises:
+        CustomerNotFoundError: there is nothing about such a customer.
+        StaleCustomerError: tags are given, and there is no customer with one of them.
+        IdempotencyError: the key was used for something else.
+    """
+    if idempotency.claim(work.connection, key, f"erase customer {customer_id}", now()):
+        return erase_customer(work, customer_id, by, tags)
+    receipt = erasures.find(work.connection, customer_id)
+    if receipt is None:
+        raise CustomerNotFoundError(customer_id)
+    return receipt
+
+
+def get_erasure(units: UnitsOfWork, customer_id: int) -> Erasure:
+    """Return the receipt of an erased customer.
+
+    Raises:
+        CustomerNotFoundError: no such customer was erased.
+    """
+    with units.database.read() as connection:
+        found = erasures.find(connection, customer_id)
+    if found is None:
+        raise CustomerNotFoundError(customer_id)
+    return found
+
+
+def lift_erasure(units: UnitsOfWork, customer_id: int) -> None:
+    """Let an erased customer be added again; the receipt goes with the suppression.
+
+    Raises:
+        CustomerNotFoundError: no such customer was erased.
+    """
+    with units.database.write() as connection:
+        if not erasures.lift(connection, customer_id):
+            raise CustomerNotFoundError(customer_id)
+        note(connection, CUSTOMER, customer_id, "erasure lifted")
+
+
+def erase_again(units: UnitsOfWork, receipts: Sequence[Erasure] = ()) -> int:
+    """Erase whoever is on the suppression list and stored all the same, as after a restore.
+
+    Args:
+        units: over the database.
+        receipts: of erasures that the suppression list may lack.
+
+    Returns:
+        how many customers were erased.
+    """
+    with units.database.write() as connection:
+        for receipt in receipts:
+            if erasures.find(connection, receipt.customer_id) is None:
+                erasures.add(connection, receipt)
+        stored = erasures.find_stored(connection)
+    for customer_id in stored:
+        units.run(_erase_again, customer_id)
+    return len(stored)
+
+
+def _erase_again(work: UnitOfWork, customer_id: int) -> None:
+    receipt = erasures.find(work.connection, customer_id)
+    if receipt is not None:
+        erasures.lift(work.connection, customer_id)
+        erase_customer(work, customer_id, receipt.erased_by)
+
+
+class Wiping:
+    """Sees that what was erased is not in SQLite's files either.
+
+    What a transaction overwrites or deletes stays in the write-ahead log until that is emptied.
+    """
+
+    def __init__(self, units: UnitsOfWork) -> None:
+        """Wipe nothing yet."""
+        self._units = units
+        self._wiped: datetime | None = None
+
+    def wipe(self) -> bool:
+        """Empty the log if anyone was erased since that was done; return whether all is wiped.
+
+        It cannot be emptied while somebody reads from it: to be called now and then.
+        """
+        database = self._units.database
+        if not database.is_sqlite:
+            return True  # PostgreSQL's vacuum does it.
+        with database.read() as connection:
+            last = erasures.last_moment(connection)
+        if last != self._wiped:
+            # Changes that are not counted yet hold attributes.
+            count_waiting_changes(self._units)
+            if not database.empty_log():
+                return False
+            self._wiped = last
+        return True
+
+
+def _stays(known: list[SegmentChange], moment: datetime) -> list[tuple[datetime, datetime]]:
+    """Return from when to when a customer was there, each time."""
+    stays = []
+    # What is older than the history that is kept is not known: it may have been there ever since.
+    came = _EVER if known and known[0].cause is not Cause.ADDED else None
+    for change in known:
+        if change.cause is Cause.ADDED:
+            came = change.changed_at
+        elif change.cause is Cause.DELETED and came is not None:
+            stays.append((came, change.changed_at))
+            came = None
+    return stays if came is None else [*stays, (came, moment)]

@@ -1,0 +1,68 @@
+"""The use cases of telling why someone is in a segment."""
+
+from dataclasses import dataclass
+
+from customer_segmentation.domain.customer import Attributes
+from customer_segmentation.domain.errors import CustomerNotFoundError
+from customer_segmentation.domain.segments import Segment, Strategy
+from customer_segmentation.model.describing.explain import Explanation, explain
+from customer_segmentation.services.models.serving import ServingModel
+from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+from customer_segmentation.store.queries import customers
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedAssignment:
+    """An assignment and why.
+
+    Attributes:
+        model_version: the version that explains.
+        segment: the segment that someone is in: with hysteresis a stored customer's may differ
+            from the nearest, which is `explanation.segment`.
+        action: the next best action.
+        explanation: why.
+    """
+
+    model_version: int
+    segment: Segment
+    action: Strategy
+    explanation: Explanation
+
+
+def explain_attributes(units: UnitsOfWork, attributes: Attributes) -> ExplainedAssignment:
+    """Explain which segment complete attributes fall into; nothing is stored.
+
+    Raises:
+        NotReadyError: there is no model yet.
+    """
+    return _explain(units.serving, attributes, None)
+
+
+def explain_customer(units: UnitsOfWork, customer_id: int) -> ExplainedAssignment:
+    """Explain which segment a customer is in.
+
+    Raises:
+        CustomerNotFoundError: there is no such customer.
+    """
+    with units.read() as work:
+        found = customers.find(work.connection, customer_id)
+        if found is None:
+            raise CustomerNotFoundError(customer_id)
+        attributes, assignment = found
+        segment = work.segment_of(customer_id, attributes, assignment)
+        serving = work.serving
+    units.audit.note_reads(units.database, [customer_id])
+    return _explain(serving, attributes, segment)
+
+
+def _explain(
+    serving: ServingModel, attributes: Attributes, segment: int | None
+) -> ExplainedAssignment:
+    explanation = explain(serving.model, serving.assigner, attributes)
+    found = serving.segments[explanation.segment if segment is None else segment]
+    return ExplainedAssignment(
+        model_version=serving.version,
+        segment=found,
+        action=found.next_best_action(attributes),
+        explanation=explanation,
+    )

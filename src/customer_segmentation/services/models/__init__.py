@@ -1,0 +1,1 @@
+"""Model versions: activating, re-scoring, comparing, recording, SQL and ONNX."""

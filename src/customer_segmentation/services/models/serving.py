@@ -1,0 +1,133 @@
+"""The active model, and how customers' rows read by it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+from sqlalchemy import Connection
+
+from customer_segmentation.domain.arrays import IntArray
+from customer_segmentation.domain.customer import Attributes, Customer
+from customer_segmentation.domain.errors import VersionNotFoundError
+from customer_segmentation.domain.features import FEATURE_NAMES
+from customer_segmentation.domain.segments import Segment
+from customer_segmentation.engines.scoring import segment_words
+from customer_segmentation.model.artifact import Model, from_json
+from customer_segmentation.model.assign import Assessment, Assigner
+from customer_segmentation.store.queries import models, segments
+from customer_segmentation.store.queries.customers import Assignment
+from customer_segmentation.store.queries.models import Active
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ServingModel:
+    """A model ready to answer.
+
+    Attributes:
+        version: its version in the database.
+        model: the trained model, with the segments' words as people have edited them.
+        assigner: the model folded for assignment.
+        segments: its segments by number.
+    """
+
+    version: int
+    model: Model
+    assigner: Assigner
+    segments: dict[int, Segment]
+
+    def assign(self, attributes: Attributes) -> int:
+        """Return the number of the segment that complete attributes fall into."""
+        return self.assigner.assign_one(attributes)
+
+    def reassign(self, attributes: Attributes, current: int) -> int:
+        """Return the number of the segment that a customer in one already belongs to now."""
+        if self.model.parameters.hysteresis == 0.0:
+            return self.assigner.assign_one(attributes)
+        values = np.array([[attributes[name] for name in FEATURE_NAMES]], dtype=np.float64)
+        return int(self.assigner.assign_with_hysteresis(values, np.array([current]))[0])
+
+    def words(self, segments: IntArray) -> tuple[pa.Array, pa.Array]:
+        """Return the names and the main strategies, (n,) texts, of segments by number, (n,)."""
+        return segment_words(self.model, segments)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentedCustomer:
+    """A customer, the segment it is in, and the model version that gave it.
+
+    Attributes:
+        customer: the customer.
+        segment: the segment that holds.
+        model_version: the version.
+        serving: its model.
+    """
+
+    customer: Customer
+    segment: Segment
+    model_version: int
+    serving: ServingModel = field(repr=False, compare=False)
+
+
+def assess(found: Sequence[SegmentedCustomer]) -> Assessment:
+    """Tell the nearest segment of customers of one model, and which of them are outliers.
+
+    With hysteresis the nearest segment may be another one than that which holds.
+    """
+    rows = [[*one.customer.attributes.values()] for one in found]
+    values = np.array(rows, dtype=np.float64).reshape(-1, len(FEATURE_NAMES))
+    return found[0].serving.assigner.assess(values)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How customers' rows are to be read at a moment.
+
+    Attributes:
+        active: what is active, and which rows tell their segments by it.
+        serving: the active model.
+    """
+
+    active: Active
+    serving: ServingModel
+
+    def segment_of(self, customer_id: int, attributes: Attributes, stored: Assignment) -> int:
+        """Return the number of the segment that a stored customer is in."""
+        if self.active.are_current(customer_id, stored.epoch):
+            return stored.segment
+        return self.serving.reassign(attributes, stored.segment)
+
+    def segmented(
+        self, customer_id: int, attributes: Attributes, segment: int
+    ) -> SegmentedCustomer:
+        """Return a customer in a segment of this number."""
+        customer = Customer(customer_id, attributes, segment)
+        serving = self.serving
+        return SegmentedCustomer(customer, serving.segments[segment], serving.version, serving)
+
+    def read(
+        self, customer_id: int, attributes: Attributes, stored: Assignment
+    ) -> SegmentedCustomer:
+        """Return a stored customer in the segment that it is in."""
+        segment = self.segment_of(customer_id, attributes, stored)
+        return self.segmented(customer_id, attributes, segment)
+
+
+def load_model(connection: Connection, version: int) -> ServingModel:
+    """Read a model version and make it ready to answer.
+
+    Raises:
+        VersionNotFoundError: there is no such version.
+        ArtifactError: its artifact is damaged.
+    """
+    stored = models.find(connection, version)
+    if stored is None:
+        raise VersionNotFoundError(version)
+    model = from_json(stored.artifact)
+    model = model.with_words(segments.read_words(connection, model.numbers.tolist()))
+    return ServingModel(
+        version=version,
+        model=model,
+        assigner=Assigner(model),
+        segments={segment.number: segment for segment in model.segments},
+    )

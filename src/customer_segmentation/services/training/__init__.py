@@ -1,0 +1,1 @@
+"""Training: starting one, what its process does, schedules, studies, tables for Spark."""

@@ -1,0 +1,129 @@
+"""The use case of exporting customers with their segments, as a stream of constant memory."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.control_groups import ControlGroup
+from customer_segmentation.domain.errors import SegmentNotFoundError
+from customer_segmentation.domain.features import (
+    CUSTOMER_ID,
+    FEATURES,
+    SEGMENT_RECORD_NAME,
+)
+from customer_segmentation.domain.paging import Selection
+from customer_segmentation.engines.scoring import WORDS
+from customer_segmentation.files.write.audience import group_names, hashed_ids
+from customer_segmentation.services.models.serving import ServingModel
+from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+from customer_segmentation.store.arrow import arrow_reader
+from customer_segmentation.store.queries import customers
+from customer_segmentation.store.queries.customers import StoredCustomers
+from customer_segmentation.store.queries.models import Active
+
+_ATTRIBUTES = [
+    (feature.record_name, pa.int64() if feature.is_integer else pa.float64())
+    for feature in FEATURES
+]
+_ASSIGNMENT = [
+    (SEGMENT_RECORD_NAME, pa.int64()),
+    ("segment", WORDS),
+    ("confidence", pa.float64()),
+    ("strategy", WORDS),
+]
+_GROUP = ("group", pa.string())
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What to export.
+
+    Attributes:
+        selection: which customers; they come by rising ids.
+        split: tells who is held out of a campaign, in a column `group`; None for no such column.
+        salt: makes an audience file of it for an ad platform: nothing but hashed ids, of those who
+            are not held out. None for the customers themselves.
+    """
+
+    selection: Selection = field(default_factory=Selection)
+    split: ControlGroup | None = None
+    salt: str | None = None
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns."""
+        if self.salt is not None:
+            return pa.schema([("hashed_id", pa.string())])
+        group = [] if self.split is None else [_GROUP]
+        return pa.schema(
+            [(CUSTOMER_ID.record_name, pa.int64()), *_ATTRIBUTES, *_ASSIGNMENT, *group]
+        )
+
+
+def export_customers(units: UnitsOfWork, export: Export) -> Iterator[pa.RecordBatch]:
+    """Return the customers of one moment, with the segments that the active model gives.
+
+    Raises:
+        NotReadyError: there is no model yet.
+        SegmentNotFoundError: the model has no such segment.
+    """
+    serving, chosen = units.require_model(), export.selection.segment
+    if chosen is not None and chosen not in serving.segments:
+        raise SegmentNotFoundError(chosen)
+    return _read(units, export)
+
+
+def _read(units: UnitsOfWork, export: Export) -> Iterator[pa.RecordBatch]:
+    chosen = export.selection.segment
+    with units.read() as work:
+        active, serving = work.active, work.serving
+    with arrow_reader(units.database) as read:
+        for stored in customers.read_selection(read, export.selection, active):
+            segments = _current(active, serving, stored)
+            kept = np.arange(len(segments))
+            if chosen is not None:
+                kept = np.flatnonzero(segments == chosen)
+            if export.salt is not None and export.split is not None:
+                kept = kept[~export.split.holdouts(stored.ids[kept])]
+            part = stored.at(kept)
+            units.audit.note_reads(units.database, part.ids.tolist())
+            yield _batch(export, serving, part, segments[kept])
+
+
+def _current(active: Active, serving: ServingModel, stored: StoredCustomers) -> IntArray:
+    """Return the segments, (n,), that the active model gives."""
+    segments = stored.segments.copy()
+    old = np.flatnonzero(~active.are_current(stored.ids, stored.epochs))
+    segments[old] = serving.assigner.assign_with_hysteresis(
+        stored.values[old], stored.segments[old]
+    )
+    return segments
+
+
+def _batch(
+    export: Export, serving: ServingModel, stored: StoredCustomers, segments: IntArray
+) -> pa.RecordBatch:
+    if export.salt is not None:
+        return pa.record_batch([hashed_ids(stored.ids, export.salt)], schema=export.schema)
+    groups = [] if export.split is None else [group_names(stored.ids, export.split)]
+    names, strategies = serving.words(segments)
+    columns = [
+        pa.array(stored.ids),
+        *_attributes(stored.values),
+        pa.array(segments),
+        names,
+        pa.array(serving.assigner.assess(stored.values).confidence),
+        strategies,
+        *groups,
+    ]
+    return pa.record_batch(columns, schema=export.schema)
+
+
+def _attributes(values: FloatArray) -> list[pa.Array]:
+    """Return attributes, (n, d), as columns."""
+    return [
+        pa.array(column).cast(kind) for column, (_, kind) in zip(values.T, _ATTRIBUTES, strict=True)
+    ]

@@ -1,0 +1,75 @@
+"""What a bank begins with: its first customers and the first model, stored together."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.features import FEATURE_NAMES, plain_number
+from customer_segmentation.domain.history import Activation, Cause
+from customer_segmentation.domain.jobs import Origin
+from customer_segmentation.domain.plurals import counted
+from customer_segmentation.model.artifact import Model, to_json
+from customer_segmentation.services.models.activation import activate
+from customer_segmentation.services.models.serving import load_model
+from customer_segmentation.services.operation.audit import Audit, note
+from customer_segmentation.services.runtime.clock import now
+from customer_segmentation.store.queries import customers, demo, history, models
+
+LOADING_SECONDS = 3_600.0
+"""How long to wait for another process that loads, or trains on what it loaded."""
+
+LOADING = 20_000_106
+"""The turn of who stores the first customers."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class FirstCustomers:
+    """Customers to begin with, and the model that was trained on them.
+
+    Attributes:
+        ids: (n,), rising.
+        values: (n, d), attributes in the feature table's order, in users' units.
+        model: trained on them alone.
+        origin: what asked for it, who, and why.
+        weaknesses: in plain words, the gates that the model does not pass; it serves all the same,
+            as there is no other.
+        source: what the audit log calls the table that they come from.
+    """
+
+    ids: IntArray
+    values: FloatArray
+    model: Model
+    origin: Origin
+    weaknesses: tuple[str, ...]
+    source: str
+
+
+def store_first(connection: Connection, first: FirstCustomers, audit: Audit) -> int:
+    """Store a bank's first customers, in the segments of the first model; return its version.
+
+    To be called alone, in a database without customers or in that of the demonstration, of which
+    nothing stays. Versions go on being numbered: none is ever given twice.
+    """
+    # One moment for all, as whoever was there when a version was trained was trained with.
+    moment = now()
+    origin, model = first.origin, first.model
+    version = models.add(connection, to_json(model), moment, origin, first.weaknesses)
+    activation = Activation(version, None, Cause.ADDED, moment, origin.by, origin.reason)
+    serving = load_model(connection, version)
+    activate(connection, activation, serving, model.distribution)
+    if demo.is_held(connection):
+        demo.remove(connection, version, model.next_number, moment)
+        note(connection, "model", version, "demonstration replaced", origin.by)
+    segments = serving.assigner.assign(first.values)
+    customers.add_many(connection, first.ids, first.values, segments, epoch=0)
+    entered = (None, segments)
+    history.add_many(connection, first.ids, moment, Cause.ADDED, entered, version)
+    note(
+        connection, "file", first.source, f"{counted(len(first.ids), 'customer')} added", origin.by
+    )
+    if audit.keeps_values:
+        for customer_id, row in zip(first.ids.tolist(), first.values.tolist(), strict=True):
+            attributes = dict(zip(FEATURE_NAMES, map(plain_number, row), strict=True))
+            audit.note_change(connection, customer_id, "added", attributes)
+    return version

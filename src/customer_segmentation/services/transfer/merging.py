@@ -1,0 +1,106 @@
+"""What an import makes of rows, beside the customers who are there."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+
+from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
+from customer_segmentation.domain.features import CUSTOMER_ID
+
+
+class Mode(StrEnum):
+    """What an import does with the customers who are there."""
+
+    INSERT = "insert"
+    UPSERT = "upsert"
+    REPLACE = "replace"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was done with some rows, and why which were refused, by their place."""
+
+    added: int
+    changed: int
+    unchanged: int
+    erased: int
+    refused: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(eq=False, slots=True)
+class Merged:
+    """Rows beside the customers who are there.
+
+    Attributes:
+        ids: (n,), of the rows.
+        values: (n, d), the attributes that are to be stored.
+        places: (n,), where among those who are there; without meaning for who is new.
+        new: (n,), who are not there, and may be.
+        changed: (n,), who are there otherwise, and are to be changed.
+        same: (n,), who are there like this.
+        taken: (n,), who are there otherwise, and are refused.
+        erased: (n,), who are passed over.
+    """
+
+    ids: IntArray
+    values: FloatArray
+    places: IntArray
+    new: BoolArray
+    changed: BoolArray
+    same: BoolArray
+    taken: BoolArray
+    erased: BoolArray
+
+    def pass_over(self, erased: Collection[int] | IntArray) -> None:
+        """Let those of these ids who are not there stay away, as they were erased."""
+        self.erased = self.new & np.isin(self.ids, np.asarray(erased, dtype=np.int64))
+        self.new = self.new & ~self.erased
+
+    @property
+    def done(self) -> Done:
+        """How many of each there are."""
+        refusals = dict.fromkeys(
+            np.flatnonzero(self.taken).tolist(), f"{CUSTOMER_ID.name} is taken"
+        )
+        rows = self.new, self.changed, self.same, self.erased
+        added, changed, unchanged, erased = (int(chosen.sum()) for chosen in rows)
+        return Done(added, changed, unchanged, erased, refusals)
+
+
+def merge(
+    stored: tuple[IntArray, FloatArray],
+    ids: IntArray,
+    values: FloatArray,
+    keeps: BoolArray,
+    mode: Mode,
+) -> Merged:
+    """Return what becomes of rows, ids (n,) and attributes (n, d).
+
+    Args:
+        stored: who is there: ids (m,), rising, and attributes (m, d).
+        ids: of the rows.
+        values: of the rows.
+        keeps: (n, d), the attributes that who is there keeps.
+        mode: what to do with who is there.
+    """
+    places, known = _find(stored[0], ids)
+    if keeps.any():
+        values = values.copy()
+        values[known] = np.where(keeps[known], stored[1][places[known]], values[known])
+    same = known.copy()
+    same[known] = (stored[1][places[known]] == values[known]).all(axis=1)
+    differs = known & ~same
+    nobody = np.zeros(len(ids), dtype=bool)
+    refuses = mode is Mode.INSERT
+    changed, taken = (nobody, differs) if refuses else (differs, nobody)
+    return Merged(ids, values, places, ~known, changed, same, taken, nobody)
+
+
+def _find(stored: IntArray, ids: IntArray) -> tuple[IntArray, BoolArray]:
+    """Return the place of each id, (n,), among sorted ones, and whether it is there."""
+    if len(stored) == 0:
+        return np.zeros(len(ids), dtype=np.int64), np.zeros(len(ids), dtype=bool)
+    places = np.minimum(np.searchsorted(stored, ids), len(stored) - 1)
+    return places, stored[places] == ids

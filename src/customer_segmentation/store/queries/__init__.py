@@ -1,0 +1,1 @@
+"""Queries, a module for each subject."""

@@ -1,0 +1,62 @@
+"""Queries on the demonstration, which goes when a bank begins with customers of its own."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select, update
+
+from customer_segmentation.domain.history import Cause
+from customer_segmentation.domain.jobs import JobState
+from customer_segmentation.store.tables import (
+    activations,
+    active_model,
+    customers,
+    idempotency_keys,
+    jobs,
+    model_versions,
+    segment_changes,
+    segment_edits,
+)
+
+
+def mark(connection: Connection) -> None:
+    """Note that what the database holds is the demonstration."""
+    connection.execute(update(active_model).values(is_demo=True))
+
+
+def is_held(connection: Connection) -> bool:
+    """Return whether the database began as the demonstration."""
+    return bool(connection.execute(select(active_model.c.is_demo)).scalar_one_or_none())
+
+
+def remove(connection: Connection, version: int, next_segment: int, moment: datetime) -> None:
+    """Remove the demonstration, of which nothing stays but the audit log and who was erased.
+
+    Args:
+        connection: of a transaction that has what is active alone.
+        version: the bank's own first version, which is active already.
+        next_segment: the number that the next new segment gets.
+        moment: now.
+    """
+    is_theirs = model_versions.c.version != version
+    connection.execute(
+        update(jobs)
+        .where(jobs.c.state == JobState.RUNNING)
+        .values(
+            state=JobState.CANCELLED,
+            finished_at=moment,
+            error="the demonstration is replaced",
+            model_version=None,
+        )
+    )
+    ended = jobs.c.state != JobState.RUNNING
+    for query in (
+        delete(customers),
+        delete(segment_changes).where(segment_changes.c.cause != str(Cause.ERASED)),
+        delete(segment_edits),
+        delete(idempotency_keys),
+        delete(activations).where(activations.c.version != version),
+        delete(jobs).where(ended, jobs.c.finished_at < moment),
+        delete(model_versions).where(is_theirs),
+    ):
+        connection.execute(query)
+    connection.execute(update(active_model).values(is_demo=False, next_segment=next_segment))

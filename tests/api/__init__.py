@@ -1,0 +1,1 @@
+"""The six functions, the resources under `/v1`, and the client."""

@@ -1,0 +1,1 @@
+"""Where a model runs beside the service: Spark, SQL, ONNX."""

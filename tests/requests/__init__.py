@@ -1,0 +1,1 @@
+"""What holds for every request: limits, roles, origins, documents, connections."""

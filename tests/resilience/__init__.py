@@ -1,0 +1,1 @@
+"""Crashes, faults, load, waits, and every way to start."""

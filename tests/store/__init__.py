@@ -1,0 +1,1 @@
+"""The databases, and what is kept in them."""

@@ -1,0 +1,1 @@
+"""What tests share: servers, commands, files, databases, examples."""

@@ -1,0 +1,41 @@
+"""Following jobs and re-scorings to their end."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+from customer_segmentation.store.queries import models
+
+Fields = dict[str, Any]
+
+
+def ended(job: Fields) -> bool:
+    return bool(job["state"] != "running")
+
+
+def follow(client: httpx.Client, location: str, until: Callable[[Fields], bool]) -> list[Fields]:
+    """Ask for a job again and again; return each answer that differs from the one before."""
+    seen: list[Fields] = []
+    deadline = time.monotonic() + 60
+    while not seen or not until(seen[-1]):
+        answer = client.get(location).json()
+        if not seen or answer != seen[-1]:
+            seen.append(answer)
+        assert time.monotonic() < deadline, seen[-1]
+        time.sleep(0.02)
+    return seen
+
+
+def is_rescored(units: UnitsOfWork) -> bool:
+    with units.database.read() as connection:
+        return models.is_rescored(connection)
+
+
+def wait_until_rescored(units: UnitsOfWork, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_rescored(units):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

@@ -1,0 +1,232 @@
+"""Names and claims: what the product says of a segment is held against the figures beside it."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from scipy.stats import trim_mean
+
+from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES, readable
+from customer_segmentation.domain.segments import PROFILES
+from customer_segmentation.engines.local import LocalEngine
+from customer_segmentation.model.artifact import Model, Parameters
+from customer_segmentation.model.assign import Assigner
+from customer_segmentation.model.describing.profile import SegmentProfile, profile_segments
+from customer_segmentation.model.monitoring.distribution import count_customers
+from tests.support.tables import TABLES, read_table
+
+CLAIM = re.compile(r"(higher|lower) (.+?) \(mean (\S+), everybody (\S+)\)")
+SHARE = re.compile(r"([A-Z][\w-]*|e-mail|loan) ([\d.]+)% \(everybody ([\d.]+)%\)")
+TITLES = {feature.title: j for j, feature in enumerate(FEATURES)} | {"Female": 1}
+HIGH = {feature.high: j for j, feature in enumerate(FEATURES)}
+LOW = {feature.low: j for j, feature in enumerate(FEATURES)}
+HIGHER = {f"higher {feature.title}": j for j, feature in enumerate(FEATURES)}
+
+
+def check_claims(model: Model, values: FloatArray) -> None:
+    """Hold each name and sentence against figures worked out from the customers themselves."""
+    segments = Assigner(model).assign(values)
+    rows = np.searchsorted(model.numbers, segments)
+    nobody_outlying = np.zeros(len(values), dtype=bool)
+    counted = count_customers(model.bins, len(model.segments), values, rows, nobody_outlying)
+    names = [segment.name for segment in model.segments]
+    assert len(set(names)) == len(names), names
+    for segment, profile in zip(model.segments, profile_segments(model, counted), strict=True):
+        ours = values[segments == segment.number]
+        check_sentence(profile, ours, values)
+        if len(ours):
+            check_name(segment.name, segment.number, ours, values)
+
+
+def check_sentence(profile: SegmentProfile, ours: FloatArray, everybody: FloatArray) -> None:
+    told = profile.summary
+    if not len(ours):
+        assert told == "No customer is in this segment now."
+        return
+    noun = "customer" if len(ours) == 1 else "customers"
+    assert told.startswith(f"{len(ours):,} {noun} (")
+    claims = CLAIM.findall(told)
+    for word, title, mean, of_all in claims:
+        j = TITLES[title]
+        assert mean == readable(float(profile.attributes[j].mean))
+        assert float(mean.replace(",", "")) == pytest.approx(ours[:, j].mean(), rel=1e-3, abs=1e-3)
+        larger = ours[:, j].mean() > everybody[:, j].mean()
+        assert (word == "higher") == larger
+        assert mean != of_all
+    for title, share, of_all in SHARE.findall(told):
+        j = TITLES[title]
+        assert float(share) == pytest.approx(100 * ours[:, j].mean(), abs=0.51)
+        assert float(of_all) == pytest.approx(100 * everybody[:, j].mean(), abs=0.51)
+        assert share != of_all
+    said = len(claims) + len(SHARE.findall(told))
+    assert said or told.endswith("much like everybody else.")
+    deviations = [abs(a.deviations) for a in profile.attributes if a.is_clear]
+    assert said == min(len(deviations), 3)
+
+
+def check_name(name: str, number: int, ours: FloatArray, everybody: FloatArray) -> None:
+    profiles = {profile.name: profile for profile in PROFILES}
+    mean, of_all = ours.mean(axis=0), everybody.mean(axis=0)
+    if name in profiles:
+        profile = profiles[name]
+        for attribute in profile.above:
+            j = FEATURE_NAMES.index(attribute)
+            assert mean[j] > of_all[j]
+            assert np.median(ours[:, j]) > 0.0
+        for attribute in profile.below:
+            j = FEATURE_NAMES.index(attribute)
+            assert mean[j] < of_all[j]
+        for attribute in profile.usual:
+            assert np.median(ours[:, FEATURE_NAMES.index(attribute)]) > 0.0
+        return
+    assert not re.search(r"\d\)", name)
+    if name in ("Close to average", f"Segment {number}"):
+        return
+    for word in (name[0].lower() + name[1:]).replace("facebook", "Facebook").split(", "):
+        if word in LOW:
+            assert mean[LOW[word]] < of_all[LOW[word]]
+        else:
+            j = HIGH[word] if word in HIGH else HIGHER[word]
+            assert mean[j] > of_all[j]
+            assert word in HIGHER or mean[j] > 0.0
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> FloatArray:
+    """Return customers, (n, 14), whose attributes are of all the kinds that tables hold."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n = draw(st.sampled_from([30, 150, 400]))
+    groups = random.integers(draw(st.integers(1, 6)), size=n)
+    values = np.zeros((n, len(FEATURES)))
+    for j, feature in enumerate(FEATURES):
+        kind = draw(st.sampled_from(["same", "alike", "grouped", "rare", "huge"]))
+        if feature.maximum == 1:
+            share = random.random(groups.max() + 1)[groups] if kind == "grouped" else 0.05
+            values[:, j] = 0.0 if kind == "same" else random.random(n) < share
+            continue
+        level = random.lognormal(4.0, 2.0, groups.max() + 1)[groups] if kind == "grouped" else 90.0
+        spread = 0.0 if kind == "same" else 0.5
+        column = level * random.lognormal(0.0, spread, n)
+        if kind == "rare":
+            column[random.random(n) < 0.8] = 0.0
+        if kind == "huge":
+            column[random.integers(n)] = 1e9
+        if feature.minimum is None and draw(st.booleans()):
+            column = -column
+        column = np.round(column) if feature.is_integer else column
+        values[:, j] = column if feature.maximum is None else column.clip(0, feature.maximum)
+    return values
+
+
+@given(values=tables(), k=st.integers(2, 7))
+@settings(max_examples=25)
+def test_what_is_said_of_random_customers_is_true(values: FloatArray, k: int) -> None:
+    if len(np.unique(values, axis=0)) < k:
+        return
+    ids = np.arange(1, len(values) + 1)
+
+    check_claims(LocalEngine().train(ids, values, Parameters(k=k, restarts=1)), values)
+
+
+AMOUNTS = [j for j, feature in enumerate(FEATURES) if feature.maximum is None and not feature.codes]
+
+
+@given(
+    row=st.integers(0, 19_999),
+    j=st.sampled_from(AMOUNTS),
+    size=st.floats(0.0, 1e15),
+    below=st.booleans(),
+)
+@example(row=58, j=FEATURE_NAMES.index("account_balance"), size=1e15, below=True)
+@example(row=60, j=FEATURE_NAMES.index("monthly_income"), size=1e12, below=False)
+@settings(max_examples=25)
+def test_one_value_cannot_make_a_sentence_false(
+    shipped_model: Model,
+    shipped_customers: tuple[IntArray, FloatArray],
+    row: int,
+    j: int,
+    size: float,
+    below: bool,
+) -> None:
+    values = shipped_customers[1].copy()
+    rows = np.searchsorted(shipped_model.numbers, Assigner(shipped_model).assign(values))
+    can_owe = FEATURES[j].minimum is None
+    others = np.arange(len(values)) != row
+    values[row, j] = -size if below and can_owe else np.round(size)
+    counted = count_customers(
+        shipped_model.bins, len(shipped_model.segments), values, rows, ~others
+    )
+
+    profiles = profile_segments(shipped_model, counted)
+
+    reach = np.ptp(values[others, j]) / 50
+    for cluster, profile in enumerate(profiles):
+        ours, everybody = values[others & (rows == cluster), j], values[others, j]
+        claims = re.findall(
+            rf"(higher|lower) {FEATURES[j].title} \((trimmed )?mean (\S+),", profile.summary
+        )
+        for word, trimmed, mean in claims:
+            assert (word == "higher") == (ours.mean() > everybody.mean())
+            about = trim_mean(ours, 0.05) if trimmed else ours.mean()
+            assert float(mean.replace(",", "")) == pytest.approx(about, abs=reach)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_what_is_said_of_public_tables_is_true(name: str) -> None:
+    values = read_table(name, 1_500)
+    ids = np.arange(1, len(values) + 1)
+    for k in (4, 7):
+        check_claims(LocalEngine().train(ids, values, Parameters(k=k, restarts=2)), values)
+
+
+def test_segments_that_a_retrain_adds_are_named_truly(
+    shipped_model: Model, shipped_customers: tuple[IntArray, FloatArray]
+) -> None:
+    ids, values = shipped_customers
+    some = slice(None, None, 5)
+
+    model = LocalEngine().train(ids[some], values[some], Parameters(k=8, restarts=2), shipped_model)
+
+    check_claims(model, values[some])
+    assert [s.name for s in model.segments[:4]] == [profile.name for profile in PROFILES]
+
+
+def test_nobody_without_transactions_is_frequent_and_nobody_in_debt_is_affluent() -> None:
+    random = np.random.default_rng(6)
+    none = np.zeros((200, len(FEATURES)))
+    none[:, FEATURE_NAMES.index("age")] = random.integers(20, 60, 200)
+    none[:, FEATURE_NAMES.index("gender")] = random.integers(2, size=200)
+    none[:, FEATURE_NAMES.index("monthly_income")] = random.integers(1_000, 8_000, 200)
+    none[::2, FEATURE_NAMES.index("account_balance")] = random.integers(100_000, 140_000, 100)
+    owed = np.zeros((600, len(FEATURES)))
+    owed[:, FEATURE_NAMES.index("account_balance")] = -random.lognormal(8.0, 3.0, 600)
+    owed[::3, FEATURE_NAMES.index("total_deposit_amount")] = random.lognormal(8.0, 1.0, 200)
+
+    for values in (none, owed):
+        model = LocalEngine().train(np.arange(len(values)), values, Parameters())
+
+        check_claims(model, values)
+        told = " ".join(segment.name for segment in model.segments)
+        assert not set(told.split()) & {"Frequent", "Users", "Affluent"}
+
+
+def test_an_example_reads_as_people_speak(
+    shipped_customers: tuple[IntArray, FloatArray],
+) -> None:
+    ids, values = shipped_customers
+    richer = values.copy()
+    richer[:, FEATURE_NAMES.index("loyalty_score")] = 0.0
+    model = LocalEngine().train(ids[::5], richer[::5], Parameters(k=6, restarts=2))
+
+    named = {profile.name for profile in PROFILES}
+    made_up = [segment.name for segment in model.segments if segment.name not in named]
+
+    assert made_up
+    for name in made_up:
+        assert not {"gender", "loyalty"} & set(name.lower().split())
+        assert "_" not in name
+        assert "/" not in name
+    check_claims(model, richer[::5])
