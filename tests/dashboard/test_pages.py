@@ -573,6 +573,10 @@ def test_a_model_is_trained_compared_and_rolled_back(page: Page, bank: Server) -
     expect(held_back).to_be_visible(timeout=240_000)
     expect(page.get_by_text("The silhouette would fall")).to_be_visible()
 
+    go(page, "Model", "Versions")
+    go(page, "Model", "Train")
+    expect(held_back).to_be_visible()  # However often the page is run again.
+
     go(page, "Model", "Compare")
     expect(page.get_by_text("Would move")).to_be_visible()
     expect(page.get_by_test_id("stPlotlyChart")).to_be_visible()

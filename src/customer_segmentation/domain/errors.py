@@ -201,7 +201,7 @@ class TrainingRefusedError(SegmentationError):
 
 
 class ModelHeldBackError(SegmentationError):
-    """A model was trained but must not serve by itself; the active model stays."""
+    """A model was trained but must not become active by itself; the active model stays."""
 
     def __init__(self, version: int, reasons: tuple[str, ...]) -> None:
         super().__init__(

@@ -14,6 +14,10 @@ from hashlib import sha256
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
 from customer_segmentation.domain.features import Number
 
+MIN_SEGMENTS = 2
+MAX_SEGMENTS = 12
+"""How many segments a model may have."""
+
 
 class Channel(StrEnum):
     """How a strategy reaches a customer."""

@@ -157,7 +157,7 @@ def _count(
     bins: Bins,
     outlying: BoolArray,
 ) -> tuple[Distribution, IntArray | None]:
-    """Count customers, (n, d), by cluster, and those that each segment that serves shares with it.
+    """Count customers, (n, d), by cluster, and those that each active segment shares with it.
 
     Returns:
         their distribution, and counts, (k, m), or None where nothing serves.

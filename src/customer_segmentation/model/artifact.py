@@ -130,7 +130,7 @@ class Model:
         centroids: (k, d), in prepared coordinates, d being the whole feature table.
         segments: the k segments, in the order of the centroids.
         quality: how good and how stable it is.
-        matching: how its clusters were matched to the segments that served; empty for the first.
+        matching: how its clusters were matched to those of the active model; empty for the first.
         fingerprint: of the training data.
         bins: where attributes' values are cut to count customers.
         distribution: of the training data over those bins, by segment.

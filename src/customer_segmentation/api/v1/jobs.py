@@ -21,15 +21,11 @@ from customer_segmentation.api.http.roles import needs
 from customer_segmentation.api.middleware.authentication import Actor, MinGroupSize
 from customer_segmentation.domain.access import Role
 from customer_segmentation.domain.jobs import Job, JobKind, JobState, Origin, Phase, Trigger
+from customer_segmentation.domain.segments import MAX_SEGMENTS, MIN_SEGMENTS
 from customer_segmentation.services.jobs.lifecycle import cancel_job, get_job, list_jobs
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
-from customer_segmentation.services.training.study import (
-    MAX_SEGMENTS,
-    MIN_SEGMENTS,
-    begin_study,
-    get_study,
-)
+from customer_segmentation.services.training.study import begin_study, get_study
 
 JobId = Annotated[UUID, Path(description="The job's id.")]
 By = Annotated[

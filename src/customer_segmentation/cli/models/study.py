@@ -17,7 +17,7 @@ from customer_segmentation.cli.console.output import (
 )
 from customer_segmentation.cli.models.training import follow
 from customer_segmentation.domain.jobs import JobState
-from customer_segmentation.services.training.study import MAX_SEGMENTS, MIN_SEGMENTS
+from customer_segmentation.domain.segments import MAX_SEGMENTS, MIN_SEGMENTS
 
 _FIGURES = ("silhouette", "stability", "calinski_harabasz", "davies_bouldin")
 

@@ -18,25 +18,37 @@ _PHASES = {
 }
 
 
-def find_running(kind: str) -> str | None:
-    """Return the id of the job of a kind that runs, if one does."""
-    jobs = service().list_jobs()["jobs"]
-    return next((j["id"] for j in jobs if j["kind"] == kind and j["state"] == "running"), None)
+def find_job(kind: str) -> dict[str, Any] | None:
+    """Return the job of a kind that runs, else the last one that this session began or watched.
+
+    Its end is read from the service each time, so that no run of the page can miss it: a job may
+    end before the page has looked once, and a page may be run again while it tells.
+    """
+    jobs = [job for job in service().list_jobs()["jobs"] if job["kind"] == kind]
+    running = next((job for job in jobs if job["state"] == "running"), None)
+    if running is not None:
+        remember(running)
+        return running
+    last = st.session_state.get(_key(kind))
+    return next((job for job in jobs if job["id"] == last), None)
+
+
+def remember(job: dict[str, Any]) -> None:
+    """Let `find_job` find a job in this session after it has ended too."""
+    st.session_state[_key(job["kind"])] = job["id"]
+
+
+def _key(kind: str) -> str:
+    return f"the last {kind}"
 
 
 @st.fragment(run_every=_EVERY_SECONDS)
-def follow(job_id: str, done: str) -> None:
-    """Show how far a job is; when it has ended, run the page anew.
-
-    Args:
-        job_id: which.
-        done: the key in the session under which the page finds how it ended.
-    """
+def follow(job_id: str) -> None:
+    """Show how far a job is; when it has ended, run the page anew."""
     with refusals_told():
         job = service().get_job(job_id)
         if job["state"] != "running":
             forget()
-            st.session_state[done] = job
             st.rerun()
         share = min(job["done"] / job["total"], 1.0) if job["total"] else 0.0
         phase = _PHASES.get(job["phase"], job["phase"].replace("_", " ").capitalize())

@@ -5,12 +5,11 @@ from typing import Any
 import streamlit as st
 
 from customer_segmentation.dashboard import parts, plots
-from customer_segmentation.dashboard.model.follow import find_running, follow, tell_end
+from customer_segmentation.dashboard.model.follow import find_job, follow, remember, tell_end
 from customer_segmentation.dashboard.service import may, refusals_told, service
 from customer_segmentation.dashboard.style import share_of
+from customer_segmentation.domain.segments import MAX_SEGMENTS, MIN_SEGMENTS
 
-_DONE, _LAST = "how the study ended", "the last study"
-_LEAST, _MOST = 2, 12
 _FIRST = (2, 8)
 
 
@@ -20,18 +19,14 @@ def show_study() -> None:
         "How many segments suit the customers? A study tries several numbers; nothing changes."
     )
     with refusals_told():
-        ended = st.session_state.pop(_DONE, None)
-        if ended is not None:
-            if ended["state"] == "succeeded":
-                st.session_state[_LAST] = ended["id"]
-            else:
-                tell_end(ended, "")
-        running = find_running("study")
-        if running is not None:
-            follow(running, _DONE)
+        job = find_job("study")
+        if job is not None and job["state"] == "running":
+            follow(job["id"])
             return
+        if job is not None and job["state"] != "succeeded":
+            tell_end(job, "")
         _ask(allowed=may("admin"))
-        last = st.session_state.get(_LAST) or _find_last()
+        last = _find_last()
         if last is not None:
             _show(service().get_study(last).get("result"))
 
@@ -44,10 +39,15 @@ def _find_last() -> str | None:
 
 def _ask(*, allowed: bool) -> None:
     least, most = st.slider(
-        "Numbers of segments to try", _LEAST, _MOST, _FIRST, disabled=not allowed, width=420
+        "Numbers of segments to try",
+        MIN_SEGMENTS,
+        MAX_SEGMENTS,
+        _FIRST,
+        disabled=not allowed,
+        width=420,
     )
     if st.button(f"Study {least} to {most} segments", type="primary", disabled=not allowed):
-        service().begin_study(ks=list(range(least, most + 1)))
+        remember(service().begin_study(ks=list(range(least, most + 1))))
         st.rerun()
 
 

@@ -5,13 +5,11 @@ from typing import Any
 import streamlit as st
 
 from customer_segmentation.dashboard import parts
-from customer_segmentation.dashboard.model.follow import find_running, follow, tell_end
-from customer_segmentation.dashboard.service import may, read_models, refusals_told, service
+from customer_segmentation.dashboard.model.follow import find_job, follow, remember, tell_end
+from customer_segmentation.dashboard.service import may, refusals_told, service
 from customer_segmentation.dashboard.style import label_of
 from customer_segmentation.domain.features import FEATURE_NAMES
-
-_DONE = "how the training ended"
-_LEAST, _MOST = 2, 12
+from customer_segmentation.domain.segments import MAX_SEGMENTS, MIN_SEGMENTS
 
 
 def show_training(models: list[dict[str, Any]]) -> None:
@@ -20,21 +18,22 @@ def show_training(models: list[dict[str, Any]]) -> None:
         "A training makes a new version on the current customers; segments keep their numbers and "
         "names. It is activated if it passes the gates; otherwise it stays a candidate."
     )
-    ended = st.session_state.pop(_DONE, None)
-    if ended is not None:
-        _tell(ended)
-    allowed = may("admin")
-    running = find_running("training")
-    if running is not None:
-        follow(running, _DONE)
+    job = find_job("training")
+    if job is not None and job["state"] == "running":
+        follow(job["id"])
         return
-    _ask(models, allowed=allowed)
+    if job is not None:
+        _tell(job)
+    _ask(models, allowed=may("admin"))
 
 
 def _tell(job: dict[str, Any]) -> None:
     version = job["model_version"]
-    made = next((m for m in read_models() if m["version"] == version), None)
+    # Not from `read_models`, which may have been read before the version was made.
+    made = next((m for m in service().list_models()["models"] if m["version"] == version), None)
     if made is not None and not made["is_active"]:
+        if not made["held_back"]:  # It was active, until somebody activated another.
+            return
         reasons = "".join(f"\n- {parts.literal(reason)}" for reason in made["held_back"])
         st.warning(
             f"Version {version} is trained, but held back as a candidate:\n{reasons}\n\n"
@@ -51,8 +50,8 @@ def _ask(models: list[dict[str, Any]], *, allowed: bool) -> None:
     with st.form("train", border=True):
         k = st.number_input(
             "Number of segments",
-            _LEAST,
-            _MOST,
+            MIN_SEGMENTS,
+            MAX_SEGMENTS,
             value=None,
             placeholder=f"as set{f', now {now}' if now else ''}",
             disabled=not allowed,
@@ -78,5 +77,5 @@ def _ask(models: list[dict[str, Any]], *, allowed: bool) -> None:
         if excluded:
             request["exclude"] = excluded
         with refusals_told():
-            service().begin_training(**request)
+            remember(service().begin_training(**request))
             st.rerun()

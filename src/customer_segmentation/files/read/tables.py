@@ -29,6 +29,7 @@ from customer_segmentation.files.read.typed import (
     read_ndjson,
     read_parquet,
 )
+from customer_segmentation.files.read.xlsx import MAX_COLUMNS
 
 _HEAD_BYTES = 4096
 _SPOOL_BYTES = 16 * 2**20
@@ -40,8 +41,6 @@ _NO_TABLES = {
     "<?xml": "an XML document",
     "%pdf": "a PDF document",
 }
-MAX_COLUMNS = 16_384
-"""As many as Excel has; more take memory that no table of customers needs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from typing import BinaryIO
 from xml.parsers import expat
 
 MAX_COLUMNS = 16_384
+"""As many as Excel has, for every format: more take memory that no table of customers needs."""
+
 _MAX_ROWS = 1_048_576
 _LONGEST_TEXT = 32_767
 """Excel's own limits."""

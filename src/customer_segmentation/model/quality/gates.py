@@ -41,7 +41,7 @@ def find_weaknesses(stability: float, least_share: float, gates: Gates) -> tuple
 
 
 def find_failures(model: Model, serving: Model | None, gates: Gates) -> tuple[str, ...]:
-    """Return, in plain words, why a model must not serve by itself; nothing where it may.
+    """Return, in plain words, why a model must not become active by itself; nothing where it may.
 
     Args:
         model: the new model.

@@ -212,7 +212,7 @@ def _try(sample: _Sample, parameters: Parameters, weighting: Weighting, gates: G
         loss = sample.serving.quality.silhouette - silhouette
         fails += ("silhouette",) if loss > gates.max_silhouette_loss else ()
         if not _goes_on(sample, sample.serving, parameters, preparation, clusters):
-            fails += ("segments that serve",)
+            fails += ("active segments",)
     outliers = np.zeros(len(coordinates), dtype=bool)
     counts = count_customers(sample.bins, parameters.k, sample.values, clusters.labels, outliers)
     named = name_by_profile(profile_clusters(sample.bins, sample.fingerprint, counts))

@@ -35,7 +35,7 @@ _METHOD = (
     "attributes: skewed amounts and counts by sign(x) ln(1 + |x|); amounts, counts and scores in "
     "standard deviations; coded attributes by step of their code; each times its weight. A "
     "customer is in the segment of the nearest centroid. Clusters of a new training continue the "
-    "segments that serve by an optimal assignment (Kuhn 1955) over centroid distance and shared "
+    "active segments by an optimal assignment (Kuhn 1955) over centroid distance and shared "
     "customers, both within thresholds."
 )
 _ASSUMPTIONS = (

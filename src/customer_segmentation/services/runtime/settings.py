@@ -19,6 +19,7 @@ from pydantic_settings import (
 
 from customer_segmentation.domain.errors import SettingsError
 from customer_segmentation.domain.features import FEATURE_BY_NAME
+from customer_segmentation.domain.segments import MAX_SEGMENTS, MIN_SEGMENTS
 from customer_segmentation.domain.toml import TomlError, parse_toml
 from customer_segmentation.model.artifact import Parameters, Thresholds
 from customer_segmentation.model.quality.gates import Gates
@@ -110,7 +111,10 @@ class Settings(BaseSettings):
         default=1, ge=1, le=256, description="Server processes that share the port."
     )
     segments: int = Field(
-        default=4, ge=2, le=12, description="Number of segments that a training makes."
+        default=4,
+        ge=MIN_SEGMENTS,
+        le=MAX_SEGMENTS,
+        description="Number of segments that a training makes.",
     )
     seed: int = Field(
         default=20_000, ge=0, lt=2**32, description="Seed of every random choice in a training."

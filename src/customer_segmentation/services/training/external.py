@@ -139,7 +139,7 @@ def score_external(
 
     Args:
         settings: of the session.
-        model: that serves.
+        model: the active one.
         external: the table.
         output: the folder to be made, anywhere that Spark writes.
         explained: whether to write what `Scorer` tells more.

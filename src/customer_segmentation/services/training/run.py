@@ -114,7 +114,7 @@ class _Trained:
 
     Attributes:
         model: the model.
-        held_back: in plain words, why it must not serve by itself.
+        held_back: in plain words, why it must not become active by itself.
         read_at: when the customers were read that it was trained on.
         ids: (n,), of those among them who are stored.
         serving: the version that its clusters were matched to.

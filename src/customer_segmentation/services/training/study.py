@@ -4,12 +4,10 @@ from collections.abc import Collection
 
 from customer_segmentation.domain.errors import JobNotFoundError
 from customer_segmentation.domain.jobs import Job, JobKind, Origin
+from customer_segmentation.domain.segments import MAX_SEGMENTS, MIN_SEGMENTS
 from customer_segmentation.services.jobs.lifecycle import begin_job, get_job
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
-
-MIN_SEGMENTS = 2
-MAX_SEGMENTS = 12
 
 
 def begin_study(

@@ -177,7 +177,7 @@ def add(
 def activate(
     connection: Connection, activation: Activation, segments: int, *, rescored: bool = False
 ) -> None:
-    """Make a version the one that serves, and note it.
+    """Make a version the active one, and note it.
 
     Args:
         connection: of a transaction.

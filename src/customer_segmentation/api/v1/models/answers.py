@@ -11,6 +11,7 @@ from customer_segmentation.api.v1.segments.words import SegmentWords
 from customer_segmentation.domain.features import FEATURE_BY_NAME
 from customer_segmentation.domain.history import Cause
 from customer_segmentation.domain.jobs import Trigger
+from customer_segmentation.domain.segments import MAX_SEGMENTS, MIN_SEGMENTS
 from customer_segmentation.services.models.registry import Version
 from customer_segmentation.services.training.start import Overrides
 
@@ -27,7 +28,7 @@ class TrainingRequest(Asked):
         json_schema_extra={"examples": [{"seed": 7, "by": "Ada", "reason": "quarterly"}]}
     )
 
-    k: Annotated[int, Field(ge=2, le=12), NUMBER] | None = Field(
+    k: Annotated[int, Field(ge=MIN_SEGMENTS, le=MAX_SEGMENTS), NUMBER] | None = Field(
         default=None, description="The number of segments."
     )
     seed: Annotated[int, Field(ge=0, lt=2**32), NUMBER] | None = Field(
