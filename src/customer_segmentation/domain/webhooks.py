@@ -77,22 +77,6 @@ def make_secret() -> str:
     return _PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
 
 
-def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
-    """Return the signature of a message.
-
-    Args:
-        secret: as `make_secret` returns it.
-        message_id: unique to the message, so that a receiver can drop what comes twice.
-        timestamp: when it is sent, in seconds since 1970, so that a receiver can refuse old ones.
-        body: what is sent.
-
-    Source: https://www.standardwebhooks.com, "Webhook signature scheme".
-    """
-    key = base64.b64decode(secret.removeprefix(_PREFIX))
-    signed = b".".join([message_id.encode(), str(timestamp).encode(), body])
-    return "v1," + base64.b64encode(hmac.digest(key, signed, sha256)).decode()
-
-
 def wait_after(attempts: int, first_seconds: float) -> timedelta:
     """Return how long to wait after a number of attempts: each time three times as long."""
     return timedelta(seconds=min(first_seconds * _SLOWER ** (attempts - 1), _LONGEST_SECONDS))

@@ -18,6 +18,7 @@ from typing import Any
 
 import httpx
 import msgspec
+from standardwebhooks import Webhook as Signer
 
 from customer_segmentation.domain.errors import (
     DeadLetterNotFoundError,
@@ -31,7 +32,6 @@ from customer_segmentation.domain.webhooks import (
     DeadLetter,
     Webhook,
     make_secret,
-    sign,
     wait_after,
 )
 from customer_segmentation.services.customers.events import (
@@ -308,13 +308,13 @@ def _send(webhook: Webhook, settings: Settings, body: bytes) -> None:
     """
     url, address = _check(webhook.url, settings)
     message_id = webhook.message_id(body)
-    moment = int(now().timestamp())
+    moment = now()
     headers = {
         "host": url.netloc.decode(),
         "content-type": "application/json",
         "webhook-id": message_id,
-        "webhook-timestamp": str(moment),
-        "webhook-signature": sign(webhook.secret, message_id, moment, body),
+        "webhook-timestamp": str(int(moment.timestamp())),
+        "webhook-signature": Signer(webhook.secret).sign(message_id, moment, body.decode()),
     }
     try:
         seconds = settings.webhook_seconds
