@@ -115,6 +115,8 @@ class _Call:
         # What was done the first time has changed the entity tag.
         return self.method in _SAFE_METHODS and "If-Match" not in self.headers
 
+    # stamina, which wraps tenacity, takes 30 ms to import, of the 500 ms that a command may take to
+    # start, and sleeps by itself: the dashboard lets no wait be longer than a page may take.
     def wait(
         self,
         attempt: int,

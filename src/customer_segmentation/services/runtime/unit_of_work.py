@@ -269,6 +269,8 @@ def _max_batches(database: Database) -> int:
     return max(1, database.pool_size // 2)
 
 
+# `stamina.retry` takes 9 µs a call that meets no conflict and this 0.2 µs, and each write passes
+# through here; it has no random wait that grows from nothing either.
 def retried(use_case: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Let a use case begin anew when another transaction stood in its way."""
 
