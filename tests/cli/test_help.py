@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +153,35 @@ def options_of(path: tuple[str, ...]) -> list[Any]:
 def plain(told: str) -> str:
     """Return what is told without the frame around it."""
     return " ".join(told.replace("│", " ").split())
+
+
+LIBRARIES = (
+    *("adbc_driver_manager", "charset_normalizer", "fastapi", "httpx", "numpy", "pyarrow"),
+    *("pydantic_settings", "sklearn", "sqlalchemy", "sqlglot", "structlog", "uvicorn"),
+)
+"""What takes longer to import than help may take; Typer itself reads options with Pydantic."""
+
+SHOW_EACH = f"""
+import io, sys
+from contextlib import redirect_stdout
+from customer_segmentation.cli.main import app
+
+for line in sys.stdin.read().splitlines():
+    with redirect_stdout(io.StringIO()) as shown:
+        app([*line.split(), "--help"], standalone_mode=False)
+    loaded = [name for name in {LIBRARIES} if name in sys.modules]
+    print(line, "Usage:" in shown.getvalue(), *loaded, sep=";")
+"""
+
+
+def test_help_comes_at_once_as_it_imports_no_library_of_the_services() -> None:
+    asked = ["", *map(" ".join, COMMANDS)]
+    answered = subprocess.run(
+        [sys.executable, "-c", SHOW_EACH],
+        input="\n".join(asked),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert answered.stdout.splitlines() == [f"{line};True" for line in asked]

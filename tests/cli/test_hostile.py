@@ -25,9 +25,9 @@ from uvicorn.supervisors import Multiprocess
 from customer_segmentation.cli.console.output import ExitCode
 from customer_segmentation.cli.main import app
 from customer_segmentation.domain.jobs import JobKind, Origin, Trigger
+from customer_segmentation.domain.printable import escape_controls
 from customer_segmentation.services.jobs.lifecycle import start_job
 from customer_segmentation.services.runtime.clock import now
-from customer_segmentation.services.runtime.logs import escape_controls
 from customer_segmentation.services.runtime.unit_of_work import units_over
 from customer_segmentation.store.queries import jobs
 from tests.support.commands import COMMANDS, WIDE, run

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from customer_segmentation.domain.errors import DataFileError
+from customer_segmentation.domain.imports import Mode
 from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.map.mapping import ColumnMapping
 from customer_segmentation.files.read.tables import open_table
@@ -20,7 +21,6 @@ from customer_segmentation.services.segments.distribution import read_current
 from customer_segmentation.services.transfer import importing
 from customer_segmentation.services.transfer.data_file import read_data_file
 from customer_segmentation.services.transfer.importing import Import, Outcome, import_customers
-from customer_segmentation.services.transfer.merging import Mode
 from customer_segmentation.store.queries import customers, history
 from tests.support.stored import assert_current, stored_customers
 

@@ -10,8 +10,8 @@ from customer_segmentation.api.app import create_app
 from customer_segmentation.api.middleware.rate_limits import Refusals
 from customer_segmentation.domain.access import Role
 from customer_segmentation.domain.errors import NotSignedInError, TooManyRequestsError
+from customer_segmentation.domain.printable import escape_controls
 from customer_segmentation.services.operation.keys import create_key
-from customer_segmentation.services.runtime.logs import escape_controls
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import units_over
 from tests.support.asgi import Answer, call

@@ -28,6 +28,7 @@ from customer_segmentation.domain.errors import (
 )
 from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES
 from customer_segmentation.domain.history import FEED_START, Activation, Cause
+from customer_segmentation.domain.imports import Mode
 from customer_segmentation.domain.jobs import JobKind, Origin, Trigger
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.files.map.mapping import ColumnMapping
@@ -58,7 +59,6 @@ from customer_segmentation.services.segments.distribution import (
 from customer_segmentation.services.segments.recount import recount
 from customer_segmentation.services.training.run import run_training
 from customer_segmentation.services.transfer.importing import Import, import_customers
-from customer_segmentation.services.transfer.merging import Mode
 from customer_segmentation.store.queries import customers, models
 from customer_segmentation.store.schema import migrate
 

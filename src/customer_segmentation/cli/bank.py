@@ -3,11 +3,30 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
-from customer_segmentation.cli.console.output import errors_told, open_database, read_settings
-from customer_segmentation.cli.local import LocalBank
-from customer_segmentation.client import Client, Json
+import typer
+
+from customer_segmentation.cli.console.output import (
+    ExitCode,
+    complain,
+    errors_told,
+    open_database,
+    read_settings,
+)
+
+Json = dict[str, Any]
+
+_BY_STATUS = {
+    401: ExitCode.REFUSED,
+    403: ExitCode.REFUSED,
+    404: ExitCode.NOT_FOUND,
+    422: ExitCode.USAGE,
+    429: ExitCode.UNREACHABLE,
+    502: ExitCode.UNREACHABLE,
+    503: ExitCode.UNREACHABLE,
+    504: ExitCode.UNREACHABLE,
+}
 
 
 class Bank(Protocol):
@@ -96,9 +115,28 @@ def open_bank(url: str | None, key: str | None) -> Iterator[Bank]:
     An expected error within the block is told, and the command exits with its code.
     """
     if url is None:
+        from customer_segmentation.cli.local import LocalBank
+
         settings = read_settings()
         with open_database(settings) as units:
             yield LocalBank(units, settings)
     else:
+        with _open_service(url, key) as service:
+            yield service
+
+
+@contextmanager
+def _open_service(url: str, key: str | None) -> Iterator[Bank]:
+    import httpx
+
+    from customer_segmentation.client import Client, ServiceError
+
+    try:
         with errors_told(), Client(url, key or None) as service:
             yield service
+    except ServiceError as error:
+        complain(error)
+        raise typer.Exit(_BY_STATUS.get(error.status, ExitCode.FAILED)) from error
+    except httpx.TransportError as error:
+        complain(f"The service does not answer: {error}")
+        raise typer.Exit(ExitCode.UNREACHABLE) from error

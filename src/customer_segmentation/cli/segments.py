@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from customer_segmentation.cli.bank import Bank, open_bank
+from customer_segmentation.cli.bank import Bank, Json, open_bank
 from customer_segmentation.cli.console.options import AsJson, By, Key, Url
 from customer_segmentation.cli.console.output import (
     amount,
@@ -16,7 +16,6 @@ from customer_segmentation.cli.console.output import (
     say,
     this_person,
 )
-from customer_segmentation.client import Json
 from customer_segmentation.domain.errors import SegmentNotFoundError
 from customer_segmentation.domain.features import readable
 from customer_segmentation.domain.paging import LARGEST_VERSION

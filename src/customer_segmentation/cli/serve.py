@@ -1,6 +1,5 @@
 """The command that serves the HTTP API."""
 
-import logging
 import os
 import signal
 import socket
@@ -8,25 +7,16 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from customer_segmentation.cli.console.commands import refuse_given
 from customer_segmentation.cli.console.output import errors, read_settings, visible, warn
 from customer_segmentation.domain.errors import AddressError
-from customer_segmentation.services.runtime.logs import configure_logs
-from customer_segmentation.services.runtime.settings import Settings
-from customer_segmentation.services.runtime.startup import (
-    begin_start,
-    check_exposure,
-    finish_start,
-    is_open_to_all,
-)
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from customer_segmentation.services.runtime.settings import Settings
 
 _WAITING = 2048
 """Connections that may wait to be accepted, as uvicorn has it."""
@@ -60,6 +50,19 @@ def serve(
 
     Example: customer-segmentation serve --port 8080 --workers 4
     """
+    import logging
+
+    import uvicorn
+    from uvicorn.supervisors import Multiprocess
+
+    from customer_segmentation.services.runtime.logs import configure_logs
+    from customer_segmentation.services.runtime.startup import (
+        begin_start,
+        check_exposure,
+        finish_start,
+        is_open_to_all,
+    )
+
     if data is not None:
         refuse_given(context, "is not for --data, which is loaded in its place", "demo")
     # The server ends its requests first, and then itself.
@@ -112,7 +115,7 @@ def serve(
         port = address.getsockname()[1]
         errors.print(f"API: http://{settings.host}:{port}/docs (Ctrl+C stops)", markup=False)
         if is_open_to_all(settings):
-            logger.warning(
+            logging.getLogger(__name__).warning(
                 "Whoever reaches %s:%s may read, change and delete every customer, as no API key "
                 "is asked for. Let only this machine reach the port (docker run -p "
                 "127.0.0.1:8000:8000), or set CUSTOMER_SEGMENTATION_AUTH=keys",
@@ -147,7 +150,7 @@ def _bind(host: str, port: int) -> socket.socket:
     return address
 
 
-def _listen(address: socket.socket, settings: Settings) -> None:
+def _listen(address: socket.socket, settings: "Settings") -> None:
     with _address_told(settings.host, settings.port):
         address.listen(_WAITING)
 

@@ -8,6 +8,9 @@ from hashlib import sha256
 CHAIN_START = "0" * 64
 """The hash before the first entry's."""
 
+LONGEST_NAME = 200
+"""Characters that a person's, a key's or a file's name may have in the log."""
+
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:

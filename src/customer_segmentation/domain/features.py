@@ -9,10 +9,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from customer_segmentation.domain.arrays import BoolArray, FloatArray
+if TYPE_CHECKING:  # The command line reads the table and starts without NumPy.
+    from customer_segmentation.domain.arrays import BoolArray, FloatArray
 
 Number = int | float
 
@@ -157,7 +157,7 @@ class Feature:
             raise ValueError(self.refusal("an integer beyond 2^53"))
         return int(digits or 0) * (-1 if whole.startswith("-") else 1)
 
-    def plainly_accepts(self, values: FloatArray) -> BoolArray:
+    def plainly_accepts(self, values: "FloatArray") -> "BoolArray":
         """Tell for which of many values `accept` need not be asked, as it is sure to accept them.
 
         Args:
@@ -168,9 +168,9 @@ class Feature:
         """
         least, most = self.plain_range
         plain = (values >= least) & (values <= most)
-        return plain & (values == np.floor(values)) if self.is_integer else plain
+        return plain & (values == values.round()) if self.is_integer else plain
 
-    def plainly_accepts_all(self, values: FloatArray, *, whole: bool) -> bool:
+    def plainly_accepts_all(self, values: "FloatArray", *, whole: bool) -> bool:
         """Tell whether all of many values are as `plainly_accepts` tells, in a glance.
 
         Args:

@@ -1,10 +1,10 @@
 """The formats of files, and how one is recognised."""
 
+import codecs
 from enum import StrEnum
 from pathlib import Path
 
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
-from customer_segmentation.files.read.encoding import BYTE_ORDER_MARKS
 
 
 class Format(StrEnum):
@@ -17,6 +17,11 @@ class Format(StrEnum):
     EXCEL = "excel"
 
 
+BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 _BY_FIRST_BYTES = {
     b"PAR1": Format.PARQUET,
     b"ARROW1\0\0": Format.ARROW,

@@ -4,10 +4,9 @@ from collections.abc import Iterable
 from contextlib import closing
 from typing import Annotated
 
-import httpx
 import typer
 
-from customer_segmentation.cli.bank import open_bank
+from customer_segmentation.cli.bank import Json, open_bank
 from customer_segmentation.cli.console.commands import refuse_given
 from customer_segmentation.cli.console.output import (
     URL_VARIABLE,
@@ -15,19 +14,18 @@ from customer_segmentation.cli.console.output import (
     errors_told,
     read_settings,
 )
-from customer_segmentation.cli.local import LocalBank
-from customer_segmentation.client import Json
 from customer_segmentation.domain.access import Role
+from customer_segmentation.domain.addresses import LARGEST_PORT
+from customer_segmentation.domain.audit import LONGEST_NAME
 from customer_segmentation.domain.features import FEATURE_NAMES
-from customer_segmentation.services.operation.audit import LONGEST_NAME
-from customer_segmentation.services.runtime.settings import LARGEST_PORT
-from customer_segmentation.services.runtime.unit_of_work import units_over
 
 
 def check_address(url: str) -> str:
     """Return a service's address, if it is one: else every call would only be lost on its way."""
     if not url.startswith(("http://", "https://")):
         raise typer.BadParameter("must start with http:// or https://")
+    import httpx
+
     try:
         address = httpx.URL(url)
         host, port = address.host, address.port
@@ -133,6 +131,9 @@ def _read_versions(url: str | None, key: str | None) -> list[Json]:
     if url is not None:
         with open_bank(url, key) as bank:
             return list(bank.list_models()["models"])
+    from customer_segmentation.cli.local import LocalBank
+    from customer_segmentation.services.runtime.unit_of_work import units_over
+
     settings = read_settings()
     with errors_told(), closing(units_over(settings.database_url)) as units:
         # Typing must neither make a database nor bring one to this release.

@@ -8,21 +8,19 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
-import httpx
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from customer_segmentation.client import ServiceError
 from customer_segmentation.domain import errors as domain
-from customer_segmentation.services.operation.audit import acting_as
-from customer_segmentation.services.runtime.logs import escape_controls
-from customer_segmentation.services.runtime.settings import Settings, load_settings
-from customer_segmentation.services.runtime.startup import open_units
-from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+from customer_segmentation.domain.printable import escape_controls
+
+if TYPE_CHECKING:
+    from customer_segmentation.services.runtime.settings import Settings
+    from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 output = Console(highlight=False)
@@ -82,16 +80,6 @@ _BY_ERROR: dict[type[domain.SegmentationError], ExitCode] = {
     domain.JobNotFoundError: ExitCode.NOT_FOUND,
     domain.KeyNotFoundError: ExitCode.NOT_FOUND,
 }
-_BY_STATUS = {
-    401: ExitCode.REFUSED,
-    403: ExitCode.REFUSED,
-    404: ExitCode.NOT_FOUND,
-    422: ExitCode.USAGE,
-    429: ExitCode.UNREACHABLE,
-    502: ExitCode.UNREACHABLE,
-    503: ExitCode.UNREACHABLE,
-    504: ExitCode.UNREACHABLE,
-}
 
 
 def complain(message: object) -> None:
@@ -113,12 +101,6 @@ def errors_told() -> Iterator[None]:
     except domain.SegmentationError as error:
         complain(error)
         raise typer.Exit(_BY_ERROR.get(type(error), ExitCode.FAILED)) from error
-    except ServiceError as error:
-        complain(error)
-        raise typer.Exit(_BY_STATUS.get(error.status, ExitCode.FAILED)) from error
-    except httpx.TransportError as error:
-        complain(f"The service does not answer: {error}")
-        raise typer.Exit(ExitCode.UNREACHABLE) from error
     except BrokenPipeError:
         raise  # Whoever reads the output has read enough.
     except OSError as error:
@@ -134,14 +116,17 @@ def errors_told() -> Iterator[None]:
 
 @contextmanager
 def open_database(
-    settings: Settings | None = None, *, makes: bool = False
-) -> Iterator[UnitsOfWork]:
+    settings: "Settings | None" = None, *, makes: bool = False
+) -> Iterator["UnitsOfWork"]:
     """Open the database of the settings; tell an expected error and exit.
 
     Args:
         settings: these, unless they are to be read.
         makes: whether a SQLite database that is not there yet is made.
     """
+    from customer_segmentation.services.operation.audit import acting_as
+    from customer_segmentation.services.runtime.startup import open_units
+
     require_local()
     settings = settings or read_settings()
     with (
@@ -162,8 +147,12 @@ def require_local() -> None:
         raise typer.Exit(ExitCode.USAGE)
 
 
-def read_settings() -> Settings:
+def read_settings() -> "Settings":
     """Return the settings; tell what is wrong with each one that is, and exit."""
+    from pydantic import ValidationError
+
+    from customer_segmentation.services.runtime.settings import load_settings
+
     try:
         return load_settings()
     except (domain.SettingsError, ValidationError) as invalid:

@@ -24,7 +24,6 @@ from customer_segmentation.cli.files.outputs import (
 )
 from customer_segmentation.domain.features import LARGEST_INTEGER
 from customer_segmentation.domain.plurals import counted
-from customer_segmentation.services.transfer.demo import load_bank, write_bank
 
 
 def demo(
@@ -51,6 +50,8 @@ def demo(
 
     Example: customer-segmentation demo 1000000 -o customers.parquet
     """
+    from customer_segmentation.services.transfer.demo import load_bank, write_bank
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

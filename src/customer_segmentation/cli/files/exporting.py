@@ -15,7 +15,6 @@ from customer_segmentation.cli.files.outputs import (
     output_format,
     output_target,
 )
-from customer_segmentation.domain.control_groups import ControlGroup
 from customer_segmentation.domain.features import (
     FEATURE_BY_NAME,
     FEATURE_NAMES,
@@ -23,8 +22,6 @@ from customer_segmentation.domain.features import (
 )
 from customer_segmentation.domain.paging import Selection
 from customer_segmentation.domain.plurals import counted
-from customer_segmentation.files.write.tables import open_writer
-from customer_segmentation.services.transfer.exporting import Export, export_customers
 
 _SALT = "CUSTOMER_SEGMENTATION_AUDIENCE_SALT"
 
@@ -61,6 +58,10 @@ def export(
 
     Example: customer-segmentation export --segment 2 --holdout 10 --split spring -o spring.csv
     """
+    from customer_segmentation.domain.control_groups import ControlGroup
+    from customer_segmentation.files.write.tables import open_writer
+    from customer_segmentation.services.transfer.exporting import Export, export_customers
+
     if holdout is None:
         refuse_given(context, "is for --holdout", "split")
     elif not split.strip():

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -36,19 +36,17 @@ from customer_segmentation.cli.files.tables import (
     rejects_target,
 )
 from customer_segmentation.domain.errors import DataFileError, SegmentationError
+from customer_segmentation.domain.imports import Mode
 from customer_segmentation.domain.plurals import counted
-from customer_segmentation.files.check.rejects import RejectsFile
-from customer_segmentation.files.map.inference import doubts_about, infer
-from customer_segmentation.files.map.mapping import ColumnMapping
-from customer_segmentation.files.map.mapping_file import format_guesses, read_rules
-from customer_segmentation.files.read.tables import Reading
-from customer_segmentation.files.transactions.totals import DERIVED, Totals, Transactions
-from customer_segmentation.services.runtime.settings import Settings
-from customer_segmentation.services.runtime.startup import database_exists
-from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
-from customer_segmentation.services.transfer.first_import import Beginning, begin_bank, holds_demo
-from customer_segmentation.services.transfer.importing import Import, Outcome, import_customers
-from customer_segmentation.services.transfer.merging import Mode
+
+if TYPE_CHECKING:
+    from customer_segmentation.files.map.mapping import ColumnMapping
+    from customer_segmentation.files.read.tables import Reading
+    from customer_segmentation.files.transactions.totals import Totals
+    from customer_segmentation.services.runtime.settings import Settings
+    from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+    from customer_segmentation.services.transfer.first_import import Beginning
+    from customer_segmentation.services.transfer.importing import Import, Outcome
 
 _OBJECTS = 200_000
 """How many more there must be before Python looks for cycles."""
@@ -106,15 +104,16 @@ def import_files(
 
     Example: customer-segmentation import clients.xlsx --mapping mapping.toml --dry-run
     """
+    from customer_segmentation.files.check.rejects import RejectsFile
+    from customer_segmentation.files.read.tables import Reading
+    from customer_segmentation.files.transactions.totals import DERIVED
+    from customer_segmentation.services.transfer.first_import import begin_bank, holds_demo
+    from customer_segmentation.services.transfer.importing import Import, import_customers
+
     reading = Reading(file_format, delimiter, encoding, sheet)
     _check_options(context, files, mode, transactions)
     if write_mapping:
-        with opened(files[0], reading, query_of) as source:
-            guesses = infer(source.columns, source.sample())
-            doubts = doubts_about(source.columns, source.sample())
-            for doubt in doubts:
-                warn(f"{source.name}: {doubt}")
-            typer.echo(format_guesses(guesses, source.name, source.columns, doubts))
+        _write_guesses(files[0], reading, query_of)
         return
     targets = [rejects or rejects_target(file, query_of) for file in files]
     more = [] if transactions is None else [rejects_target(transactions)]
@@ -163,6 +162,19 @@ def import_files(
         raise typer.Exit(ExitCode.REJECTED)
 
 
+def _write_guesses(file: Path, reading: "Reading", query_of: str | None) -> None:
+    """Write what the columns of a table seem to mean, and what makes a guess doubtful."""
+    from customer_segmentation.files.map.inference import doubts_about, infer
+    from customer_segmentation.files.map.mapping_file import format_guesses
+
+    with opened(file, reading, query_of) as source:
+        guesses = infer(source.columns, source.sample())
+        doubts = doubts_about(source.columns, source.sample())
+        for doubt in doubts:
+            warn(f"{source.name}: {doubt}")
+        typer.echo(format_guesses(guesses, source.name, source.columns, doubts))
+
+
 _DEMO_STAYS = (
     "The database holds the demonstration: its customers, segments and strategies stay beside "
     "yours. To begin your own bank with none of them, import with --mode replace"
@@ -170,8 +182,10 @@ _DEMO_STAYS = (
 
 
 @contextmanager
-def _database(settings: Settings, dry_run: bool) -> Iterator[UnitsOfWork]:
+def _database(settings: "Settings", dry_run: bool) -> Iterator["UnitsOfWork"]:
     """Open the database; where there is none, a trial looks at an empty one that it drops."""
+    from customer_segmentation.services.runtime.startup import database_exists
+
     with ExitStack() as stack:
         if dry_run and not database_exists(settings):
             folder = stack.enter_context(TemporaryDirectory(prefix="dry-run-"))
@@ -180,7 +194,7 @@ def _database(settings: Settings, dry_run: bool) -> Iterator[UnitsOfWork]:
         yield stack.enter_context(open_database(settings, makes=not dry_run))
 
 
-def _begin(beginning: Beginning, dry_run: bool, quiet: bool) -> None:
+def _begin(beginning: "Beginning", dry_run: bool, quiet: bool) -> None:
     """Train the first model and store it with the customers; a trial sees that there are enough."""
     if dry_run:
         beginning.check()
@@ -223,8 +237,13 @@ _OF_IMPORTS = ("mode", "dry_run", "mapping", "transactions", "since", "until", "
 
 def _add_up(
     file: Path, mapping: Path | None, since: datetime | None, until: datetime | None, target: Path
-) -> tuple[Totals, int]:
+) -> "tuple[Totals, int]":
     """Return what transactions add up to for each customer, and how many are refused."""
+    from customer_segmentation.files.check.rejects import RejectsFile
+    from customer_segmentation.files.map.mapping_file import read_rules
+    from customer_segmentation.files.read.tables import Reading
+    from customer_segmentation.files.transactions.totals import Transactions
+
     with opened(file, Reading(), None) as source:
         rules = replace(
             read_rules(mapping, source.columns),
@@ -248,7 +267,7 @@ def _add_up(
 
 @contextmanager
 def _stored_told(
-    how: Import, tell: Callable[[int, int], None], begins: bool
+    how: "Import", tell: Callable[[int, int], None], begins: bool
 ) -> Iterator[Callable[[int, int], None]]:
     """Tell, where an import ends before its time, what it has stored."""
     stored = 0
@@ -280,13 +299,15 @@ def _stored_told(
 
 def _warn_of(
     name: str,
-    outcome: Outcome,
-    how: Import,
-    meaning: ColumnMapping,
+    outcome: "Outcome",
+    how: "Import",
+    meaning: "ColumnMapping",
     rejects: Path,
-    beginning: Beginning | None,
+    beginning: "Beginning | None",
 ) -> None:
     """Tell what was done with a file's rows otherwise than one might think."""
+    from customer_segmentation.files.transactions.totals import DERIVED
+
     if outcome.rejected:
         warn(f"{counted(outcome.rejected, 'row')} of {name} not taken: see {rejects}")
         if how.mode is Mode.REPLACE and beginning is None:
@@ -317,7 +338,7 @@ def _warn_of(
         )
 
 
-def _tell(outcomes: dict[str, Outcome], names: list[str], dry_run: bool, *, quiet: bool) -> None:
+def _tell(outcomes: "dict[str, Outcome]", names: list[str], dry_run: bool, *, quiet: bool) -> None:
     """Tell how many customers of some files were added, changed and so on."""
     would = "would be " if dry_run else ""
     for name in [] if quiet else names:

@@ -10,8 +10,6 @@ import typer
 
 from customer_segmentation.cli.console.output import read_settings
 from customer_segmentation.files.formats import Format, format_named, format_of
-from customer_segmentation.files.write.atomic import keep_apart, whole_file
-from customer_segmentation.services.operation.maintenance import files_of_service
 
 STANDARD = Path("-")
 """Standard input, or standard output."""
@@ -52,6 +50,8 @@ def output_target(output: Path | None) -> Path | BinaryIO:
 
 def open_output(output: Path | None) -> AbstractContextManager[BinaryIO]:
     """Open the file to write, which is there whole or not at all, or standard output."""
+    from customer_segmentation.files.write.atomic import whole_file
+
     target = output_target(output)
     return whole_file(target) if isinstance(target, Path) else nullcontext(target)
 
@@ -62,6 +62,9 @@ def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None] 
     Raises:
         InvalidInputError: one would.
     """
+    from customer_segmentation.files.write.atomic import keep_apart
+    from customer_segmentation.services.operation.maintenance import files_of_service
+
     read = [*inputs, *files_of_service(read_settings())]
     keep_apart(
         *(

@@ -1,7 +1,7 @@
 """The command that segments the people of a file, or of a table too large for this machine."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -37,12 +37,10 @@ from customer_segmentation.cli.models.spark import (
     tell_refusals,
 )
 from customer_segmentation.domain.plurals import counted
-from customer_segmentation.files.check.rejects import RejectsFile
-from customer_segmentation.files.read.tables import Reading
-from customer_segmentation.files.write.tables import open_writer
-from customer_segmentation.services.runtime.settings import Settings
-from customer_segmentation.services.training.external import ExternalTable, score_external
-from customer_segmentation.services.transfer.scoring import ScoredTable
+
+if TYPE_CHECKING:
+    from customer_segmentation.services.runtime.settings import Settings
+    from customer_segmentation.services.training.external import ExternalTable
 
 
 def score(
@@ -84,6 +82,11 @@ def score(
 
     Example: customer-segmentation score prospects.parquet -o segments.parquet --explain
     """
+    from customer_segmentation.files.check.rejects import RejectsFile
+    from customer_segmentation.files.read.tables import Reading
+    from customer_segmentation.files.write.tables import open_writer
+    from customer_segmentation.services.transfer.scoring import ScoredTable
+
     if engine is EngineName.SPARK:
         refuse_given(context, "is not for --engine spark", *_OF_FILES)
         if output is None or output == str(STANDARD):
@@ -125,8 +128,10 @@ _OF_FILES = ("to", "file_format", "delimiter", "encoding", "sheet", "rejects")
 
 
 def _score_on_spark(
-    settings: Settings, external: ExternalTable, output: str, *, explained: bool
+    settings: "Settings", external: "ExternalTable", output: str, *, explained: bool
 ) -> None:
+    from customer_segmentation.services.training.external import score_external
+
     with open_database(settings) as units:
         model = units.require_model().model
         written = score_external(settings, model, external, output, explained=explained)

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import (
@@ -19,12 +19,11 @@ from rich.progress import (
 from customer_segmentation.cli.console.output import errors, visible, warn
 from customer_segmentation.cli.files.outputs import STANDARD
 from customer_segmentation.domain.errors import DataFileError
-from customer_segmentation.files.check.rejects import rejects_path
 from customer_segmentation.files.formats import Format
-from customer_segmentation.files.map.inference import Confidence, Guess, infer, mapping_of
-from customer_segmentation.files.map.mapping import ColumnMapping, Entry
-from customer_segmentation.files.map.mapping_file import read_mapping
-from customer_segmentation.files.read.tables import Query, Reading, Source, open_table
+
+if TYPE_CHECKING:
+    from customer_segmentation.files.map.mapping import ColumnMapping
+    from customer_segmentation.files.read.tables import Reading, Source
 
 FilesArgument = Annotated[
     list[Path],
@@ -64,7 +63,9 @@ RejectsOption = Annotated[
 
 
 @contextmanager
-def opened(file: Path, reading: Reading, url: str | None) -> Iterator[Source]:
+def opened(file: Path, reading: "Reading", url: str | None) -> Iterator["Source"]:
+    from customer_segmentation.files.read.tables import Query, open_table
+
     if url is not None:
         with open_table(Query(url, str(file))) as source:
             yield source
@@ -78,7 +79,9 @@ def opened(file: Path, reading: Reading, url: str | None) -> Iterator[Source]:
             yield source
 
 
-def meaning_of(source: Source, path: Path | None, elsewhere: Collection[str] = ()) -> ColumnMapping:
+def meaning_of(
+    source: "Source", path: Path | None, elsewhere: Collection[str] = ()
+) -> "ColumnMapping":
     """Return what a table's columns mean: as a file says, or as a person confirms.
 
     Args:
@@ -90,6 +93,10 @@ def meaning_of(source: Source, path: Path | None, elsewhere: Collection[str] = (
         DataFileError: nobody is there to confirm a guess.
         MappingError: the file is not as it must be.
     """
+    from customer_segmentation.files.map.inference import Confidence, Guess, infer, mapping_of
+    from customer_segmentation.files.map.mapping import ColumnMapping, Entry
+    from customer_segmentation.files.map.mapping_file import read_mapping
+
     if path is not None:
         return read_mapping(path, elsewhere)
     others = dict.fromkeys(elsewhere, Entry(None, default=0))
@@ -119,7 +126,7 @@ def meaning_of(source: Source, path: Path | None, elsewhere: Collection[str] = (
 
 
 @contextmanager
-def progress_of(what: str, source: Source) -> Iterator[Callable[[int, int], None]]:
+def progress_of(what: str, source: "Source") -> Iterator[Callable[[int, int], None]]:
     """Show how far a table has been read, at which rate, and how long it takes still."""
     columns = (
         TextColumn(what),
@@ -143,6 +150,8 @@ def progress_of(what: str, source: Source) -> Iterator[Callable[[int, int], None
 
 def rejects_target(file: Path, url: str | None = None) -> Path:
     """Return where the rejects of a file, of standard input or of a query go unless told."""
+    from customer_segmentation.files.check.rejects import rejects_path
+
     if url is not None:
         return rejects_path(None, "query")
     return rejects_path(None, "standard-input") if file == STANDARD else rejects_path(file)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from customer_segmentation.cli.bank import open_bank
+from customer_segmentation.cli.bank import Json, open_bank
 from customer_segmentation.cli.console.options import AsJson, By, Key, Url
 from customer_segmentation.cli.console.output import (
     moment,
@@ -13,7 +13,6 @@ from customer_segmentation.cli.console.output import (
     say,
     this_person,
 )
-from customer_segmentation.client import Json
 from customer_segmentation.domain.jobs import JobState
 
 jobs = typer.Typer(no_args_is_help=True, help="List trainings and studies, and cancel one.")

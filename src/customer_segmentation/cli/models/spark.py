@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from customer_segmentation.cli.console.output import read_settings, warn
 from customer_segmentation.domain.plurals import counted
-from customer_segmentation.files.map.mapping_file import read_mapping
-from customer_segmentation.services.runtime.settings import Settings
-from customer_segmentation.services.training.external import ExternalTable
+
+if TYPE_CHECKING:
+    from customer_segmentation.services.runtime.settings import Settings
+    from customer_segmentation.services.training.external import ExternalTable
 
 
 class EngineName(StrEnum):
@@ -57,7 +58,7 @@ ConfOption = Annotated[
 ]
 
 
-def spark_settings(master: str | None, conf: list[str] | None) -> Settings:
+def spark_settings(master: str | None, conf: list[str] | None) -> "Settings":
     """Return the settings, with what options say of Spark's session."""
     settings = read_settings()
     pairs = (text.partition("=") for text in conf or ())
@@ -68,13 +69,16 @@ def spark_settings(master: str | None, conf: list[str] | None) -> Settings:
     return settings.model_copy(update=changed)
 
 
-def external_table(source: str, table: str | None, mapping: Path | None) -> ExternalTable:
+def external_table(source: str, table: str | None, mapping: Path | None) -> "ExternalTable":
     """Return a table outside the database, as options name it.
 
     Raises:
         InvalidInputError: it can be none.
         MappingError: the mapping is not as it must be.
     """
+    from customer_segmentation.files.map.mapping_file import read_mapping
+    from customer_segmentation.services.training.external import ExternalTable
+
     if mapping is None:
         return ExternalTable(source, table)
     read_mapping(mapping)

@@ -1,12 +1,12 @@
 """The command that trains a model and follows the training."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from customer_segmentation.cli.bank import Bank, open_bank
+from customer_segmentation.cli.bank import Bank, Json, open_bank
 from customer_segmentation.cli.console.commands import refuse_given
 from customer_segmentation.cli.console.options import (
     AsJson,
@@ -27,7 +27,6 @@ from customer_segmentation.cli.console.output import (
     warn,
 )
 from customer_segmentation.cli.files.tables import MappingOption
-from customer_segmentation.cli.local import LocalBank
 from customer_segmentation.cli.models.spark import (
     ConfOption,
     EngineName,
@@ -38,12 +37,12 @@ from customer_segmentation.cli.models.spark import (
     spark_settings,
     tell_refusals,
 )
-from customer_segmentation.client import Json
 from customer_segmentation.domain.features import FEATURE_NAMES
 from customer_segmentation.domain.jobs import JobState, Phase
-from customer_segmentation.services.runtime.settings import Settings
-from customer_segmentation.services.training.external import ExternalTable
-from customer_segmentation.services.training.start import refused_rows
+
+if TYPE_CHECKING:
+    from customer_segmentation.services.runtime.settings import Settings
+    from customer_segmentation.services.training.external import ExternalTable
 
 _FINISHED = (JobState.SUCCEEDED, JobState.HELD_BACK)
 
@@ -130,9 +129,12 @@ def train(
 
 
 def _train_on_spark(
-    settings: Settings, external: ExternalTable, asked: dict[str, Any]
+    settings: "Settings", external: "ExternalTable", asked: dict[str, Any]
 ) -> tuple[Json, dict[str, int]]:
     """Train on a table that is not stored; return the job, and the rows that are not taken."""
+    from customer_segmentation.cli.local import LocalBank
+    from customer_segmentation.services.training.start import refused_rows
+
     with open_database(settings) as units:
         bank = LocalBank(units, settings)
         job = follow(bank, lambda: bank.begin_training(**asked, external=external))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from customer_segmentation.cli.bank import open_bank
+from customer_segmentation.cli.bank import Json, open_bank
 from customer_segmentation.cli.console.options import (
     AsJson,
     By,
@@ -27,11 +27,8 @@ from customer_segmentation.cli.console.output import (
     this_person,
 )
 from customer_segmentation.cli.files.outputs import STANDARD, check_outputs, open_output
-from customer_segmentation.client import Json
 from customer_segmentation.domain.paging import LARGEST_VERSION
 from customer_segmentation.domain.plurals import counted
-from customer_segmentation.services.models.onnx_export import write_onnx
-from customer_segmentation.services.models.record import record_markdown
 
 _STILL_THERE = ("kept", "new")
 _NOBODY = "\N{EN DASH}"
@@ -183,6 +180,8 @@ def write_record(
 
     Example: customer-segmentation models record 1 -o model-1.md
     """
+    from customer_segmentation.services.models.record import record_markdown
+
     check_outputs([to])
     with open_bank(url, key) as bank:
         record = bank.get_record(version)
@@ -211,7 +210,6 @@ def write_rule(
 
     Example: customer-segmentation models sql --dialect snowflake --view customer_segments
     """
-    # Importing sqlglot takes a third of the time that any other command takes in all.
     from customer_segmentation.services.models.sql_export import check_words, write_sql
 
     check_words(dialect, table, view)
@@ -233,6 +231,8 @@ def write_network(
 
     Example: customer-segmentation models onnx -o segments.onnx
     """
+    from customer_segmentation.services.models.onnx_export import write_onnx
+
     check_outputs([to])
     with open_database() as units, open_output(to) as file:
         rule = write_onnx(units)

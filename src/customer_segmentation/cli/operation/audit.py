@@ -17,7 +17,6 @@ from customer_segmentation.cli.console.output import (
     say,
 )
 from customer_segmentation.domain.plurals import counted
-from customer_segmentation.services.operation.audit import verify
 
 audit = typer.Typer(no_args_is_help=True, help="Read and verify the audit log.")
 
@@ -74,6 +73,8 @@ def check(
 
     Example: customer-segmentation audit verify
     """
+    from customer_segmentation.services.operation.audit import verify
+
     with open_database() as units:
         found = verify(units.database, head)
     for fault in found.faults:

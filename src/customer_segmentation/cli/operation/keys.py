@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Annotated
 
 import typer
-from pydantic_core import to_jsonable_python
 
 from customer_segmentation.cli.console.options import AsJson, complete_roles
 from customer_segmentation.cli.console.output import (
@@ -16,7 +15,6 @@ from customer_segmentation.cli.console.output import (
     print_table,
 )
 from customer_segmentation.domain.access import Role
-from customer_segmentation.services.operation.keys import create_key, list_keys, revoke_key
 
 keys = typer.Typer(
     no_args_is_help=True,
@@ -55,6 +53,8 @@ def create(
 
     Example: customer-segmentation keys create crm --role writer --days 90
     """
+    from customer_segmentation.services.operation.keys import create_key
+
     found = _role(role)
     life = None if days is None else timedelta(days=days)
     with open_database() as units:
@@ -72,6 +72,10 @@ def show(as_json: AsJson = False) -> None:
 
     Example: customer-segmentation keys list
     """
+    from pydantic_core import to_jsonable_python
+
+    from customer_segmentation.services.operation.keys import list_keys
+
     with open_database() as units:
         found = [
             {
@@ -112,6 +116,8 @@ def revoke(
 
     Example: customer-segmentation keys revoke crm
     """
+    from customer_segmentation.services.operation.keys import revoke_key
+
     with open_database() as units:
         revoke_key(units, name)
     conclude(f"The key {name} is revoked", as_json, name=name)

@@ -22,9 +22,6 @@ from customer_segmentation.cli.console.output import (
     require_local,
 )
 from customer_segmentation.domain.plurals import counted
-from customer_segmentation.services.operation.maintenance import back_up, examine, find_faults
-from customer_segmentation.services.operation.maintenance import restore as restore_database
-from customer_segmentation.services.runtime.settings import read_origin
 
 config = typer.Typer(no_args_is_help=True, help="Look at the settings.")
 
@@ -36,6 +33,8 @@ def backup(
 
     Example: customer-segmentation backup customers-2026-11-23.db
     """
+    from customer_segmentation.services.operation.maintenance import back_up
+
     with open_database() as units, Progress(console=errors) as progress:
         task = progress.add_task("copying", total=None)
         back_up(units, target, lambda done, n: progress.update(task, completed=done, total=n))
@@ -54,6 +53,8 @@ def restore(
 
     Example: customer-segmentation restore customers-2026-11-23.db --yes
     """
+    from customer_segmentation.services.operation.maintenance import restore as restore_database
+
     require_local()
     settings = read_settings()
     if not yes:
@@ -86,6 +87,8 @@ def doctor(
 
     Example: customer-segmentation doctor --recount
     """
+    from customer_segmentation.services.operation.maintenance import examine
+
     require_local()
     findings = examine(read_settings(), recounted=recount)
     if as_json:
@@ -105,6 +108,9 @@ def check(as_json: AsJson = False) -> None:
 
     Example: customer-segmentation config check
     """
+    from customer_segmentation.services.operation.maintenance import find_faults
+    from customer_segmentation.services.runtime.settings import read_origin
+
     faults = find_faults(os.environ)
     for fault in faults:
         complain(fault)

@@ -7,6 +7,7 @@ from collections import Counter
 from charset_normalizer import from_bytes
 
 from customer_segmentation.domain.errors import DataFileError
+from customer_segmentation.files.formats import BYTE_ORDER_MARKS
 from customer_segmentation.files.read.source import Peekable, Readable
 
 _SAMPLE_BYTES = 256 * 1024
@@ -43,12 +44,6 @@ _OF_MANY_BYTES = 0.9
 _LIKELIEST = "cp1252"
 _LEAD = 0.08
 """What a single accented letter must not outweigh."""
-
-BYTE_ORDER_MARKS = {
-    codecs.BOM_UTF8: "utf-8",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
 
 
 def open_text(stream: Peekable, encoding: str | None, name: str) -> "Utf8":

@@ -9,15 +9,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from customer_segmentation.domain.audit import CHAIN_START, AuditEntry, values_digest
+from customer_segmentation.domain.audit import CHAIN_START, LONGEST_NAME, AuditEntry, values_digest
 from customer_segmentation.domain.plurals import counted
 from customer_segmentation.services.runtime.clock import now, rest
 from customer_segmentation.store.database import Database
 from customer_segmentation.store.queries import audit
 
 CUSTOMER = "customer"
-LONGEST_NAME = 200
-"""Characters that a person's, a key's or a file's name may have in the log."""
 
 _CHUNK = 1_000
 _SEALED_AT_ONCE = 300

@@ -9,8 +9,8 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 import httpx
 
+from customer_segmentation.domain.addresses import LARGEST_PORT
 from customer_segmentation.domain.errors import DeliveryFailedError
-from customer_segmentation.services.runtime.settings import LARGEST_PORT
 
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _6TO4 = IPv6Network("2002::/16")

@@ -8,6 +8,8 @@ from typing import Literal
 import structlog
 from structlog.typing import EventDict
 
+from customer_segmentation.domain.printable import escape_controls
+
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the request that is being answered; empty outside of one."""
 
@@ -47,11 +49,6 @@ class _OneLine(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
         return escape_controls(super().formatMessage(record))
-
-
-def escape_controls(text: str) -> str:
-    """Return a text in which what cannot be seen is written as an escape sequence of Python."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _add_request_id(_logger: object, _method: str, event: EventDict) -> EventDict:

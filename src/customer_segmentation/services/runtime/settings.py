@@ -17,6 +17,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from customer_segmentation.domain.addresses import LARGEST_PORT
 from customer_segmentation.domain.errors import SettingsError
 from customer_segmentation.domain.features import FEATURE_BY_NAME
 from customer_segmentation.domain.segments import MAX_SEGMENTS, MIN_SEGMENTS
@@ -50,7 +51,6 @@ _ADDRESS_OF_KUBERNETES = re.compile(r"(tcp|udp|sctp)://")
 _FILE_VARIABLE = "CUSTOMER_SEGMENTATION_CONFIG"
 _FILE = "customer-segmentation.toml"
 
-LARGEST_PORT = 65_535
 
 _MAX_DAYS = 36_500
 """A hundred years: many more than that lead out of the calendar."""

@@ -7,6 +7,7 @@ import numpy as np
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.domain.errors import TrainingRefusedError, TransactionConflictError
 from customer_segmentation.domain.features import FEATURES
+from customer_segmentation.domain.imports import Mode
 from customer_segmentation.domain.jobs import Origin, Trigger
 from customer_segmentation.domain.plurals import counted
 from customer_segmentation.model.quality.gates import find_failures
@@ -19,7 +20,7 @@ from customer_segmentation.services.transfer.first_model import (
     FirstCustomers,
     store_first,
 )
-from customer_segmentation.services.transfer.merging import Done, Mode, merge
+from customer_segmentation.services.transfer.merging import Done, merge
 from customer_segmentation.store.database import wait_for_turn
 from customer_segmentation.store.queries import customers, demo, erasures, models
 

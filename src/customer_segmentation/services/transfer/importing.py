@@ -9,6 +9,7 @@ from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.domain.errors import DataFileError, TransactionConflictError
 from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_NAMES, plain_number
 from customer_segmentation.domain.history import Cause
+from customer_segmentation.domain.imports import Mode
 from customer_segmentation.domain.plurals import counted
 from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.check.duplicates import SeenIds
@@ -23,7 +24,7 @@ from customer_segmentation.services.runtime.unit_of_work import UnitOfWork, Unit
 from customer_segmentation.services.segments.distribution import count_imported
 from customer_segmentation.services.segments.recount import refine_where_coarse
 from customer_segmentation.services.transfer.first_import import Beginning
-from customer_segmentation.services.transfer.merging import Done, Mode, merge
+from customer_segmentation.services.transfer.merging import Done, merge
 from customer_segmentation.store.arrow import arrow_reader
 from customer_segmentation.store.queries import customers, erasures, history
 from customer_segmentation.store.queries.customers import StoredCustomers

@@ -2,20 +2,12 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 import numpy as np
 
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.domain.features import CUSTOMER_ID
-
-
-class Mode(StrEnum):
-    """What an import does with the customers who are there."""
-
-    INSERT = "insert"
-    UPSERT = "upsert"
-    REPLACE = "replace"
+from customer_segmentation.domain.imports import Mode
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,3 @@
+"""Addresses on a network."""
+
+LARGEST_PORT = 65_535
