@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.errors import InvalidInputError
-from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES
+from customer_segmentation.domain.features import FEATURE_BY_NAME, FEATURE_NAMES, FEATURES
 from customer_segmentation.domain.segments import Channel, Segment, Strategy, check_words
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters
 from customer_segmentation.model.assign import Assigner
-from customer_segmentation.model.describing.profile import AGE_BANDS, group_shares, profile_segments
+from customer_segmentation.model.describing.profile import group_shares, profile_segments
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.store.queries import models
 from tests.support.answers import problem
@@ -73,7 +73,8 @@ def test_groups_are_counted_exactly(shipped_model: Model, shipped_customers: Cus
     assert female.shares[2] == pytest.approx((segments[women] == 2).mean())
     assert female.ratios[2] == pytest.approx((segments[women] == 2).mean() / (segments == 2).mean())
     age = values[:, FEATURE_NAMES.index("age")]
-    sizes = {f"{a}-{b}": int(((age >= a) & (age <= b)).sum()) for a, b in AGE_BANDS}
+    borders = FEATURE_BY_NAME["age"].bands
+    sizes = {f"{a}-{b}": int(((age >= a) & (age <= b)).sum()) for a, b in borders}
     assert {band.group: band.size for band in bands} == {g: n for g, n in sizes.items() if n}
 
 

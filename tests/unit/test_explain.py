@@ -12,8 +12,8 @@ from customer_segmentation.domain.features import (
     FEATURE_NAMES,
     FEATURES,
     Feature,
-    Kind,
 )
+from customer_segmentation.domain.schema import Kind
 from customer_segmentation.model.artifact import Model
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.describing.explain import explain, smallest_change, typical_values

@@ -15,8 +15,8 @@ from hypothesis.extra.numpy import arrays
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.errors import ArtifactError, TrainingRefusedError
-from customer_segmentation.domain.features import FEATURE_NAMES
-from customer_segmentation.domain.segments import PROFILES, Segment, Strategy
+from customer_segmentation.domain.features import FEATURE_NAMES, SHIPPED
+from customer_segmentation.domain.segments import Segment, Strategy
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters, Thresholds, from_json, to_json
 from customer_segmentation.model.assign import Assigner
@@ -210,7 +210,7 @@ def test_a_cluster_far_from_every_segment_is_not_forced_to_match() -> None:
 def test_the_first_model_is_named_by_profile_in_the_documented_order(shipped_model: Model) -> None:
     assert shipped_model.segments == tuple(
         Segment(number, profile.name, (Strategy(profile.strategy),))
-        for number, profile in enumerate(PROFILES)
+        for number, profile in enumerate(SHIPPED.profiles)
     )
 
 

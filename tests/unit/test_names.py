@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import trim_mean
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES, readable
-from customer_segmentation.domain.segments import PROFILES
+from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES, SHIPPED, readable
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters
 from customer_segmentation.model.assign import Assigner
@@ -68,7 +67,7 @@ def check_sentence(profile: SegmentProfile, ours: FloatArray, everybody: FloatAr
 
 
 def check_name(name: str, number: int, ours: FloatArray, everybody: FloatArray) -> None:
-    profiles = {profile.name: profile for profile in PROFILES}
+    profiles = {profile.name: profile for profile in SHIPPED.profiles}
     mean, of_all = ours.mean(axis=0), everybody.mean(axis=0)
     if name in profiles:
         profile = profiles[name]
@@ -191,7 +190,7 @@ def test_segments_that_a_retrain_adds_are_named_truly(
     model = LocalEngine().train(ids[some], values[some], Parameters(k=8, restarts=2), shipped_model)
 
     check_claims(model, values[some])
-    assert [s.name for s in model.segments[:4]] == [profile.name for profile in PROFILES]
+    assert [s.name for s in model.segments[:4]] == [profile.name for profile in SHIPPED.profiles]
 
 
 def test_nobody_without_transactions_is_frequent_and_nobody_in_debt_is_affluent() -> None:
@@ -221,7 +220,7 @@ def test_an_example_reads_as_people_speak(
     richer[:, FEATURE_NAMES.index("loyalty_score")] = 0.0
     model = LocalEngine().train(ids[::5], richer[::5], Parameters(k=6, restarts=2))
 
-    named = {profile.name for profile in PROFILES}
+    named = {profile.name for profile in SHIPPED.profiles}
     made_up = [segment.name for segment in model.segments if segment.name not in named]
 
     assert made_up

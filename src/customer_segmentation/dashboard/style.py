@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from customer_segmentation.domain.features import FEATURE_BY_NAME, Feature, Kind
+from customer_segmentation.domain.features import FEATURE_BY_NAME, Feature
+from customer_segmentation.domain.schema import Kind
 
 _COLOURS = (
     "#0072B2",

@@ -285,5 +285,9 @@ class DataFileError(SegmentationError):
     """A data file cannot be read or written as customers at all."""
 
 
+class SchemaError(SegmentationError):
+    """A schema cannot be used; the message names each fault with its line."""
+
+
 class MappingError(SegmentationError):
     """What a table's columns mean is not said, or not in a way that can be."""

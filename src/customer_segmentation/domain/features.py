@@ -1,15 +1,18 @@
-"""The feature table: every customer attribute, declared once.
+"""The feature table: the attributes of the shipped schema, and how their values are checked.
 
 Request models, CSV columns, database columns, API descriptions, forms and the model's preparation
-are made from `FEATURES`. To add an attribute, add one row here and one database migration.
+are made from `FEATURES`, which `schema.toml` declares.
 """
 
 import math
 import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from customer_segmentation.domain.schema import Attribute, Kind, Schema, Transform, make_schema
 
 if TYPE_CHECKING:  # The command line reads the table and starts without NumPy.
     from customer_segmentation.domain.arrays import BoolArray, FloatArray
@@ -22,15 +25,6 @@ LARGEST_INTEGER = 2**53
 _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _MANY_DIGITS = 30
 _MAX_DIGITS = len(str(LARGEST_INTEGER))
-
-
-class Kind(StrEnum):
-    """How an attribute measures: it decides the type accepted and how K-means sees it."""
-
-    BINARY = "binary"
-    ORDINAL = "ordinal"
-    COUNT = "count"
-    AMOUNT = "amount"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +49,8 @@ class Feature:
         unscored: a value that means "not measured yet"; the model treats it as typical.
         protected: whether one setting leaves the attribute out of the model.
         changeable: whether an offer or a conversation may change it; nobody's age or gender is.
+        bands: (minimum, maximum) of the groups by which fairness is measured.
+        channel: whose reach it shows: customers with 1 were reached on this channel.
         exact: whether a number that may be rounded is refused, as another id is another customer.
     """
 
@@ -75,6 +71,8 @@ class Feature:
     unscored: int | None = None
     protected: bool = False
     changeable: bool = True
+    bands: tuple[tuple[int, int], ...] = ()
+    channel: str | None = None
     exact: bool = False
 
     @property
@@ -241,207 +239,51 @@ def readable(value: float) -> str:
     return f"{value:.4f}".rstrip("0").rstrip(".") if abs(value) < 1 else f"{value:.4g}"
 
 
+def _read_shipped() -> Schema:
+    path = Path(__file__).parents[1] / "schema.toml"
+    return make_schema(tomllib.loads(path.read_text(encoding="utf-8")))
+
+
+def _make_feature(attribute: Attribute) -> Feature:
+    return Feature(
+        name=attribute.name,
+        record_name=attribute.record_name,
+        kind=attribute.kind,
+        meaning=attribute.description,
+        example=attribute.example if isinstance(attribute.example, int | float) else 0,
+        title=attribute.title,
+        high=attribute.high,
+        low=attribute.low,
+        unit=attribute.unit,
+        minimum=attribute.minimum,
+        maximum=attribute.maximum,
+        skewed=attribute.transform is Transform.LOG,
+        weight=attribute.weight,
+        codes=attribute.codes,
+        unscored=attribute.unscored,
+        protected=attribute.protected,
+        changeable=attribute.changeable,
+        bands=attribute.bands,
+        channel=attribute.channel,
+    )
+
+
+SHIPPED = _read_shipped()
+"""The schema of the shipped data set."""
+
 CUSTOMER_ID = Feature(
-    name="customer_id",
-    record_name="customer id",
+    name=SHIPPED.id.name,
+    record_name=SHIPPED.id.record_name,
     kind=Kind.COUNT,
-    meaning="The customer's unique number",
-    example=20001,
+    meaning=SHIPPED.id.description,
+    example=SHIPPED.id.example if isinstance(SHIPPED.id.example, int) else 1,
     minimum=1,
     weight=0.0,
     exact=True,
 )
 """The key of a customer: checked like an attribute, never part of the model."""
 
-_YES_NO = {0: "False", 1: "True"}
-
-FEATURES: tuple[Feature, ...] = (
-    Feature(
-        name="age",
-        record_name="age",
-        kind=Kind.COUNT,
-        meaning="The customer's age",
-        example=45,
-        title="age",
-        high="older",
-        low="younger",
-        unit="years",
-        maximum=130,
-        weight=0.3,
-        protected=True,
-        changeable=False,
-    ),
-    Feature(
-        name="gender",
-        record_name="gender",
-        kind=Kind.BINARY,
-        meaning="The customer's gender",
-        example=0,
-        title="gender",
-        high="more often female",
-        low="more often male",
-        maximum=1,
-        weight=0.2,
-        codes={0: "Male", 1: "Female"},
-        protected=True,
-        changeable=False,
-    ),
-    Feature(
-        name="monthly_income",
-        record_name="income/month",
-        kind=Kind.AMOUNT,
-        meaning="Income per month",
-        example=8283,
-        title="monthly income",
-        high="high income",
-        low="low income",
-        unit="currency per month",
-        skewed=True,
-    ),
-    Feature(
-        name="account_balance",
-        record_name="account balance",
-        kind=Kind.AMOUNT,
-        meaning="Balance of the account, below zero when overdrawn",
-        example=9723,
-        title="account balance",
-        high="high balance",
-        low="low balance",
-        unit="currency",
-        skewed=True,
-        minimum=None,
-    ),
-    Feature(
-        name="loyalty_score",
-        record_name="loyalty score",
-        kind=Kind.ORDINAL,
-        meaning="The higher, the more loyal: 1 to 1000, or 0 when not scored yet",
-        example=342,
-        title="loyalty score",
-        high="high loyalty",
-        low="low loyalty",
-        maximum=1000,
-        unscored=0,
-    ),
-    Feature(
-        name="education_level",
-        record_name="education level",
-        kind=Kind.ORDINAL,
-        meaning="The highest level of education reached",
-        example=3,
-        title="education level",
-        high="higher education",
-        low="lower education",
-        maximum=3,
-        weight=0.3,
-        codes={0: "Primary", 1: "Secondary", 2: "Tertiary", 3: "Postgrad"},
-        changeable=False,
-    ),
-    Feature(
-        name="facebook_interaction",
-        record_name="Facebook",
-        kind=Kind.BINARY,
-        meaning="Whether exposed to Facebook ads at least once",
-        example=1,
-        title="Facebook",
-        high="more on Facebook",
-        low="fewer on Facebook",
-        maximum=1,
-        weight=0.2,
-        codes=_YES_NO,
-    ),
-    Feature(
-        name="twitter_interaction",
-        record_name="Twitter",
-        kind=Kind.BINARY,
-        meaning="Whether exposed to Twitter ads at least once",
-        example=0,
-        title="Twitter",
-        high="more on Twitter",
-        low="fewer on Twitter",
-        maximum=1,
-        weight=0.2,
-        codes=_YES_NO,
-    ),
-    Feature(
-        name="email_interaction",
-        record_name="Email",
-        kind=Kind.BINARY,
-        meaning="Whether e-mail ads were clicked at least once",
-        example=1,
-        title="e-mail",
-        high="more by e-mail",
-        low="fewer by e-mail",
-        maximum=1,
-        weight=0.2,
-        codes=_YES_NO,
-    ),
-    Feature(
-        name="instagram_interaction",
-        record_name="Instagram",
-        kind=Kind.BINARY,
-        meaning="Whether exposed to Instagram ads at least once",
-        example=0,
-        title="Instagram",
-        high="more on Instagram",
-        low="fewer on Instagram",
-        maximum=1,
-        weight=0.2,
-        codes=_YES_NO,
-    ),
-    Feature(
-        name="total_withdrawal_amount",
-        record_name="total_withdrawals",
-        kind=Kind.AMOUNT,
-        meaning="Sum of all withdrawals",
-        example=2839,
-        title="total withdrawals",
-        high="large withdrawals",
-        low="small withdrawals",
-        unit="currency, sum over all transactions",
-        skewed=True,
-        weight=0.5,
-    ),
-    Feature(
-        name="total_deposit_amount",
-        record_name="total_deposits",
-        kind=Kind.AMOUNT,
-        meaning="Sum of all deposits",
-        example=778,
-        title="total deposits",
-        high="large deposits",
-        low="small deposits",
-        unit="currency, sum over all transactions",
-        skewed=True,
-        weight=0.5,
-    ),
-    Feature(
-        name="transaction_count",
-        record_name="transaction_count",
-        kind=Kind.COUNT,
-        meaning="Number of transactions",
-        example=7,
-        title="number of transactions",
-        high="many transactions",
-        low="few transactions",
-        unit="transactions",
-        skewed=True,
-        weight=1.3,
-    ),
-    Feature(
-        name="has_loan",
-        record_name="loan",
-        kind=Kind.BINARY,
-        meaning="Whether the customer has a loan",
-        example=0,
-        title="loan",
-        high="more with a loan",
-        low="fewer with a loan",
-        maximum=1,
-        weight=0.2,
-        codes=_YES_NO,
-    ),
-)
+FEATURES: tuple[Feature, ...] = tuple(map(_make_feature, SHIPPED.attributes))
 
 COLUMNS: tuple[Feature, ...] = (CUSTOMER_ID, *FEATURES)
 """What a table of customers holds."""

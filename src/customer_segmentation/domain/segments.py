@@ -6,13 +6,13 @@ matching its clusters to the active segments (see `model/fitting/align.py`).
 
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
-from customer_segmentation.domain.features import Number
+from customer_segmentation.domain.features import FEATURES, Number
 
 MIN_SEGMENTS = 2
 MAX_SEGMENTS = 12
@@ -34,10 +34,7 @@ class Channel(StrEnum):
 
 
 _CHANNEL_ATTRIBUTES = {
-    Channel.EMAIL: "email_interaction",
-    Channel.FACEBOOK: "facebook_interaction",
-    Channel.TWITTER: "twitter_interaction",
-    Channel.INSTAGRAM: "instagram_interaction",
+    feature.channel: feature.name for feature in FEATURES if feature.channel is not None
 }
 
 
@@ -148,68 +145,3 @@ class SegmentEdit:
     segment: Segment
     edited_at: datetime
     edited_by: str
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """A name, its strategy, and the behaviour that earns it.
-
-    Attributes:
-        name: the segment's name.
-        strategy: its business strategy.
-        rule: by attribute, how strongly a high (positive) or low (negative) average speaks for
-            this name. A cluster's score is the sum of rule times the cluster's average in standard
-            deviations from everybody's.
-        above: attributes of which its customers must clearly have more than everybody, and some.
-        below: attributes of which they must clearly have less.
-        usual: attributes of which half of them must have as much as half of everybody, and some.
-    """
-
-    name: str
-    strategy: str
-    rule: Mapping[str, float] = field(default_factory=dict)
-    above: tuple[str, ...] = ()
-    below: tuple[str, ...] = ()
-    usual: tuple[str, ...] = ()
-
-
-PROFILES: tuple[Profile, ...] = (
-    Profile(
-        name="High-Value Power Users",
-        strategy="Upsell bank products to increase profits",
-        rule={
-            "transaction_count": 1.0,
-            "total_withdrawal_amount": 1.0,
-            "total_deposit_amount": 1.0,
-            "loyalty_score": 1.0,
-        },
-        above=("transaction_count", "total_withdrawal_amount", "total_deposit_amount"),
-    ),
-    Profile(
-        name="Value-Driven Frequent Users",
-        strategy="Build loyalty to reduce churn",
-        rule={"transaction_count": 0.5, "loyalty_score": -1.5},
-        usual=("transaction_count",),
-        below=("monthly_income", "loyalty_score"),
-    ),
-    Profile(
-        name="Affluent Inactives",
-        strategy="Increase engagement to reduce churn",
-        rule={"monthly_income": 1.0, "account_balance": 1.0, "transaction_count": -1.0},
-        above=("monthly_income", "account_balance"),
-        below=("transaction_count",),
-    ),
-    Profile(
-        name="Budget-Conscious Occasionals",
-        strategy="Provide incentives like discounts to increase profits",
-        rule={
-            "monthly_income": -1.0,
-            "account_balance": -1.0,
-            "total_withdrawal_amount": -0.5,
-            "total_deposit_amount": -0.5,
-            "transaction_count": -0.5,
-        },
-        below=("monthly_income", "account_balance", "transaction_count"),
-    ),
-)
-"""In the order of the segment numbers that the first model gives them."""

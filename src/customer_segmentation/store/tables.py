@@ -24,7 +24,8 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
-from customer_segmentation.domain.features import FEATURES, Kind
+from customer_segmentation.domain.features import FEATURES
+from customer_segmentation.domain.schema import Kind
 
 metadata = MetaData()
 

@@ -8,10 +8,11 @@ from customer_segmentation.domain.features import (
     FEATURES,
     LARGEST_INTEGER,
     SEGMENT_RECORD_NAME,
+    SHIPPED,
     Feature,
     Number,
 )
-from customer_segmentation.domain.segments import PROFILES, Segment, Strategy
+from customer_segmentation.domain.segments import Segment, Strategy
 
 Schema = dict[str, Any]
 
@@ -97,7 +98,7 @@ def object_schema(
     return schema
 
 
-_SEGMENT = Segment(0, PROFILES[0].name, (Strategy(PROFILES[0].strategy),))
+_SEGMENT = Segment(0, SHIPPED.profiles[0].name, (Strategy(SHIPPED.profiles[0].strategy),))
 _ATTRIBUTE_SCHEMAS = {feature.name: feature_schema(feature) for feature in FEATURES}
 _ID_SCHEMA = {CUSTOMER_ID.name: feature_schema(CUSTOMER_ID)}
 _RECORD_SCHEMA = (

@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.domain.errors import DataFileError, MappingError
-from customer_segmentation.domain.features import COLUMNS, CUSTOMER_ID, FEATURES, Feature, Kind
+from customer_segmentation.domain.features import COLUMNS, CUSTOMER_ID, FEATURES, Feature
+from customer_segmentation.domain.schema import Kind
 from customer_segmentation.files.blocks import Block, Reject
 from customer_segmentation.files.check.duplicates import SeenIds
 from customer_segmentation.files.columns import is_empty, plain_array, python_values

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from customer_segmentation.domain.arrays import FloatArray
-from customer_segmentation.domain.features import COLUMNS, CUSTOMER_ID, Feature, Kind, Number
+from customer_segmentation.domain.features import COLUMNS, CUSTOMER_ID, Feature, Number
+from customer_segmentation.domain.schema import Kind
 from customer_segmentation.files.blocks import text_of
 from customer_segmentation.files.check.rows import read_column
 from customer_segmentation.files.columns import column_of, plain_array, python_values

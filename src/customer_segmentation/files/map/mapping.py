@@ -8,7 +8,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Self
 
-from customer_segmentation.domain.features import COLUMNS, Feature, Kind, Number
+from customer_segmentation.domain.features import COLUMNS, Feature, Number
+from customer_segmentation.domain.schema import Kind
 from customer_segmentation.files.blocks import text_of
 
 

@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.domain.errors import DataFileError
-from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_NAMES, Feature, Kind
+from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_NAMES, Feature
+from customer_segmentation.domain.schema import Kind
 from customer_segmentation.files.blocks import Block, Reject
 from customer_segmentation.files.check.rows import (
     Checked,

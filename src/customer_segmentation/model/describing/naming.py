@@ -6,8 +6,9 @@ from itertools import combinations
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from customer_segmentation.domain.features import FEATURE_BY_NAME
-from customer_segmentation.domain.segments import PROFILES, Profile, Segment, Strategy
+from customer_segmentation.domain.features import FEATURE_BY_NAME, SHIPPED
+from customer_segmentation.domain.schema import Profile
+from customer_segmentation.domain.segments import Segment, Strategy
 from customer_segmentation.model.describing.profile import AttributeProfile, strongest
 
 _FORBIDDEN = -1e6
@@ -31,14 +32,15 @@ def name_by_profile(clusters: Sequence[Attributes]) -> tuple[Segment, ...]:
     Returns:
         the segments in the order of the clusters, numbered from 0 in the order of the profiles.
     """
-    scores = np.array([[_score(profile, own) for profile in PROFILES] for own in clusters])
+    scores = np.array([[_score(profile, own) for profile in SHIPPED.profiles] for own in clusters])
     pairs = zip(*(found.tolist() for found in linear_sum_assignment(-scores)), strict=True)
     profile_of = {row: place for row, place in pairs if scores[row, place] > _FORBIDDEN}
-    order = sorted(range(len(clusters)), key=lambda c: (profile_of.get(c, len(PROFILES)), c))
+    last = len(SHIPPED.profiles)
+    order = sorted(range(len(clusters)), key=lambda c: (profile_of.get(c, last), c))
     segments: dict[int, Segment] = {}
     for number, cluster in enumerate(order):
         if cluster in profile_of:
-            profile = PROFILES[profile_of[cluster]]
+            profile = SHIPPED.profiles[profile_of[cluster]]
             segments[cluster] = Segment(number, profile.name, (Strategy(profile.strategy),))
         else:
             taken = [segment.name for segment in segments.values()]

@@ -19,7 +19,6 @@ _TOLD = 3
 _TRIMMED = 0.05
 _SLACK = 1e-9
 _UNFINISHED = "Customers are being re-scored: not all of this segment's are counted yet."
-AGE_BANDS = ((0, 17), (18, 24), (25, 34), (35, 44), (45, 54), (55, 64), (65, 130))
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +203,7 @@ def group_shares(
     genders = tuple(_group(codes[code], by_gender[:, code], by_gender, numbers) for code in codes)
     bands = tuple(
         _group(f"{least}-{most}", by_age[:, least : most + 1].sum(axis=1), by_age, numbers)
-        for least, most in AGE_BANDS
+        for least, most in FEATURE_BY_NAME["age"].bands
     )
     return genders, tuple(band for band in bands if band.size)
 

@@ -1,0 +1,202 @@
+"""Schema files: what they may hold, what is told of one with faults, and that they read back."""
+
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from customer_segmentation.domain.errors import SchemaError
+from customer_segmentation.domain.features import FEATURE_NAMES, SHIPPED
+from customer_segmentation.domain.schema import (
+    Attribute,
+    Id,
+    IdType,
+    Kind,
+    Missing,
+    Profile,
+    Schema,
+    Transform,
+    Unknown,
+    check_schema,
+)
+from customer_segmentation.files.schema_file import parse_schema, read_schema, write_schema
+
+NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,20}x", fullmatch=True)
+TITLES = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=20).filter(
+    str.strip
+)
+PLAIN = 'kind = "amount"'
+
+
+def shipped_text() -> str:
+    return files("customer_segmentation").joinpath("schema.toml").read_text(encoding="utf-8")
+
+
+@st.composite
+def attributes(draw: st.DrawFn, name: str) -> Attribute:
+    kind = draw(st.sampled_from(Kind))
+    is_number = kind in {Kind.COUNT, Kind.AMOUNT}
+    least = draw(st.integers(-1000, 1000))
+    most = draw(st.integers(least + 1, least + 1000))
+    codes: dict[int, str] = {}
+    categories: tuple[str, ...] = ()
+    size = 2 if kind is Kind.BINARY else draw(st.integers(2, 5))
+    if not is_number:
+        labels = tuple(draw(st.lists(TITLES, min_size=size, max_size=size, unique=True)))
+        if draw(st.booleans()):
+            categories = labels
+        elif kind is Kind.BINARY:
+            least, most, codes = 0, 1, dict(enumerate(labels))
+        else:
+            least, most, codes = 0, size, dict(enumerate(labels))
+    bounds = (None, None) if categories else (least, most)
+    example = categories[0] if categories else draw(st.integers(least, most))
+    return Attribute(
+        name=name,
+        record_name=draw(st.just(name) | TITLES.map(lambda title: f"{name} {title}")),
+        title=draw(TITLES),
+        description=draw(st.just("") | TITLES),
+        kind=kind,
+        example=example,
+        unit=draw(st.just("") | TITLES),
+        minimum=bounds[0],
+        maximum=bounds[1],
+        codes=codes,
+        categories=categories,
+        unknown=draw(st.sampled_from(Unknown)) if kind is Kind.NOMINAL else Unknown.REFUSED,
+        missing=draw(st.sampled_from(Missing)),
+        default=draw(st.none() | st.just(example)),
+        used=draw(st.booleans()),
+        transform=draw(st.sampled_from(Transform)) if is_number else Transform.LINEAR,
+        weight=draw(st.floats(0, 10) | st.integers(0, 3)),
+        protected=draw(st.booleans()),
+        bands=((0, 9), (10, 99)) if is_number and draw(st.booleans()) else (),
+        changeable=draw(st.booleans()),
+        high=draw(st.just("") | TITLES),
+        low=draw(st.just("") | TITLES),
+    )
+
+
+@st.composite
+def schemas(draw: st.DrawFn) -> Schema:
+    names = draw(st.lists(NAMES, min_size=2, max_size=6, unique=True))
+    kind = draw(st.sampled_from(IdType))
+    channels = tuple(draw(st.lists(TITLES, max_size=3, unique=True)))
+    return Schema(
+        Id(
+            name=names[0],
+            record_name=names[0],
+            title=draw(TITLES),
+            description="",
+            type=kind,
+            example="C1" if kind is IdType.TEXT else 7,
+        ),
+        tuple(draw(attributes(name)) for name in names[1:]),
+        (Profile("Some", "Call", {names[1]: -0.5}, above=(names[1],)),),
+        draw(st.none() | st.integers(2, 12)),
+        channels,
+        tuple(draw(st.lists(st.sampled_from(["", "NA", "?", "unknown"]), unique=True))),
+    )
+
+
+@given(schemas())
+def test_what_is_written_reads_back_as_the_same(schema: Schema) -> None:
+    assert check_schema(schema) == []
+    assert parse_schema(write_schema(schema, {schema.names[0]: "why\nso"}), "file") == schema
+
+
+def test_the_shipped_schema_is_read_by_the_same_rules() -> None:
+    assert parse_schema(shipped_text(), "schema.toml") == SHIPPED
+    assert SHIPPED.names == FEATURE_NAMES
+
+
+def test_every_fault_is_told_at_once_with_its_line_and_what_is_allowed() -> None:
+    text = """\
+colour = "blue"
+
+[id]
+name = "customer_id"
+type = "number"
+
+[[attributes]]
+name = "Tenure"
+kind = "count"
+
+[[attributes]]
+name = "plan"
+kind = "nominal"
+categories = ["A", "A"]
+weight = "much"
+
+[segments]
+number = 1
+"""
+    with pytest.raises(SchemaError) as refused:
+        parse_schema(text, "mine.toml")
+
+    assert str(refused.value).splitlines() == [
+        "The schema mine.toml cannot be used:",
+        "  line 1: colour is not known; known keys are id, attributes, segments, channels, "
+        "missing_values",
+        '  line 5: id.type must be one of integer, text, not "number"',
+        "  line 8: attributes[1].name must be a name of at most 63 letters a to z, digits and _, "
+        'which begins with a letter and which the service does not use itself, not "Tenure"',
+        "  line 14: attributes[2].categories must be a list of different texts, not an array",
+        '  line 15: attributes[2].weight must be a finite number of at least 0, not "much"',
+        '  line 18: segments.number must be "auto", or an integer from 2 to 12, not 1',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        (f"{PLAIN}\nminimum = 9\nmaximum = 1", "line 9: attributes[1].maximum must be at least"),
+        (f"{PLAIN}\nexample = -1\nminimum = 0", "line 8: attributes[1].example must be a finite"),
+        (f'{PLAIN}\ncategories = ["A"]', "categories is not for an attribute of kind amount"),
+        ('kind = "nominal"', "line 7: attributes[1].kind needs codes or categories"),
+        ('kind = "binary"\ncategories = ["A"]', "categories must be two, as the kind is binary"),
+        ('kind = "ordinal"\ntransform = "log"', "transform is not for an attribute of kind ordin"),
+        (f'{PLAIN}\nchannel = "post"', "channel must be one of channels: none"),
+        (f"{PLAIN}\ndefault = nan", "default must be a finite number or a text, not nan"),
+        (f"{PLAIN}\nbands = [[1, 5], [5, 9]]", "bands must be a list of [minimum, maximum], asc"),
+        (f'{PLAIN}\nrecord_name = "id"', "line 8: attributes[1].record_name is given twice"),
+        (f"{PLAIN}\nmissing = true", "missing must be one of refused, allowed, not true"),
+        (
+            f'{PLAIN}\n[[segments.profiles]]\nname = "A"\nstrategy = "B"\nabove = ["none"]',
+            "line 11: segments.profiles[1].above must name attributes of this schema only",
+        ),
+    ],
+)
+def test_what_contradicts_itself_is_refused(entry: str, told: str) -> None:
+    head = '[id]\nname = "key"\nrecord_name = "id"\ntype = "integer"\n[[attributes]]\nname = "a"\n'
+    with pytest.raises(SchemaError) as refused:
+        parse_schema(head + entry + "\n", "mine.toml")
+
+    assert told in str(refused.value)
+    assert len(str(refused.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"\xff", "is not UTF-8 text (byte 0)"),
+        (b"[id", "is not TOML (line 1): "),
+        (b"a" * (2**21 + 1), "has more than 2,097,152 characters"),
+        (b"", "line 1: attributes must be 1 to 1,000 tables, each headed [[attributes]], not no"),
+    ],
+)
+def test_a_file_that_is_no_schema_is_refused(tmp_path: Path, content: bytes, told: str) -> None:
+    path = tmp_path / "schema.toml"
+    path.write_bytes(content)
+
+    with pytest.raises(SchemaError) as refused:
+        read_schema(path)
+
+    assert told in str(refused.value)
+
+
+def test_a_file_that_is_absent_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SchemaError, match="cannot be read: No such file or directory"):
+        read_schema(tmp_path / "none.toml")
