@@ -195,6 +195,23 @@ def test_quartiles_are_those_of_numpy_within_a_percentile_however_many_share_a_v
         assert least <= found <= most
 
 
+@given(st.integers(1, 999), st.integers(1, 130))
+@settings(max_examples=60)
+def test_quartiles_of_whole_values_are_what_somebody_has(
+    shipped_model: Model, younger: int, age: int
+) -> None:
+    values = np.zeros((1_000, D))
+    values[:, FEATURE_NAMES.index("age")] = np.repeat([age - 1, age], [younger, 1_000 - younger])
+    bins, everyone = fit_bins(values), np.zeros(1_000, dtype=np.int64)
+    counted = count_customers(bins, 4, values, everyone, everyone > 0)
+
+    profile = profile_segments(shipped_model, counted, bins)[0]
+    found = profile.attributes[FEATURE_NAMES.index("age")]
+
+    quartiles = (found.lower_quartile, found.median, found.upper_quartile)
+    assert quartiles == tuple(age - 1 if younger >= share else age for share in (250, 500, 750))
+
+
 def test_counts_that_went_wrong_are_found_and_repaired_amid_changes(units: UnitsOfWork) -> None:
     units.run(delete_customer, 787)
     with units.write(exclusive=True) as work:

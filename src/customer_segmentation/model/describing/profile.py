@@ -347,8 +347,9 @@ def _quantile(
     low, high = float(lows[place]), float(highs[place])
     before = float(reached[place - 1]) if place else 0.0
     inside = (wanted - before) / float(counts[place])
-    found = low * (1.0 - inside) + high * inside
-    return float(np.floor(found)) if feature.is_integer else min(max(found, low), high)
+    # A rounded sum may lie outside the bin: a whole value must not become the one before it.
+    found = min(max(low * (1.0 - inside) + high * inside, low), high)
+    return float(np.floor(found)) if feature.is_integer else found
 
 
 def _trimmed_mean(counts: IntArray, lows: FloatArray, highs: FloatArray) -> float:
