@@ -154,11 +154,11 @@ def test_the_doctor_finds_wrong_counts_and_repairs_them(
         save_counted(work.connection, work.serving, found.plus(found.distribution))
     told = {finding.subject: finding for finding in examine(settings)}
     assert not told["customers"].is_well
-    assert "40,000 are counted" in told["customers"].detail
+    assert "20,000, 40,000 counted" in told["customers"].detail
 
     recounted = {finding.subject: finding for finding in examine(settings, recounted=True)}
 
-    assert "20,000 customers were counted wrongly; repaired" in recounted["counts"].detail
+    assert "wrong by 20,000 customers; repaired" in recounted["counts"].detail
     assert get_overview(units).wrong == 20_000
     assert all(finding.is_well for finding in examine(settings, recounted=True))
     assert get_overview(units).wrong == 0

@@ -155,7 +155,13 @@ def verify(database: Database, anchor: str | None = None) -> Verification:
             for link in audit.read_chain(connection, _CHUNK):
                 position += 1
                 if link.position != position:
-                    faults.append(f"links {position} to {link.position - 1} were removed")
+                    last = link.position - 1
+                    removed = (
+                        f"links {position} to {last} were"
+                        if last > position
+                        else f"link {last} was"
+                    )
+                    faults.append(f"{removed} removed")
                     position = link.position
                 # SQLite's ids rise from commit to commit.
                 is_late = database.is_sqlite and link.entry is not None and link.entry.id < greatest

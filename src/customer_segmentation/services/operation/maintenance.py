@@ -14,6 +14,7 @@ from customer_segmentation.domain.errors import (
     SettingsError,
     StoreUnavailableError,
 )
+from customer_segmentation.domain.plurals import counted
 from customer_segmentation.services.customers.erasure import erase_again
 from customer_segmentation.services.jobs.lifecycle import find_dead_jobs
 from customer_segmentation.services.runtime.settings import Settings, find_unknown, settings_file
@@ -198,21 +199,21 @@ def _look_at_counts(units: UnitsOfWork) -> Iterator[Finding]:
         current = current_of(work)
         count = customers.count(work.connection)
         waiting = distributions.count_changes(work.connection)
-    counted = int(current.counted.sizes.sum())
-    is_well = count > 0 and (counted == count or not current.is_complete)
+    known = int(current.counted.sizes.sum())
+    is_well = count > 0 and (known == count or not current.is_complete)
     detail = f"{count:,}"
-    if counted != count:
-        detail += f", of whom {counted:,} are counted"
+    if known != count:
+        detail += f", {known:,} counted"
         detail += "; repair with doctor --recount" if current.is_complete else " so far"
     yield Finding("customers", is_well, detail)
-    detail = f"{waiting:,} wait to be counted"
+    detail = f"{counted(waiting, 'change')} to be counted"
     is_well = waiting < _WAITING
     yield Finding("changes", is_well, detail if is_well else f"{detail}; is a service running?")
 
 
 def _recount(units: UnitsOfWork) -> Iterator[Finding]:
     wrong = recount(units)
-    found = f"{wrong:,} customers were counted wrongly; repaired" if wrong else "each is right"
+    found = f"wrong by {counted(wrong, 'customer')}; repaired" if wrong else "each is right"
     yield Finding("counts", wrong == 0, found)
 
 

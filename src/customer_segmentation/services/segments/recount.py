@@ -12,6 +12,7 @@ from itertools import chain
 import numpy as np
 
 from customer_segmentation.domain.features import LARGEST_INTEGER
+from customer_segmentation.domain.plurals import counted
 from customer_segmentation.model.monitoring.distribution import (
     Bins,
     Distribution,
@@ -59,7 +60,7 @@ def recount(units: UnitsOfWork) -> int:
     with units.database.write() as connection:
         distributions.end_check(connection, now(), wrong)
     if wrong:
-        logger.error("%s customers were counted wrongly; the counts are repaired", f"{wrong:,}")
+        logger.error("Counted wrongly: %s; the counts are repaired", counted(wrong, "customer"))
     return wrong
 
 
