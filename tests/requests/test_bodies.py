@@ -64,6 +64,22 @@ def test_a_body_that_is_too_large_is_refused(impatient: Server, path: str) -> No
     assert f"at most {most} bytes" in told["detail"]
 
 
+@pytest.mark.parametrize("path", [*PATHS, "/add_customer_to_database"])
+def test_a_body_that_is_announced_as_too_large_is_not_waited_for(
+    impatient: Server, path: str
+) -> None:
+    with socket.create_connection(("127.0.0.1", impatient.port), timeout=10) as connection:
+        head = f"POST {path} HTTP/1.1\r\nHost: bank\r\nContent-Type: application/json\r\n"
+        connection.sendall(f"{head}Expect: 100-continue\r\nContent-Length: 4001\r\n\r\n".encode())
+        answer = HTTPResponse(connection)
+        answer.begin()
+
+        assert answer.status == 413
+        assert answer.headers["connection"] == "close"
+        answer.read()
+        assert connection.recv(1) == b""
+
+
 @pytest.mark.parametrize(("before", "sent"), [(0, b""), (0, HALF), (1, HALF)])
 def test_a_head_that_does_not_arrive_is_given_up(
     impatient: Server, before: int, sent: bytes

@@ -38,11 +38,15 @@ class Bodies:
         """Return a receive that gives up on a body; it raises `RequestProblemError`."""
         most = self._most_at.get(get_route_path(scope), self._most)
         due = asyncio.get_running_loop().time() + self._seconds
+        # What is announced as too large is not waited for, nor asked for with `100 Continue`.
+        refused = _announced(scope["headers"]) > most
         size = 0
         whole = False
 
         async def bounded() -> Message:
             nonlocal size, whole
+            if refused:
+                raise _too_large(most)
             if whole:
                 # What comes after the body is that the client has gone.
                 return await receive()
@@ -50,7 +54,7 @@ class Bodies:
             size += len(message.get("body", b""))
             whole = not message.get("more_body", False)
             if size > most:
-                raise RequestProblemError(TOO_LARGE, f"The body may hold at most {most} bytes")
+                raise _too_large(most)
             return message
 
         return bounded
@@ -120,6 +124,18 @@ class BoundedBodies:
         if scope["type"] == "http" and _has_body(scope["headers"]):
             receive = self._bodies.bound(scope, receive)
         await self._app(scope, receive, send)
+
+
+def _too_large(most: int) -> RequestProblemError:
+    return RequestProblemError(TOO_LARGE, f"The body may hold at most {most} bytes")
+
+
+def _announced(headers: Iterable[tuple[bytes, bytes]]) -> int:
+    """Return the size that a body is announced with; 0 where it is not."""
+    for name, value in headers:
+        if name == b"content-length":
+            return int(value) if value.isdigit() else 0
+    return 0
 
 
 def _has_body(headers: Iterable[tuple[bytes, bytes]]) -> bool:
