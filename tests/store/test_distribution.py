@@ -2,6 +2,7 @@
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from sys import float_info
 
 import numpy as np
 import pytest
@@ -210,6 +211,21 @@ def test_quartiles_of_whole_values_are_what_somebody_has(
 
     quartiles = (found.lower_quartile, found.median, found.upper_quartile)
     assert quartiles == tuple(age - 1 if younger >= share else age for share in (250, 500, 750))
+
+
+def test_figures_are_finite_up_to_the_smallest_and_the_largest_numbers_that_there_are(
+    shipped_model: Model,
+) -> None:
+    values = np.tile(np.arange(1_000.0)[:, None], D)
+    balance = FEATURE_NAMES.index("account_balance")
+    values[:100, balance], values[100:200, balance] = -float_info.max, float_info.max
+    bins, everyone = fit_bins(values), np.zeros(1_000, dtype=np.int64)
+    counted = count_customers(bins, 4, values, everyone, everyone > 0)
+
+    found = profile_segments(shipped_model, counted, bins)[0].attributes[balance]
+
+    figures = (found.trimmed_mean, found.lower_quartile, found.median, found.upper_quartile)
+    assert np.isfinite(figures).all()
 
 
 def test_counts_that_went_wrong_are_found_and_repaired_amid_changes(units: UnitsOfWork) -> None:

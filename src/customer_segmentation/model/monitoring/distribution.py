@@ -6,12 +6,16 @@ each change of a customer by adding and taking away, without looking at the othe
 
 from dataclasses import dataclass
 from math import inf
+from sys import float_info
 
 import numpy as np
 
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.domain.features import FEATURES, Feature
 from customer_segmentation.model.threads import map_all
+
+_LARGEST = float_info.max
+"""The neighbours of finite numbers end there, so that no bin ends at infinity."""
 
 _WHOLE_RANGE = 200
 """An attribute of at most this many whole values has a bin for each of them."""
@@ -62,7 +66,7 @@ class Bins:
         A bin that ends where it starts holds one value.
         """
         cuts = self.cuts[position]
-        return cuts - 1.0 if FEATURES[position].is_integer else np.nextafter(cuts, -inf)
+        return cuts - 1.0 if FEATURES[position].is_integer else np.nextafter(cuts, -_LARGEST)
 
     def equals(self, other: "Bins") -> bool:
         """Return whether the cuts are the same."""
@@ -155,7 +159,7 @@ def _cuts(feature: Feature, column: FloatArray) -> FloatArray:
     found = np.quantile(column, _PERCENTILES, method="inverted_cdf")
     cuts, times = np.unique(found, return_counts=True)
     shared = cuts[times > 1]
-    return np.union1d(cuts, shared + 1.0 if feature.is_integer else np.nextafter(shared, inf))
+    return np.union1d(cuts, shared + 1.0 if feature.is_integer else np.nextafter(shared, _LARGEST))
 
 
 def are_coarse(bins: Bins, counts: IntArray) -> bool:
@@ -322,7 +326,7 @@ def spreads(bins: Bins, grouped_by: Distribution, current: Distribution) -> tupl
         # A value with a bin of its own, of an amount, takes those up to the next cut with it: the
         # number after it is none to show.
         cuts = bins.cuts[j][starts[1:] - 1]
-        after = np.isin(np.nextafter(cuts, -inf), bins.cuts[j]) & (not feature.is_integer)
+        after = np.isin(np.nextafter(cuts, -_LARGEST), bins.cuts[j]) & (not feature.is_integer)
         starts[1:] = np.minimum(starts[1:] + after, len(bins.cuts[j]))
         starts = np.unique(starts)
         ends = (least, *bins.cuts[j][starts[1:] - 1].tolist(), None)
