@@ -24,7 +24,6 @@ from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.services.transfer.demo import write_bank
 from customer_segmentation.store.arrow import arrow_reader
 from customer_segmentation.store.database import Database
-from customer_segmentation.store.queries import customers
 
 CUSTOMERS = int(os.environ.get("BENCHMARK_CUSTOMERS", "1000000"))
 CHANGED = 100
@@ -105,7 +104,7 @@ def _retrains(folder: Path, service: Service) -> str:
         with units.read() as work:
             model = load_model(work.connection, done.version).model
         with arrow_reader(units.database) as read:
-            values = customers.read_all(read, CUSTOMERS).values
+            values = units.customers.read_all(read, CUSTOMERS).values
         prepared = model.preparation.prepare(values)
         started = time.perf_counter()
         kmeans = KMeans(n_clusters=4, n_init=10, random_state=number).fit(prepared)

@@ -47,7 +47,6 @@ from customer_segmentation.services.training.external import (
 from customer_segmentation.services.training.run import run_training
 from customer_segmentation.services.training.start import Overrides
 from customer_segmentation.store.database import Database
-from customer_segmentation.store.queries import customers
 from tests.support.commands import COMMANDS, run
 
 if TYPE_CHECKING:
@@ -401,7 +400,7 @@ def test_a_training_on_a_table_passes_gates_and_re_scores_those_who_are_stored(
     assert version.model.parameters.seed == 3
     assert [match.number for match in version.model.matching] == [0, 1, 2, 3]
     with units.read() as work:
-        stored = customers.find_many(work.connection, ids)
+        stored = work.customers.find_many(work.connection, ids)
     assert (stored.segments == Assigner(version.model).assign(values)).all()
 
 

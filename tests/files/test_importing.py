@@ -21,7 +21,7 @@ from customer_segmentation.services.segments.distribution import read_current
 from customer_segmentation.services.transfer import importing
 from customer_segmentation.services.transfer.data_file import read_data_file
 from customer_segmentation.services.transfer.importing import Import, Outcome, import_customers
-from customer_segmentation.store.queries import customers, history
+from customer_segmentation.store.queries import history
 from tests.support.stored import assert_current, stored_customers
 
 pytestmark = pytest.mark.both_databases
@@ -74,7 +74,7 @@ def test_new_customers_are_segmented_counted_and_told(units: UnitsOfWork, tmp_pa
         causes = [str(change.cause) for change in history.of_customer(connection, 3)]
     assert causes == ["added", "deleted", "added"]
     with units.read() as work:
-        stored = customers.find_many(work.connection, np.arange(1, 7))
+        stored = work.customers.find_many(work.connection, np.arange(1, 7))
         assert (work.serving.assigner.assign(stored.values) == stored.segments).all()
 
 
@@ -133,7 +133,7 @@ def test_a_replacement_with_a_row_refused_removes_nobody(
 
     assert outcome == Outcome(unchanged=3, rejected=1)
     with units.database.read() as connection:
-        assert customers.count(connection) == 20_000
+        assert units.customers.count(connection) == 20_000
 
 
 def test_a_replacement_by_rejects_which_are_not_everybody_is_refused(
@@ -162,7 +162,7 @@ def test_a_dry_run_tells_what_would_be_done_and_does_nothing(
     told, _ = run(units, path, Import("a file", mode, dry_run=True))
 
     with units.database.read() as connection:
-        assert customers.count(connection) == 19_999
+        assert units.customers.count(connection) == 19_999
     assert latest_position(units) == position
     assert told == run(units, path, Import("a file", mode))[0]
 
@@ -199,13 +199,13 @@ def test_an_import_that_was_cut_off_and_is_done_again_has_the_same_result(
     with pytest.raises(KeyboardInterrupt):
         run(units, path, UPSERT, interrupt)
     with units.database.read() as connection:
-        assert customers.count(connection) == 19_800
+        assert units.customers.count(connection) == 19_800
     outcome, _ = run(units, path, Import("a file", mode))
 
     removed = 19_700 if mode is Mode.REPLACE else 0
     assert outcome == Outcome(added=200, unchanged=100, removed=removed)
     with units.read() as work:
-        stored = customers.find_many(work.connection, np.arange(1, 301))
+        stored = work.customers.find_many(work.connection, np.arange(1, 301))
     expected = read_data_file(path)
     assert (stored.ids == expected.ids).all()
     assert (stored.values == expected.values).all()

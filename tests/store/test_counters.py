@@ -59,7 +59,7 @@ from customer_segmentation.services.segments.distribution import (
 from customer_segmentation.services.segments.recount import recount
 from customer_segmentation.services.training.run import run_training
 from customer_segmentation.services.transfer.importing import Import, import_customers
-from customer_segmentation.store.queries import customers, models
+from customer_segmentation.store.queries import models
 from customer_segmentation.store.schema import migrate
 
 pytestmark = pytest.mark.both_databases
@@ -112,7 +112,7 @@ class Bank(RuleBasedStateMachine):
         self.erased: set[int] = set()
         everyone = np.arange(1, MOST + 1)
         with self.units.read() as work:
-            there = customers.find_many(work.connection, everyone).ids.tolist()
+            there = work.customers.find_many(work.connection, everyone).ids.tolist()
         for customer_id in there:
             self.units.run(delete_customer, customer_id)
 
@@ -225,7 +225,7 @@ class Bank(RuleBasedStateMachine):
     @invariant()
     def check_all(self) -> None:
         with self.units.read() as work:
-            stored = customers.find_many(work.connection, np.arange(1, MOST + 1))
+            stored = work.customers.find_many(work.connection, np.arange(1, MOST + 1))
             current, active, serving = current_of(work), work.active, work.serving
         settled = stored.at(active.are_current(stored.ids, stored.epochs))
         expected = count(serving, settled.values, settled.segments, bins=current.bins)

@@ -40,7 +40,6 @@ from customer_segmentation.services.segments.distribution import (
 from customer_segmentation.services.segments.profiles import list_segments
 from customer_segmentation.services.segments.recount import recount
 from customer_segmentation.store.queries import distributions
-from customer_segmentation.store.tables import customers
 from tests.support.stored import assert_current
 
 D = len(FEATURE_NAMES)
@@ -244,7 +243,8 @@ def test_counts_that_went_wrong_are_found_and_repaired_amid_changes(units: Units
 
 def test_quartiles_follow_customers_who_have_changed_altogether(units: UnitsOfWork) -> None:
     with units.database.write() as connection:
-        connection.execute(update(customers).values(account_balance=0, total_deposit_amount=4.25))
+        same = update(units.customers.table).values(account_balance=0, total_deposit_amount=4.25)
+        connection.execute(same)
     recount(units)
 
     found = read_current(units)

@@ -38,7 +38,7 @@ from customer_segmentation.services.runtime.startup import begin_start
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.services.segments.profiles import measure_growth
 from customer_segmentation.store.database import Database
-from customer_segmentation.store.queries import customers, erasures
+from customer_segmentation.store.queries import erasures
 from tests.support.commands import run
 from tests.support.stored import activate
 
@@ -84,7 +84,7 @@ def test_whoever_is_added_and_erased_at_once_is_either_stored_or_suppressed(
     for customer_id in ids:
         assert get_erasure(units, customer_id).customer_id == customer_id
         with units.database.read() as connection:
-            assert customers.find(connection, customer_id) is None
+            assert units.customers.find(connection, customer_id) is None
         with pytest.raises(CustomerNotFoundError):
             get_history(units, customer_id)
         with pytest.raises(CustomerErasedError):

@@ -22,14 +22,14 @@ from customer_segmentation.services.segments.distribution import (
 )
 from customer_segmentation.store.arrow import arrow_reader
 from customer_segmentation.store.database import Database
-from customer_segmentation.store.queries import customers, models
+from customer_segmentation.store.queries import models
 from customer_segmentation.store.queries.customers import StoredCustomers
 
 
 def stored_customers(units: UnitsOfWork) -> StoredCustomers:
     """Return every customer, as its row tells."""
     with arrow_reader(units.database) as read:
-        return customers.read_all(read, 20_000)
+        return units.customers.read_all(read, 20_000)
 
 
 def settled_customers(units: UnitsOfWork) -> StoredCustomers:

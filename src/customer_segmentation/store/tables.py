@@ -24,8 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
-from customer_segmentation.domain.features import FEATURES
-from customer_segmentation.domain.schema import Kind
+from customer_segmentation.domain.schema import Kind, Schema
 
 metadata = MetaData()
 
@@ -82,20 +81,25 @@ def _column_type(kind: Kind) -> TypeEngine[int] | TypeEngine[float]:
             return Integer()
 
 
-customers = Table(
-    "customers",
-    metadata,
-    Column(
-        "customer_id",
-        _ID,
-        primary_key=True,
-        autoincrement=False,
-    ),
-    *(Column(feature.name, _column_type(feature.kind), nullable=False) for feature in FEATURES),
-    Column("segment", Integer, nullable=False),
-    Column("epoch", Integer, nullable=False),
-)
-"""Each customer with the segment it is in, and the epoch in which that was written last."""
+def customer_table(schema: Schema | None = None) -> Table:
+    """Return the table of customers, with a column for each attribute of a schema."""
+    attributes = [
+        Column(attribute.name, _column_type(attribute.kind), nullable=False)
+        for attribute in (schema.attributes if schema else ())
+    ]
+    return Table(
+        "customers",
+        MetaData(),
+        Column("customer_id", _ID, primary_key=True, autoincrement=False),
+        *attributes,
+        Column("segment", Integer, nullable=False),
+        Column("epoch", Integer, nullable=False),
+    )
+
+
+customers = customer_table()
+"""Each customer with the segment it is in, and the epoch in which that was written last; what no
+schema changes of it."""
 
 segment_changes = Table(
     "segment_changes",

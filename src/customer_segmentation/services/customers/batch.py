@@ -14,7 +14,6 @@ from customer_segmentation.domain.errors import (
 from customer_segmentation.services.customers import changes
 from customer_segmentation.services.models.serving import SegmentedCustomer
 from customer_segmentation.services.runtime.unit_of_work import UnitOfWork
-from customer_segmentation.store.queries import customers
 
 
 class Action(StrEnum):
@@ -52,7 +51,7 @@ def apply_batch(work: UnitOfWork, operations: Sequence[Operation]) -> list[Outco
     Returns:
         what came of each.
     """
-    customers.lock_many(work.connection, {o.customer_id for o in operations})
+    work.customers.lock_many(work.connection, {o.customer_id for o in operations})
     return [_apply(work, operation) for operation in operations]
 
 

@@ -12,7 +12,7 @@ from customer_segmentation.domain.history import Cause, SegmentChange
 from customer_segmentation.services.models.serving import SegmentedCustomer
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.unit_of_work import UnitOfWork
-from customer_segmentation.store.queries import customers, distributions, erasures, history
+from customer_segmentation.store.queries import distributions, erasures, history
 from customer_segmentation.store.queries.customers import Assignment
 
 ANY_TAG = "*"
@@ -28,7 +28,9 @@ def add(work: UnitOfWork, customer_id: int, attributes: Attributes) -> Segmented
     if work.has_single_writer:
         _refuse_erased(work, customer_id)
     segment = work.serving.assign(attributes)
-    customers.add(work.connection, customer_id, attributes, Assignment(segment, work.active.epoch))
+    work.customers.add(
+        work.connection, customer_id, attributes, Assignment(segment, work.active.epoch)
+    )
     if not work.has_single_writer:
         # Asked only now: the id is this transaction's, and nobody else erases it any more.
         _refuse_erased(work, customer_id)
@@ -60,7 +62,7 @@ def change(
     attributes = {**before, **changes}
     segment = work.serving.reassign(attributes, left.segment)
     assignment = Assignment(segment, work.active.epoch)
-    customers.change(work.connection, customer_id, attributes, assignment)
+    work.customers.change(work.connection, customer_id, attributes, assignment)
     counted = (before, left.segment) if work.active.are_current(customer_id, left.epoch) else None
     distributions.note(work.connection, counted, (attributes, segment))
     if segment != left.segment:
@@ -73,7 +75,7 @@ def remove(work: UnitOfWork, customer_id: int, tags: Container[str] | None = Non
     """Delete a customer; arguments and errors as for `change`."""
     if tags is not None:
         _find(work, customer_id, tags)
-    removed = customers.remove(work.connection, customer_id)
+    removed = work.customers.remove(work.connection, customer_id)
     if removed is None:
         raise CustomerNotFoundError(customer_id)
     attributes, left = removed
@@ -94,7 +96,7 @@ def _find(
     work: UnitOfWork, customer_id: int, tags: Container[str] | None
 ) -> tuple[Attributes, Assignment]:
     """Return a customer, kept from other transactions until this one ends."""
-    found = customers.find(work.connection, customer_id, for_update=True)
+    found = work.customers.find(work.connection, customer_id, for_update=True)
     if found is None:
         raise CustomerNotFoundError(customer_id)
     attributes, assignment = found

@@ -16,7 +16,7 @@ from customer_segmentation.services.customers import changes
 from customer_segmentation.services.models.serving import SegmentedCustomer
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.unit_of_work import UnitOfWork, UnitsOfWork
-from customer_segmentation.store.queries import customers, history, idempotency
+from customer_segmentation.store.queries import history, idempotency
 
 
 def get_customer(units: UnitsOfWork, customer_id: int) -> SegmentedCustomer:
@@ -25,7 +25,7 @@ def get_customer(units: UnitsOfWork, customer_id: int) -> SegmentedCustomer:
     Raises:
         CustomerNotFoundError: there is no such customer.
     """
-    active, found = customers.look_up(units.database, customer_id)
+    active, found = units.customers.look_up(units.database, customer_id)
     view = units.view(active)
     if found is None:
         raise CustomerNotFoundError(customer_id)
@@ -43,7 +43,7 @@ def list_customers(
     written down so far; each customer is shown with the segment that the active model gives.
     """
     with units.read() as work:
-        rows = customers.read_page(work.connection, selection, selection.limit + 1)
+        rows = work.customers.read_page(work.connection, selection, selection.limit + 1)
         found = [work.read(*row) for row in rows[: selection.limit]]
     units.audit.note_reads(units.database, [one.customer.customer_id for one in found])
     if len(rows) <= selection.limit:

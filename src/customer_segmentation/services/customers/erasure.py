@@ -14,7 +14,6 @@ from customer_segmentation.services.runtime.unit_of_work import UnitOfWork, Unit
 from customer_segmentation.services.segments.distribution import count_waiting_changes
 from customer_segmentation.store.queries import (
     audit,
-    customers,
     erasures,
     history,
     idempotency,
@@ -35,9 +34,9 @@ def erase_customer(
         CustomerNotFoundError: there is nothing about such a customer.
         StaleCustomerError: tags are given, and there is no customer with one of them.
     """
-    customers.reserve(work.connection, customer_id)
+    work.customers.reserve(work.connection, customer_id)
     known = history.of_customer(work.connection, customer_id)
-    is_there = customers.find(work.connection, customer_id) is not None
+    is_there = work.customers.find(work.connection, customer_id) is not None
     if tags is not None and not is_there and known:
         raise StaleCustomerError(customer_id)
     if is_there:

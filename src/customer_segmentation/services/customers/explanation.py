@@ -8,7 +8,6 @@ from customer_segmentation.domain.segments import Segment, Strategy
 from customer_segmentation.model.describing.explain import Explanation, explain
 from customer_segmentation.services.models.serving import ServingModel
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
-from customer_segmentation.store.queries import customers
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ def explain_customer(units: UnitsOfWork, customer_id: int) -> ExplainedAssignmen
         CustomerNotFoundError: there is no such customer.
     """
     with units.read() as work:
-        found = customers.find(work.connection, customer_id)
+        found = work.customers.find(work.connection, customer_id)
         if found is None:
             raise CustomerNotFoundError(customer_id)
         attributes, assignment = found

@@ -13,7 +13,7 @@ from customer_segmentation.services.models.serving import load_model
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.store.arrow import arrow_reader
-from customer_segmentation.store.queries import customers, models
+from customer_segmentation.store.queries import models
 
 _MAX_AT_ONCE = 50_000
 """So many customers are compared sooner than a process starts."""
@@ -32,7 +32,7 @@ def compare_versions(
         for version in (before, after):
             if models.find(connection, version) is None:
                 raise VersionNotFoundError(version)
-        is_small = customers.count(connection) <= _MAX_AT_ONCE
+        is_small = units.customers.count(connection) <= _MAX_AT_ONCE
     if is_small:
         return dict(json.loads(json.dumps(asdict(compare(units, before, after)))))
     arguments = (str(before), str(after))
@@ -67,7 +67,7 @@ def compare(units: UnitsOfWork, before: int, after: int) -> Impact:
         left, entered = load_model(connection, before), load_model(connection, after)
     pairs = np.zeros((len(left.model.segments), len(entered.model.segments)), dtype=np.int64)
     with arrow_reader(units.database) as read:
-        for values in customers.read_attributes(read):
+        for values in units.customers.read_attributes(read):
             pairs += count_pairs(
                 left.model,
                 entered.model,

@@ -16,7 +16,7 @@ from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.unit_of_work import UnitOfWork, UnitsOfWork, retried
 from customer_segmentation.services.segments.distribution import add_counted, count
 from customer_segmentation.store.arrow import ArrowReader, arrow_reader
-from customer_segmentation.store.queries import customers, history, models
+from customer_segmentation.store.queries import history, models
 from customer_segmentation.store.queries.customers import StoredCustomers
 from customer_segmentation.store.queries.models import Active
 
@@ -188,9 +188,9 @@ def _parts(
             yield known.at(slice(start, start + PART)), snapshot.epoch
         after = int(known.ids[-1])
         with units.database.read() as connection:
-            if not customers.are_after(connection, after):
+            if not units.customers.are_after(connection, after):
                 return
-    while len((found := customers.read_after(read, after, PART)).ids) > 0:
+    while len((found := units.customers.read_after(read, after, PART)).ids) > 0:
         yield found, active.activated_in
         after = int(found.ids[-1])
 
@@ -211,13 +211,15 @@ def _write(units: UnitsOfWork, active: Active, chunk: _Chunk) -> bool:
         if not _is_next(work, active, chunk.after):
             return False
         epochs = (chunk.epoch, active.activated_in)
-        found = customers.count_written_before(work.connection, chunk.after, chunk.last, epochs)
+        found = work.customers.count_written_before(
+            work.connection, chunk.after, chunk.last, epochs
+        )
         if found != (len(chunk.waiting.ids),) * 2:
             chunk = _read_again(work, chunk)
         left, segments = chunk.waiting.segments, chunk.segments
         moved = np.flatnonzero(segments != left)
         ids = chunk.waiting.ids[moved]
-        customers.reassign(work.connection, ids, segments[moved], work.active.epoch)
+        work.customers.reassign(work.connection, ids, segments[moved], work.active.epoch)
         cause = models.activation_cause(work.connection)
         change = (left[moved], segments[moved])
         history.add_many(work.connection, ids, now(), cause, change, work.serving.version)
@@ -232,9 +234,9 @@ def _read_again(work: UnitOfWork, chunk: _Chunk) -> _Chunk:
     Whoever was changed since the activation needs no re-scoring.
     """
     place = (chunk.after, chunk.last, chunk.epoch)
-    unchanged = customers.find_ids_written_before(work.connection, *place)
+    unchanged = work.customers.find_ids_written_before(work.connection, *place)
     same = chunk.waiting.at(np.searchsorted(chunk.waiting.ids, unchanged))
-    changed = customers.find_written(work.connection, *place, work.active.activated_in)
+    changed = work.customers.find_written(work.connection, *place, work.active.activated_in)
     waiting, serving = same + changed, work.serving
     segments = serving.assigner.assign_with_hysteresis(waiting.values, waiting.segments)
     return _chunk(serving, place, waiting, segments)

@@ -23,7 +23,7 @@ from customer_segmentation.services.segments.distribution import current_of
 from customer_segmentation.services.segments.recount import recount
 from customer_segmentation.store import backup
 from customer_segmentation.store.database import Database
-from customer_segmentation.store.queries import customers, distributions, erasures, models
+from customer_segmentation.store.queries import distributions, erasures, models
 from customer_segmentation.store.schema import LATEST, current_migration, migrate, require_file
 
 _WAITING = 100_000
@@ -197,7 +197,7 @@ def _look_at_model(units: UnitsOfWork) -> Iterator[Finding]:
 def _look_at_counts(units: UnitsOfWork) -> Iterator[Finding]:
     with units.read() as work:
         current = current_of(work)
-        count = customers.count(work.connection)
+        count = work.customers.count(work.connection)
         waiting = distributions.count_changes(work.connection)
     known = int(current.counted.sizes.sum())
     is_well = count > 0 and (known == count or not current.is_complete)

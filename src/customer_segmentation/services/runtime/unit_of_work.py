@@ -18,6 +18,8 @@ from customer_segmentation.domain.errors import (
     NotReadyError,
     TransactionConflictError,
 )
+from customer_segmentation.domain.features import SHIPPED
+from customer_segmentation.domain.schema import Schema
 from customer_segmentation.services.models.serving import ServingModel, View, load_model
 from customer_segmentation.services.operation.audit import Audit
 from customer_segmentation.services.runtime.group_commit import GroupCommit
@@ -30,6 +32,7 @@ from customer_segmentation.store.database import (
     savepoint,
 )
 from customer_segmentation.store.queries import models
+from customer_segmentation.store.queries.customers import CustomerTable
 from customer_segmentation.store.queries.models import Active
 
 Arguments = ParamSpec("Arguments")
@@ -49,10 +52,12 @@ class UnitOfWork(View):
 
     Attributes:
         connection: what queries run on.
+        customers: the queries on customers.
         audit: notes what is done.
     """
 
     connection: Connection
+    customers: CustomerTable
     audit: Audit
 
     @property
@@ -73,9 +78,12 @@ class UnitOfWork(View):
 class UnitsOfWork:
     """Opens units of work over a database; keeps the active model in memory."""
 
-    def __init__(self, database: Database, audit: Audit = _DEFAULT_AUDIT) -> None:
+    def __init__(
+        self, database: Database, audit: Audit = _DEFAULT_AUDIT, schema: Schema = SHIPPED
+    ) -> None:
         """Open nothing yet."""
         self.database = database
+        self.customers = CustomerTable(schema)
         self.audit = audit
         self._serving: ServingModel | None = None
         self._refreshing = threading.Lock()
@@ -252,7 +260,9 @@ class UnitsOfWork:
     def _work(self, connection: Connection, active: Active | None) -> UnitOfWork:
         if active is None:
             raise NotReadyError
-        return UnitOfWork(active, self._model(connection, active), connection, self.audit)
+        return UnitOfWork(
+            active, self._model(connection, active), connection, self.customers, self.audit
+        )
 
     def _model(self, connection: Connection, active: Active) -> ServingModel:
         known, key = self._models, (active.version, active.edition)

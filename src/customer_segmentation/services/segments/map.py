@@ -7,7 +7,7 @@ import numpy as np
 from customer_segmentation.domain.arrays import IntArray
 from customer_segmentation.model.describing.projection import Projection, project
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
-from customer_segmentation.store.queries import customers, history
+from customer_segmentation.store.queries import history
 
 MIN_SIZE, MAX_SIZE = 100, 5_000
 """How many customers a map may be of."""
@@ -43,7 +43,7 @@ def draw_map(units: UnitsOfWork, wanted: int) -> SegmentMap:
     with units.read() as work:
         drawn = history.sample_added(work.connection, wanted * _DRAWS, generator)
         drawn = np.sort(generator.permutation(drawn)[:wanted])
-        found = customers.find_many(work.connection, drawn)
+        found = work.customers.find_many(work.connection, drawn)
         serving, active = work.serving, work.active
     settled = active.are_current(found.ids, found.epochs)
     anew = serving.assigner.assign_with_hysteresis(found.values, found.segments)

@@ -32,7 +32,7 @@ from customer_segmentation.services.segments.distribution import (
     save_counted,
 )
 from customer_segmentation.store.arrow import ArrowReader, arrow_reader
-from customer_segmentation.store.queries import customers, distributions
+from customer_segmentation.store.queries import distributions
 from customer_segmentation.store.queries.customers import StoredCustomers
 from customer_segmentation.store.queries.models import Active
 
@@ -100,11 +100,11 @@ def _repair(units: UnitsOfWork, read: ArrowReader) -> tuple[int, StoredCustomers
     Where another model is activated meanwhile, all is counted anew anyway.
     """
     # The reader's process is started before others have to wait for it.
-    customers.read_after(read, LARGEST_INTEGER, 1)
+    units.customers.read_after(read, LARGEST_INTEGER, 1)
     with units.write(exclusive=True) as work:
         before, active, serving = current_of(work), work.active, work.serving
-        total = int(customers.count(work.connection))
-        parts = customers.read_parts(read)
+        total = int(work.customers.count(work.connection))
+        parts = units.customers.read_parts(read)
         # The first part fixes the moment of which all the others are too.
         parts = chain([next(parts)], parts) if total else parts
     step = total // _SAMPLE + 1

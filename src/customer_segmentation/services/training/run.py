@@ -29,7 +29,7 @@ from customer_segmentation.services.training.external import ExternalTable, trai
 from customer_segmentation.services.training.start import parameters_of
 from customer_segmentation.store.arrow import arrow_reader
 from customer_segmentation.store.database import Database
-from customer_segmentation.store.queries import customers, erasures, jobs, models
+from customer_segmentation.store.queries import erasures, jobs, models
 from customer_segmentation.store.queries.customers import StoredCustomers
 
 _PROGRESS_SECONDS = 0.25
@@ -59,12 +59,12 @@ def run_training(
     with _failures_noted(database, job_id):
         with database.read() as connection:
             job = jobs.get(connection, job_id)
-            total = customers.count(connection)
+            total = units.customers.count(connection)
         external = ExternalTable.of(job.request)
         if external is None:
             with database.write() as connection:
                 epoch, read_at = models.begin_epoch(connection), now()
-            snapshot = Snapshot(_read_customers(database, progress), epoch, read_at)
+            snapshot = Snapshot(_read_customers(units, progress), epoch, read_at)
             serves = _train(units, engine(), settings, job, snapshot, progress)
         else:
             snapshot = None
@@ -89,7 +89,7 @@ def run_study(
     with _failures_noted(database, job_id):
         with database.read() as connection:
             job = jobs.get(connection, job_id)
-        found = _read_customers(database, progress)
+        found = _read_customers(units, progress)
         _, serving, _ = _read_serving(units)
         study = engine().study(
             found.values, settings.parameters, settings.gates, job.request["ks"], progress, serving
@@ -182,11 +182,12 @@ def _read_serving(units: UnitsOfWork) -> tuple[int | None, Model | None, int]:
         return version, serving, models.next_segment(connection)
 
 
-def _read_customers(database: Database, progress: "_Progress") -> StoredCustomers:
-    with database.read() as connection:
+def _read_customers(units: UnitsOfWork, progress: "_Progress") -> StoredCustomers:
+    customers = units.customers
+    with units.database.read() as connection:
         total = customers.count(connection)
     progress(Phase.READING, 0, total)
-    with arrow_reader(database) as read:
+    with arrow_reader(units.database) as read:
         return customers.read_all(read, total, lambda done: progress(Phase.READING, done, total))
 
 

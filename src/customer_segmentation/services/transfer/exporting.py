@@ -20,7 +20,6 @@ from customer_segmentation.files.write.audience import group_names, hashed_ids
 from customer_segmentation.services.models.serving import ServingModel
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.store.arrow import arrow_reader
-from customer_segmentation.store.queries import customers
 from customer_segmentation.store.queries.customers import StoredCustomers
 from customer_segmentation.store.queries.models import Active
 
@@ -81,7 +80,7 @@ def _read(units: UnitsOfWork, export: Export) -> Iterator[pa.RecordBatch]:
     with units.read() as work:
         active, serving = work.active, work.serving
     with arrow_reader(units.database) as read:
-        for stored in customers.read_selection(read, export.selection, active):
+        for stored in units.customers.read_selection(read, export.selection, active):
             segments = _current(active, serving, stored)
             kept = np.arange(len(segments))
             if chosen is not None:

@@ -22,7 +22,7 @@ from customer_segmentation.services.transfer.first_model import (
 )
 from customer_segmentation.services.transfer.merging import Done, merge
 from customer_segmentation.store.database import wait_for_turn
-from customer_segmentation.store.queries import customers, demo, erasures, models
+from customer_segmentation.store.queries import demo, erasures, models
 
 
 class Beginning:
@@ -39,7 +39,7 @@ class Beginning:
         """Look at who is there."""
         with units.database.read() as connection:
             self._replaced = models.active_version(connection)
-            self.removed = customers.count(connection)
+            self.removed = units.customers.count(connection)
             self._erased = erasures.read_ids(connection)
         self._units = units
         self._settings = settings
@@ -107,7 +107,7 @@ class Beginning:
                 )
             if erasures.find_many(connection, ids):
                 raise TransactionConflictError("A customer was erased meanwhile; import again")
-            return store_first(connection, first, self._units.audit)
+            return store_first(connection, self._units.customers, first, self._units.audit)
 
 
 def begin_bank(units: UnitsOfWork, settings: Settings, mode: Mode) -> Beginning | None:

@@ -48,7 +48,7 @@ def load_first_data(
     with units.database.write(LOADING_SECONDS) as connection:
         wait_for_turn(connection, LOADING)
         if models.active_version(connection) is None:
-            store_first(connection, _read(engine, settings), units.audit)
+            store_first(connection, units.customers, _read(engine, settings), units.audit)
             if is_demo:
                 demo.mark(connection)
 

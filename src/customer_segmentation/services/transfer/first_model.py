@@ -14,7 +14,8 @@ from customer_segmentation.services.models.activation import activate
 from customer_segmentation.services.models.serving import load_model
 from customer_segmentation.services.operation.audit import Audit, note
 from customer_segmentation.services.runtime.clock import now
-from customer_segmentation.store.queries import customers, demo, history, models
+from customer_segmentation.store.queries import demo, history, models
+from customer_segmentation.store.queries.customers import CustomerTable
 
 LOADING_SECONDS = 3_600.0
 """How long to wait for another process that loads, or trains on what it loaded."""
@@ -45,7 +46,9 @@ class FirstCustomers:
     source: str
 
 
-def store_first(connection: Connection, first: FirstCustomers, audit: Audit) -> int:
+def store_first(
+    connection: Connection, customers: CustomerTable, first: FirstCustomers, audit: Audit
+) -> int:
     """Store a bank's first customers, in the segments of the first model; return its version.
 
     To be called alone, in a database without customers or in that of the demonstration, of which

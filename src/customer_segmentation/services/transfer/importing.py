@@ -26,7 +26,7 @@ from customer_segmentation.services.segments.recount import refine_where_coarse
 from customer_segmentation.services.transfer.first_import import Beginning
 from customer_segmentation.services.transfer.merging import Done, merge
 from customer_segmentation.store.arrow import arrow_reader
-from customer_segmentation.store.queries import customers, erasures, history
+from customer_segmentation.store.queries import erasures, history
 from customer_segmentation.store.queries.customers import StoredCustomers
 
 CHUNK = 20_000
@@ -123,7 +123,7 @@ def import_customers(
             raise DataFileError(f"{source.name} holds refused rows, not everybody: upsert them")
         if beginning is None:
             with arrow_reader(units.database) as read:
-                before = customers.read_ids(read)
+                before = units.customers.read_ids(read)
     if beginning is not None:
         beginning.begin_table(source.name)
     checker = Checker(source, mapping, seen=SeenIds())
@@ -194,7 +194,7 @@ def _import_chunk(
     Who is there keeps the attributes that are true in `keeps`, (n, d).
     """
     with units.read() if how.dry_run else units.write() as work:
-        stored = customers.find_many(work.connection, ids, for_update=not how.dry_run)
+        stored = work.customers.find_many(work.connection, ids, for_update=not how.dry_run)
         merged = merge((stored.ids, stored.values), ids, values, keeps, how.mode)
         merged.pass_over(erasures.find_many(work.connection, ids))
         if not how.dry_run:
@@ -213,7 +213,7 @@ def _add(work: UnitOfWork, ids: IntArray, values: FloatArray) -> None:
         return
     serving = work.serving
     found = serving.assigner.assess(values)
-    customers.add_many(work.connection, ids, values, found.segments, work.active.epoch)
+    work.customers.add_many(work.connection, ids, values, found.segments, work.active.epoch)
     history.add_entered(work.connection, ids, now(), serving.version)
     count_imported(work, None, (values, found.segments), found.outliers)
 
@@ -223,7 +223,7 @@ def _change(work: UnitOfWork, before: StoredCustomers, values: FloatArray) -> No
         return
     serving = work.serving
     segments = serving.assigner.assign_with_hysteresis(values, before.segments)
-    customers.change_many(work.connection, before.ids, values, segments, work.active.epoch)
+    work.customers.change_many(work.connection, before.ids, values, segments, work.active.epoch)
     moved = segments != before.segments
     history.add_many(
         work.connection,
@@ -256,8 +256,8 @@ def _remove_others(units: UnitsOfWork, there: IntArray, given: IntArray, how: Im
 @retried
 def _remove(units: UnitsOfWork, ids: IntArray, source: str) -> int:
     with units.write() as work:
-        before = customers.find_many(work.connection, ids, for_update=True)
-        customers.remove_many(work.connection, before.ids)
+        before = work.customers.find_many(work.connection, ids, for_update=True)
+        work.customers.remove_many(work.connection, before.ids)
         left = (before.segments, None)
         version = work.serving.version
         history.add_many(work.connection, before.ids, now(), Cause.DELETED, left, version)
