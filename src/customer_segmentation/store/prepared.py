@@ -14,7 +14,10 @@ _Convert = Callable[[Any], Any]
 
 
 class Prepared:
-    """A statement of SQLAlchemy Core that runs in a quarter of the time that SQLAlchemy takes.
+    """A statement of SQLAlchemy Core that goes to the driver as it is.
+
+    To look a customer up takes 5 µs this way and 45 µs through SQLAlchemy; over HTTP without it,
+    reads are 0.7 times and updates 0.55 times as many a second (SQLite, 32 connections).
 
     Compiled once for each kind of database, it goes to the driver with its values converted as
     SQLAlchemy would. Rows come as the driver gives them: ask for numbers and texts only.
