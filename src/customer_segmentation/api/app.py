@@ -191,7 +191,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(metrics_router(units, counted))
     log = RequestLog(RequestMetrics(counted), log_requests=settings.log_requests)
     admission = Admission(keys, settings, Roles(app.routes, documentation))
-    bodies = Bodies(settings)
+    bodies = Bodies(settings, app.routes)
     app.add_middleware(BoundedBodies, bodies=bodies)
     app.add_middleware(Authentication, admission=admission)
     app.add_middleware(Observed, log=log)

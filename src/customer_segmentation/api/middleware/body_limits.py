@@ -1,34 +1,50 @@
 """Limits on request bodies: how large, and how long they may take to arrive."""
 
 import asyncio
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, TypeVar
 
+from fastapi.routing import iter_route_contexts
 from starlette._utils import get_route_path
 from starlette.requests import ClientDisconnect
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from customer_segmentation.api.http.problems import TOO_LARGE, TOO_SLOW, RequestProblemError
-from customer_segmentation.api.http.schemas import BATCH_ROWS
 from customer_segmentation.services.runtime.settings import Settings
 
-_BATCH = "/v1/customers:batch"
-_MANY = "/v1/segments:predict"
-_ROW_BYTES = 4096
-"""What a row of a batch may take: several times what it does."""
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+_ATTRIBUTE = "max_batch_bytes"
 _LOOKS = 20
 """How often it is looked for bodies that are late, in the time that they have."""
+
+
+def takes_many(max_bytes: float = math.inf) -> Callable[[Endpoint], Endpoint]:
+    """Return a decorator that declares that a body holds many rows.
+
+    It may be as large as the settings allow for these, and no larger than `max_bytes`.
+    """
+
+    def declare(endpoint: Endpoint) -> Endpoint:
+        setattr(endpoint, _ATTRIBUTE, max_bytes)
+        return endpoint
+
+    return declare
 
 
 class Bodies:
     """What bodies are held to."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Wait for nothing yet."""
+    def __init__(self, settings: Settings, routes: Collection[BaseRoute]) -> None:
+        """Wait for nothing yet; know which routes take many rows."""
         self._seconds = settings.body_seconds
         self._most = settings.max_body_bytes
         self._most_at = {
-            _MANY: settings.max_batch_bytes,
-            _BATCH: min(settings.max_batch_bytes, BATCH_ROWS * _ROW_BYTES),
+            route.path_format: min(settings.max_batch_bytes, getattr(route.endpoint, _ATTRIBUTE))
+            for route in iter_route_contexts([*routes])
+            if hasattr(route.endpoint, _ATTRIBUTE)
         }
         self._due: dict[asyncio.Task[object], float] = {}
         self._late: set[asyncio.Task[object]] = set()

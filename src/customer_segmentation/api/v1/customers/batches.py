@@ -21,6 +21,7 @@ from customer_segmentation.api.http.requests import check_json, decode_object
 from customer_segmentation.api.http.roles import needs
 from customer_segmentation.api.http.schemas import BATCH_ROWS, CHANGES, NEW_CUSTOMER, reference
 from customer_segmentation.api.http.threads import written
+from customer_segmentation.api.middleware.body_limits import takes_many
 from customer_segmentation.api.v1.customers.answers import customer_content
 from customer_segmentation.domain.access import Role
 from customer_segmentation.domain.customer import (
@@ -42,6 +43,9 @@ from customer_segmentation.services.customers.batch import (
     try_batch,
 )
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+
+_ROW_BYTES = 4096
+"""What a row may take: several times what it does."""
 
 _DONE = {Action.ADD: "added", Action.UPDATE: "updated", Action.DELETE: "deleted"}
 _EXAMPLE = {
@@ -71,6 +75,7 @@ def batches_router(units: UnitsOfWork) -> APIRouter:
         openapi_extra=json_body("Batch", _EXAMPLE),
     )
     @needs(Role.WRITER)
+    @takes_many(BATCH_ROWS * _ROW_BYTES)
     async def batch(
         request: Request,
         dry_run: Annotated[

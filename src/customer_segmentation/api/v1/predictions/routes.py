@@ -19,6 +19,7 @@ from customer_segmentation.api.http.problems import (
 from customer_segmentation.api.http.requests import decode_object, media_type
 from customer_segmentation.api.http.roles import needs
 from customer_segmentation.api.http.schemas import ATTRIBUTES, reference
+from customer_segmentation.api.middleware.body_limits import takes_many
 from customer_segmentation.api.v1.customers.explanations import (
     AssignmentAnswer,
     ContributionAnswer,
@@ -110,6 +111,7 @@ def predictions_router(units: UnitsOfWork) -> APIRouter:
         openapi_extra=_REQUEST,
     )
     @needs(Role.READER)
+    @takes_many()
     async def predict(
         request: Request,
         explain: Annotated[
