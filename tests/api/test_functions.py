@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from customer_segmentation.api.app import create_app
-from customer_segmentation.api.functions.documents import FUNCTIONS
+from customer_segmentation.api.functions.declarations import FUNCTIONS
 from customer_segmentation.api.middleware.fast_path import FastPath
 from customer_segmentation.services.runtime.settings import Settings
 from tests.support.answers import problem

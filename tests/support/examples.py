@@ -4,7 +4,7 @@ import json
 
 import httpx
 
-from customer_segmentation.api.functions.documents import FUNCTIONS
+from customer_segmentation.api.functions.declarations import FUNCTIONS
 
 
 def exactly(answer: httpx.Response, expected: object) -> bool:

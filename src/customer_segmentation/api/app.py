@@ -15,14 +15,20 @@ from prometheus_client import CollectorRegistry
 from starlette.concurrency import run_in_threadpool
 
 from customer_segmentation import __version__
+from customer_segmentation.api.functions.declarations import CustomerInfo, Message, StoredCustomer
 from customer_segmentation.api.functions.routes import add_functions
 from customer_segmentation.api.guide import GUIDE, guide_router
 from customer_segmentation.api.health import health_router
 from customer_segmentation.api.http import problems
-from customer_segmentation.api.http.openapi import problem_responses
+from customer_segmentation.api.http.openapi import components_of, problem_responses
 from customer_segmentation.api.http.requests import check_query
 from customer_segmentation.api.http.roles import Roles, needed_role
-from customer_segmentation.api.http.schemas import SCHEMAS
+from customer_segmentation.api.http.schemas import (
+    AttributeChanges,
+    CustomerAttributes,
+    CustomerChanges,
+    NewCustomer,
+)
 from customer_segmentation.api.http.threads import Comparisons
 from customer_segmentation.api.metrics import metrics_router
 from customer_segmentation.api.middleware.access_log import Observed, RequestLog, RequestMetrics
@@ -32,7 +38,8 @@ from customer_segmentation.api.middleware.fast_path import FastPath
 from customer_segmentation.api.middleware.tracing import tracer_provider
 from customer_segmentation.api.v1.access import access_router
 from customer_segmentation.api.v1.audit import audit_router
-from customer_segmentation.api.v1.customers.batches import batches_router
+from customer_segmentation.api.v1.customers.answers import CustomerPage
+from customer_segmentation.api.v1.customers.batches import Batch, BatchOutcome, batches_router
 from customer_segmentation.api.v1.customers.erasures import erasures_router
 from customer_segmentation.api.v1.customers.routes import customers_router
 from customer_segmentation.api.v1.events import events_router
@@ -90,6 +97,13 @@ of its value and what is allowed; a failed request changes nothing.
 
 Tutorials, settings, errors and a glossary are in [the guide](guide/).
 """
+
+_TYPES = (
+    *(AttributeChanges, CustomerAttributes, CustomerChanges, NewCustomer),
+    *(CustomerInfo, Message, StoredCustomer, problems.Problem),
+    *(Batch, BatchOutcome, CustomerPage),
+)
+"""What bodies and answers are made of beside Pydantic's models, which FastAPI describes itself."""
 
 logger = logging.getLogger(__name__)
 
@@ -271,7 +285,7 @@ def _complete_document(app: FastAPI, *, guarded: bool) -> None:
     def openapi() -> dict[str, Any]:
         document = generate()
         components = document.setdefault("components", {})
-        components.setdefault("schemas", {}).update(SCHEMAS)
+        components.setdefault("schemas", {}).update(components_of(_TYPES))
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
                 if path.startswith("/v1/"):  # Each refuses a parameter that it does not know.

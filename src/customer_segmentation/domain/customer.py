@@ -10,7 +10,6 @@ from customer_segmentation.domain.features import (
     CUSTOMER_ID,
     FEATURE_BY_NAME,
     FEATURES,
-    SEGMENT_RECORD_NAME,
     Feature,
     Number,
 )
@@ -38,14 +37,6 @@ class Customer:
         """What changes whenever an attribute or the segment does: an entity tag, without quotes."""
         content = [self.customer_id, self.segment, *(self.attributes[f.name] for f in FEATURES)]
         return sha256(repr(content).encode()).hexdigest()[:32]
-
-    @property
-    def record(self) -> dict[str, Number]:
-        """The customer under the record names: attributes, `cluster_num`, then `customer id`."""
-        record = {feature.record_name: self.attributes[feature.name] for feature in FEATURES}
-        record[SEGMENT_RECORD_NAME] = self.segment
-        record[CUSTOMER_ID.record_name] = self.customer_id
-        return record
 
 
 def accept_attributes(fields: Mapping[str, object]) -> Attributes:

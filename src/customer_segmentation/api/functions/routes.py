@@ -1,24 +1,28 @@
 """The six functions, the face that existing clients call."""
 
-import inspect
+from typing import Annotated
 
 import msgspec
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response
+from starlette.responses import JSONResponse
 
-from customer_segmentation.api.functions.documents import FUNCTIONS, FunctionDocs
+from customer_segmentation.api.functions.declarations import (
+    FUNCTIONS,
+    CustomerInfo,
+    Message,
+    StoredCustomer,
+    record_of,
+)
 from customer_segmentation.api.http.requests import (
-    JSON,
     check_json,
     decode_object,
     read_query_number,
 )
-from customer_segmentation.api.http.roles import needed_role, needs
+from customer_segmentation.api.http.roles import needs
 from customer_segmentation.api.http.threads import looked_up, written
 from customer_segmentation.api.middleware.fast_path import Asked, Function, asked_by
 from customer_segmentation.api.v1.predictions.row import accept_person
-from customer_segmentation.domain.access import Role
 from customer_segmentation.domain.customer import accept_new_customer, accept_update
 from customer_segmentation.domain.features import CUSTOMER_ID
 from customer_segmentation.domain.jobs import Origin, Trigger
@@ -34,6 +38,7 @@ from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.services.training.start import retrain
 
 _TAG = "The six functions"
+_Asked = Annotated[Asked, Depends(asked_by)]
 
 
 def add_functions(
@@ -45,59 +50,45 @@ def add_functions(
         them, by method and path, for `FastPath`.
     """
 
-    @needs(Role.READER)
-    async def get_customer_info_from_database(asked: Asked) -> bytes:
+    async def get_customer_info_from_database(asked: _Asked) -> bytes:
         """Return a customer's record, its segment and the business strategy for it."""
         customer_id = int(read_query_number(asked.query, CUSTOMER_ID))
         found = await looked_up(units, get_customer, customer_id)
         return _json(
-            {
-                "Customer info": found.customer.record,
-                "Segmentation info": found.segment.label,
-                "Business strategy": found.segment.strategy,
-            }
+            CustomerInfo(record_of(found.customer), found.segment.label, found.segment.strategy)
         )
 
-    @needs(Role.WRITER)
-    async def update_customer_details_to_database(asked: Asked) -> bytes:
+    async def update_customer_details_to_database(asked: _Asked) -> bytes:
         """Change the attributes given, keep the others, and segment the customer anew."""
         customer_id, changes = accept_update(_fields(asked))
         updated = await written(units, update_customer, customer_id, changes)
         return _json(
-            {
-                "message": f"Customer id {customer_id} updated successfully",
-                "updated_customer": updated.customer.record,
-            }
+            StoredCustomer(
+                f"Customer id {customer_id} updated successfully", record_of(updated.customer)
+            )
         )
 
-    @needs(Role.WRITER)
-    async def delete_customer_from_database(asked: Asked) -> bytes:
+    async def delete_customer_from_database(asked: _Asked) -> bytes:
         """Delete a customer from the database, and so from every later training."""
         customer_id = int(read_query_number(asked.query, CUSTOMER_ID))
         await written(units, delete_customer, customer_id)
-        return _json({"message": f"Customer with ID {customer_id} deleted successfully"})
+        return _json(Message(f"Customer with ID {customer_id} deleted successfully"))
 
-    @needs(Role.WRITER)
-    async def add_customer_to_database(asked: Asked) -> bytes:
+    async def add_customer_to_database(asked: _Asked) -> bytes:
         """Store a new customer, segmented at once; every field is required."""
         customer_id, attributes = accept_new_customer(_fields(asked))
         added = await written(units, add_customer, customer_id, attributes)
         return _json(
-            {
-                "message": "Customer successfully added to databank",
-                "updated_customer": added.customer.record,
-            }
+            StoredCustomer("Customer successfully added to databank", record_of(added.customer))
         )
 
-    @needs(Role.READER)
-    async def predict_customer_segment_in_real_time(asked: Asked) -> bytes:
+    async def predict_customer_segment_in_real_time(asked: _Asked) -> bytes:
         """Tell which segment someone with these attributes is in; nothing is stored."""
         check_json(asked.content_type)
         segment = predict_segment(units, accept_person(asked.body))
         return _json(f"{segment.label} , Business strategy: {segment.strategy}")
 
-    @needs(Role.ADMIN)
-    async def retrain_model_with_latest_data(asked: Asked) -> bytes:
+    async def retrain_model_with_latest_data(asked: _Asked) -> bytes:
         """Train on the current customers; answer once the new model is active.
 
         Meanwhile every other call is answered by the model before. The segments keep their
@@ -115,40 +106,31 @@ def add_functions(
         predict_customer_segment_in_real_time,
         retrain_model_with_latest_data,
     ):
-        documentation = FUNCTIONS[function.__name__]
-        for path in (f"/{function.__name__}", documentation.older_path):
-            by_path[documentation.method, path] = function
-        _document(app, function, documentation)
+        declared = FUNCTIONS[function.__name__]
+        for path in (f"/{function.__name__}", declared.older_path):
+            by_path[declared.method, path] = function
+            app.add_api_route(
+                path,
+                needs(declared.role)(function),
+                methods=[declared.method],
+                operation_id=function.__name__,
+                summary=function.__name__.replace("_", " ").capitalize(),
+                tags=[_TAG],
+                response_model=None,
+                response_class=_Encoded,
+                responses=declared.responses,
+                openapi_extra=declared.request,
+                include_in_schema=path != declared.older_path,
+            )
     return by_path
 
 
-def _document(app: FastAPI, function: Function, documentation: FunctionDocs) -> None:
-    """Add a function to an app at both of its paths, so that it is in the document."""
+class _Encoded(JSONResponse):
+    """An answer that is JSON already, of which FastAPI makes a text."""
 
-    @needs(needed_role(function))
-    async def endpoint(request: Request) -> Response:
-        content = await function(await asked_by(request))
-        return Response(content, media_type=JSON)
-
-    name = function.__name__
-    app.add_api_route(
-        f"/{name}",
-        endpoint,
-        methods=[documentation.method],
-        name=name,
-        operation_id=name,
-        summary=name.replace("_", " ").capitalize(),
-        description=inspect.getdoc(function),
-        tags=[_TAG],
-        responses=documentation.responses,
-        openapi_extra=documentation.request,
-    )
-    app.add_api_route(
-        documentation.older_path,
-        endpoint,
-        methods=[documentation.method],
-        include_in_schema=False,
-    )
+    def render(self, content: str) -> bytes:
+        """Return the answer's bytes."""
+        return content.encode()
 
 
 def _fields(asked: Asked) -> dict[str, object]:

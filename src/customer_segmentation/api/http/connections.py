@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from customer_segmentation.api.http.headers import FOR_DATA
-from customer_segmentation.api.http.problems import NOT_HTTP, problem_body, problem_response
+from customer_segmentation.api.http.problems import NOT_HTTP, problem_response
 from customer_segmentation.domain.errors import BusyError
 from customer_segmentation.services.runtime.settings import Settings
 
@@ -101,7 +101,7 @@ class Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Answer what is no request, and close."""
         self._is_whole = False
-        body = msgspec.json.encode(problem_body(NOT_HTTP, msg))
+        body = msgspec.json.encode(NOT_HTTP.problem(msg))
         headers = [
             *self.server_state.default_headers,
             (b"content-type", b"application/problem+json"),

@@ -1,15 +1,17 @@
 """The one place where errors become answers: RFC 9457 problem details."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from math import ceil
-from typing import Any, cast
+from typing import Annotated, cast
 
 import msgspec
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
+from msgspec import UNSET, Meta, Struct, UnsetType
 from starlette._utils import get_route_path
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -21,6 +23,26 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 1
+
+
+class FieldFault(Struct, forbid_unknown_fields=True):
+    """A field and what is wrong with it."""
+
+    field: Annotated[str, Meta(description="Which field.")]
+    message: Annotated[str, Meta(description="What its value is, and what is allowed.")]
+
+
+class Problem(Struct, forbid_unknown_fields=True):
+    """What went wrong, as RFC 9457 describes it. A failed request changes nothing."""
+
+    type: Annotated[str, Meta(description="Which kind of problem it is.")]
+    title: Annotated[str, Meta(description="The kind of problem, for people.")]
+    status: Annotated[int, Meta(description="The HTTP status code.")]
+    detail: Annotated[str, Meta(description="This very problem, for people.")]
+    errors: (
+        Annotated[list[FieldFault], Meta(description="The fields at fault, where there are any.")]
+        | UnsetType
+    ) = UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +68,11 @@ class ProblemType:
     def retry(self) -> bool:
         """Whether the same request may succeed a little later, which `Retry-After` says."""
         return self.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+
+    def problem(self, detail: str, fields: Sequence[errors.FieldError] = ()) -> Problem:
+        """Return a problem of this kind."""
+        faults = [FieldFault(fault.field, fault.message) for fault in fields]
+        return Problem(self.uri, self.title, self.status, detail, faults or UNSET)
 
 
 NOT_SIGNED_IN = ProblemType(401, "not-signed-in", "Missing or invalid API key")
@@ -127,29 +154,14 @@ class RequestProblemError(HTTPException):
         self.problem = problem
 
 
-def problem_body(
-    problem: ProblemType, detail: str, fields: tuple[errors.FieldError, ...] = ()
-) -> dict[str, Any]:
-    """Return the members of a problem's JSON document."""
-    body: dict[str, Any] = {
-        "type": problem.uri,
-        "title": problem.title,
-        "status": problem.status,
-        "detail": detail,
-    }
-    if fields:
-        body["errors"] = [{"field": e.field, "message": e.message} for e in fields]
-    return body
-
-
 def problem_response(error: errors.SegmentationError | RequestProblemError) -> Response:
     """Answer an expected error, and log one that is the service's own."""
     if isinstance(error, RequestProblemError):
-        return _answer(error.problem, problem_body(error.problem, error.detail))
-    problem = _type_of(error)
-    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _answer(error.problem, error.problem.problem(error.detail))
+    kind = _type_of(error)
+    if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.info("%s", error)
-    answer = _answer(problem, body_of(error))
+    answer = _answer(kind, problem_of(error))
     if isinstance(error, errors.TooManyRequestsError):
         answer.headers["Retry-After"] = str(ceil(error.retry_seconds))
     if isinstance(error, errors.NotSignedInError):
@@ -160,17 +172,17 @@ def problem_response(error: errors.SegmentationError | RequestProblemError) -> R
 def fault_response() -> Response:
     """Answer an error that nobody expected."""
     detail = "The error is logged; no changes were made, as far as known"
-    return _answer(INTERNAL, problem_body(INTERNAL, detail))
+    return _answer(INTERNAL, INTERNAL.problem(detail))
 
 
-def body_of(error: errors.SegmentationError) -> dict[str, Any]:
-    """Return the members of an expected error's problem document."""
+def problem_of(error: errors.SegmentationError) -> Problem:
+    """Return the problem that an expected error is."""
     fields: tuple[errors.FieldError, ...] = ()
     if isinstance(error, errors.InvalidInputError):
         fields = error.errors
     elif isinstance(error, errors.ModelHeldBackError):
         fields = tuple(errors.FieldError("model", reason) for reason in error.reasons)
-    return problem_body(_type_of(error), str(error), fields)
+    return _type_of(error).problem(str(error), fields)
 
 
 def _type_of(error: errors.SegmentationError) -> ProblemType:
@@ -203,9 +215,9 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         fault = errors.FieldError("body", "The body must be JSON in UTF-8")
         return problem_response(errors.InvalidInputError([fault]))
     phrase = HTTPStatus(error.status_code).phrase
-    problem = ProblemType(error.status_code, phrase.lower().replace(" ", "-"), phrase)
+    kind = ProblemType(error.status_code, phrase.lower().replace(" ", "-"), phrase)
     detail = f"{request.method} {request.url.path}: {error.detail}"
-    answer = _answer(problem, problem_body(problem, detail))
+    answer = _answer(kind, kind.problem(detail))
     answer.headers.update(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         answer.headers["Allow"] = ", ".join(_allowed_methods(request))
@@ -224,11 +236,11 @@ def _allowed_methods(request: Request) -> list[str]:
     return sorted({method for route in shared for method in route.methods or ()})
 
 
-def _answer(problem: ProblemType, body: dict[str, Any]) -> Response:
-    headers = {"Retry-After": str(RETRY_SECONDS)} if problem.retry else None
+def _answer(kind: ProblemType, problem: Problem) -> Response:
+    headers = {"Retry-After": str(RETRY_SECONDS)} if kind.retry else None
     return Response(
-        msgspec.json.encode(body),
-        status_code=problem.status,
+        msgspec.json.encode(problem),
+        status_code=kind.status,
         headers=headers,
         media_type=MEDIA_TYPE,
     )

@@ -52,8 +52,8 @@ class FastPath:
 
     It does for these what `Observed`, `Authentication` and `BoundedBodies` do for all others, by
     the same rules. Through each of them, every router and FastAPI's dependencies, 0.6 times as many
-    predictions and reads are answered a second. What is not in the table goes on to FastAPI,
-    which has the same functions and answers alike; a test holds one against the other.
+    predictions and reads are answered a second. What is not in the table goes on to FastAPI, whose
+    routes are these same functions; a test holds one way against the other.
     """
 
     def __init__(

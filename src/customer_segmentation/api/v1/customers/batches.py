@@ -2,27 +2,29 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Query, Request
+from msgspec import UNSET, Meta, Struct, UnsetType
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from customer_segmentation.api.http.openapi import json_body, problem_responses
+from customer_segmentation.api.http.openapi import json_body, json_response, problem_responses
 from customer_segmentation.api.http.problems import (
     INVALID,
     MEDIA,
     NOT_READY,
     STORE_UNAVAILABLE,
-    body_of,
+    Problem,
+    problem_of,
 )
-from customer_segmentation.api.http.requests import check_json, decode_object
+from customer_segmentation.api.http.requests import JSON, check_json, decode_object
 from customer_segmentation.api.http.roles import needs
-from customer_segmentation.api.http.schemas import BATCH_ROWS, CHANGES, NEW_CUSTOMER, reference
+from customer_segmentation.api.http.schemas import CHANGES, NEW_CUSTOMER
 from customer_segmentation.api.http.threads import written
 from customer_segmentation.api.middleware.body_limits import takes_many
-from customer_segmentation.api.v1.customers.answers import customer_content
+from customer_segmentation.api.v1.customers.answers import Customer, customer_answer
 from customer_segmentation.domain.access import Role
 from customer_segmentation.domain.customer import (
     accept_id,
@@ -44,22 +46,66 @@ from customer_segmentation.services.customers.batch import (
 )
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 
+MAX_ROWS = 1_000
+"""How many operations a batch may hold."""
+
 _ROW_BYTES = 4096
 """What a row may take: several times what it does."""
 
-_DONE = {Action.ADD: "added", Action.UPDATE: "updated", Action.DELETE: "deleted"}
+Status = Literal["added", "updated", "deleted", "failed"]
+
+
+class Batch(Struct, forbid_unknown_fields=True):
+    """Operations to do in one transaction."""
+
+    operations: Annotated[
+        list[
+            Annotated[
+                Any,
+                Meta(
+                    description="An action, and a customer: whole to add, the id and some "
+                    "attributes to update, the id to delete. A row that is not so fails alone."
+                ),
+            ]
+        ],
+        Meta(min_length=1, max_length=MAX_ROWS, description="In the order in which they are done."),
+    ]
+
+
+class RowOutcome(Struct, forbid_unknown_fields=True):
+    """What came of one row."""
+
+    row: Annotated[int, Meta(description="Its place, from 0.")]
+    status: Annotated[Status, Meta(description="What was done.")]
+    customer_id: (
+        Annotated[int, Meta(description="With which customer; not there where it failed.")]
+        | UnsetType
+    ) = UNSET
+    customer: Customer | UnsetType = UNSET
+    problem: Problem | UnsetType = UNSET
+
+
+class BatchOutcome(Struct, forbid_unknown_fields=True):
+    """What came of each row."""
+
+    added: Annotated[int, Meta(description="How many rows were added.")]
+    updated: Annotated[int, Meta(description="How many rows were updated.")]
+    deleted: Annotated[int, Meta(description="How many rows were deleted.")]
+    failed: Annotated[int, Meta(description="How many rows failed.")]
+    outcomes: Annotated[list[RowOutcome], Meta(description="In the order of the operations.")]
+
+
+_DONE: dict[Action, Status] = {
+    Action.ADD: "added",
+    Action.UPDATE: "updated",
+    Action.DELETE: "deleted",
+}
 _EXAMPLE = {
     "operations": [
         {"action": "add", "customer": {**NEW_CUSTOMER, "customer_id": 20_003}},
         {"action": "update", "customer": CHANGES},
         {"action": "delete", "customer": {"customer_id": 787}},
     ]
-}
-_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "What came of each row",
-        "content": {"application/json": {"schema": reference("BatchOutcome")}},
-    }
 }
 
 
@@ -71,11 +117,12 @@ def batches_router(units: UnitsOfWork) -> APIRouter:
         "/customers:batch",
         summary="Add, change and delete many customers",
         operation_id="apply_batch",
-        responses=_RESPONSES | problem_responses(MEDIA, INVALID, NOT_READY, STORE_UNAVAILABLE),
-        openapi_extra=json_body("Batch", _EXAMPLE),
+        responses=json_response(BatchOutcome, "What came of each row")
+        | problem_responses(MEDIA, INVALID, NOT_READY, STORE_UNAVAILABLE),
+        openapi_extra=json_body(Batch, _EXAMPLE),
     )
     @needs(Role.WRITER)
-    @takes_many(BATCH_ROWS * _ROW_BYTES)
+    @takes_many(MAX_ROWS * _ROW_BYTES)
     async def batch(
         request: Request,
         dry_run: Annotated[
@@ -92,7 +139,7 @@ def batches_router(units: UnitsOfWork) -> APIRouter:
         operations = [found for found in accepted if isinstance(found, Operation)]
         outcomes = await written(units, try_batch if dry_run else apply_batch, operations)
         content = await run_in_threadpool(_answer, accepted, outcomes)
-        return Response(content, media_type="application/json")
+        return Response(content, media_type=JSON)
 
     return router
 
@@ -120,9 +167,10 @@ def _answer(
         _tell(row, next(done), found) if isinstance(found, Operation) else _tell_failure(row, found)
         for row, found in enumerate(accepted)
     ]
-    counts = Counter(outcome["status"] for outcome in told)
-    answer = {name: counts[name] for name in (*_DONE.values(), "failed")}
-    return msgspec.json.encode({**answer, "outcomes": told})
+    counts = Counter(outcome.status for outcome in told)
+    return msgspec.json.encode(
+        BatchOutcome(counts["added"], counts["updated"], counts["deleted"], counts["failed"], told)
+    )
 
 
 def _rows(fields: dict[str, object]) -> list[object]:
@@ -130,8 +178,8 @@ def _rows(fields: dict[str, object]) -> list[object]:
     if set(fields) != {"operations"} or not isinstance(rows, list):
         message = 'The body must be {"operations": [...]}'
         raise InvalidInputError([FieldError("operations", message)])
-    if not 1 <= len(rows) <= BATCH_ROWS:
-        message = f"operations must hold 1 to {BATCH_ROWS:,} rows, not {len(rows):,}"
+    if not 1 <= len(rows) <= MAX_ROWS:
+        message = f"operations must hold 1 to {MAX_ROWS:,} rows, not {len(rows):,}"
         raise InvalidInputError([FieldError("operations", message)])
     return rows
 
@@ -159,18 +207,12 @@ def _accept(row: object) -> Operation | InvalidInputError:
         return refusal
 
 
-def _tell(row: int, outcome: Outcome, operation: Operation) -> dict[str, Any]:
+def _tell(row: int, outcome: Outcome, operation: Operation) -> RowOutcome:
     if isinstance(outcome, SegmentationError):
         return _tell_failure(row, outcome)
-    told = {
-        "row": row,
-        "status": _DONE[operation.action],
-        "customer_id": operation.customer_id,
-    }
-    if outcome is not None:
-        told["customer"] = customer_content(outcome)
-    return told
+    customer = UNSET if outcome is None else customer_answer(outcome)
+    return RowOutcome(row, _DONE[operation.action], operation.customer_id, customer)
 
 
-def _tell_failure(row: int, error: SegmentationError) -> dict[str, Any]:
-    return {"row": row, "status": "failed", "problem": body_of(error)}
+def _tell_failure(row: int, error: SegmentationError) -> RowOutcome:
+    return RowOutcome(row, "failed", problem=problem_of(error))

@@ -1,12 +1,19 @@
 """Customers as resources, under `/v1/customers`."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Header, Path, Query, Request
+from msgspec import Meta
 from starlette.responses import Response
 
-from customer_segmentation.api.http.openapi import json_body, problem_responses
+from customer_segmentation.api.http.openapi import (
+    Responses,
+    Schema,
+    json_body,
+    json_response,
+    problem_responses,
+)
 from customer_segmentation.api.http.preconditions import IfMatch, tags_of
 from customer_segmentation.api.http.problems import (
     ERASED,
@@ -19,17 +26,25 @@ from customer_segmentation.api.http.problems import (
     STALE,
     STORE_UNAVAILABLE,
 )
-from customer_segmentation.api.http.requests import read_object
+from customer_segmentation.api.http.requests import JSON, read_object
 from customer_segmentation.api.http.roles import needs
-from customer_segmentation.api.http.schemas import ATTRIBUTES, NEW_CUSTOMER, Schema, reference
+from customer_segmentation.api.http.schemas import (
+    ATTRIBUTES,
+    NEW_CUSTOMER,
+    AttributeChanges,
+    CustomerAttributes,
+    NewCustomer,
+)
 from customer_segmentation.api.http.threads import looked_up, written
 from customer_segmentation.api.middleware.authentication import Actor
 from customer_segmentation.api.v1.customers.answers import (
+    Customer,
+    CustomerPage,
     ErasureAnswer,
     History,
     HistoryEntry,
-    customer_content,
-    customer_contents,
+    customer_answer,
+    customer_answers,
 )
 from customer_segmentation.api.v1.customers.explanations import AssignmentAnswer, assignment_answer
 from customer_segmentation.api.v1.customers.listing import Listing, cursor_of, selection_of
@@ -72,24 +87,16 @@ IdempotencyKey = Annotated[
     ),
 ]
 
+_SomeChanges = Annotated[AttributeChanges, Meta(extra_json_schema={"minProperties": 1})]
 _ETAG = {"ETag": {"description": "Changes with the customer.", "schema": {"type": "string"}}}
 _LOCATION = {"Location": {"description": "The customer.", "schema": {"type": "string"}}}
-_PAGE: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "A page of customers",
-        "content": {"application/json": {"schema": reference("CustomerPage")}},
-    }
-}
-_DELETED: dict[int | str, dict[str, Any]] = {204: {"description": "Deleted"}}
+_DELETED: Responses = {204: {"description": "Deleted"}}
 _READ_ERRORS = (NOT_FOUND, INVALID, NOT_READY, STORE_UNAVAILABLE)
 _WRITE_ERRORS = (MEDIA, INVALID, NOT_READY, STORE_UNAVAILABLE)
 
 
-def _customer_response(
-    status: int, description: str, headers: Schema = _ETAG
-) -> dict[int | str, dict[str, Any]]:
-    content = {"application/json": {"schema": reference("Customer")}}
-    return {status: {"description": description, "content": content, "headers": headers}}
+def _customer_response(status: int, description: str, headers: Schema = _ETAG) -> Responses:
+    return json_response(Customer, description, status=status, headers=headers)
 
 
 def customers_router(units: UnitsOfWork) -> APIRouter:
@@ -103,21 +110,15 @@ def customers_router(units: UnitsOfWork) -> APIRouter:
         "",
         summary="List customers",
         operation_id="list_customers",
-        responses=_PAGE | problem_responses(INVALID, NOT_READY, STORE_UNAVAILABLE),
+        responses=json_response(CustomerPage, "A page of customers")
+        | problem_responses(INVALID, NOT_READY, STORE_UNAVAILABLE),
     )
     @needs(Role.READER)
     def read_page(listing: Annotated[Listing, Query()]) -> Response:
         """Select by segment and attribute ranges, sort, and go on with `next_cursor`."""
         found, page = list_customers(units, selection_of(listing))
-        return Response(
-            msgspec.json.encode(
-                {
-                    "customers": customer_contents(found),
-                    "next_cursor": None if page is None else cursor_of(page),
-                }
-            ),
-            media_type="application/json",
-        )
+        answer = CustomerPage(customer_answers(found), None if page is None else cursor_of(page))
+        return Response(msgspec.json.encode(answer), media_type=JSON)
 
     @router.post(
         "",
@@ -126,7 +127,7 @@ def customers_router(units: UnitsOfWork) -> APIRouter:
         operation_id="add_customer",
         responses=_customer_response(201, "Added", _ETAG | _LOCATION)
         | problem_responses(EXISTS, ERASED, KEY_REUSED, *_WRITE_ERRORS),
-        openapi_extra=json_body("NewCustomer", {**NEW_CUSTOMER, "customer_id": 20_002}),
+        openapi_extra=json_body(NewCustomer, {**NEW_CUSTOMER, "customer_id": 20_002}),
     )
     @needs(Role.WRITER)
     async def create(
@@ -161,7 +162,7 @@ def customers_router(units: UnitsOfWork) -> APIRouter:
         responses=_customer_response(200, "Replaced")
         | _customer_response(201, "Added", _ETAG | _LOCATION)
         | problem_responses(ERASED, STALE, *_WRITE_ERRORS),
-        openapi_extra=json_body("CustomerAttributes", ATTRIBUTES),
+        openapi_extra=json_body(CustomerAttributes, ATTRIBUTES),
     )
     @needs(Role.WRITER)
     async def put(request: Request, customer_id: CustomerId, if_match: IfMatch = None) -> Response:
@@ -180,7 +181,7 @@ def customers_router(units: UnitsOfWork) -> APIRouter:
         operation_id="update_customer",
         responses=_customer_response(200, "Changed")
         | problem_responses(NOT_FOUND, STALE, *_WRITE_ERRORS),
-        openapi_extra=json_body("AttributeChanges", {"total_deposit_amount": 9876}),
+        openapi_extra=json_body(_SomeChanges, {"total_deposit_amount": 9876}),
     )
     @needs(Role.WRITER)
     async def patch(
@@ -260,8 +261,8 @@ def customers_router(units: UnitsOfWork) -> APIRouter:
 
 def _answer(found: SegmentedCustomer, status: int = 200, **headers: str) -> Response:
     return Response(
-        msgspec.json.encode(customer_content(found)),
+        msgspec.json.encode(customer_answer(found)),
         status_code=status,
         headers={"ETag": f'"{found.customer.tag}"', **headers},
-        media_type="application/json",
+        media_type=JSON,
     )

@@ -1,13 +1,14 @@
 """Predictions for one or many people who need not be customers: `/v1/segments:predict`."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
+from msgspec import Meta
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from customer_segmentation.api.http.openapi import problem_responses
+from customer_segmentation.api.http.openapi import Responses, Schema, problem_responses, schema_of
 from customer_segmentation.api.http.problems import (
     INVALID,
     MEDIA,
@@ -18,7 +19,7 @@ from customer_segmentation.api.http.problems import (
 )
 from customer_segmentation.api.http.requests import decode_object, media_type
 from customer_segmentation.api.http.roles import needs
-from customer_segmentation.api.http.schemas import ATTRIBUTES, reference
+from customer_segmentation.api.http.schemas import ATTRIBUTES, CustomerAttributes
 from customer_segmentation.api.middleware.body_limits import takes_many
 from customer_segmentation.api.v1.customers.explanations import (
     AssignmentAnswer,
@@ -34,22 +35,15 @@ from customer_segmentation.services.customers.prediction import predict_segments
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
-_REQUEST: dict[str, Any] = {
+_REQUEST: Schema = {
     "requestBody": {
         "required": True,
         "content": {
             JSON: {
-                "schema": {
-                    "oneOf": [
-                        reference("CustomerAttributes"),
-                        {
-                            "type": "array",
-                            "minItems": 1,
-                            "maxItems": MAX_ROWS,
-                            "items": reference("CustomerAttributes"),
-                        },
-                    ]
-                },
+                "schema": schema_of(
+                    CustomerAttributes
+                    | Annotated[list[CustomerAttributes], Meta(min_length=1, max_length=MAX_ROWS)]
+                ),
                 "examples": {
                     "one": {"summary": "One person", "value": ATTRIBUTES},
                     "many": {"summary": "Several people", "value": [ATTRIBUTES, ATTRIBUTES]},
@@ -58,14 +52,19 @@ _REQUEST: dict[str, Any] = {
         },
     }
 }
-_RESPONSES: dict[int | str, dict[str, Any]] = {
+_RESPONSES: Responses = {
     200: {
         "description": "The segment of the one, or of the many, in the format of the request",
-        "content": {NDJSON: {"schema": reference("Prediction")}, ARROW: _BINARY},
+        "content": {
+            NDJSON: {"schema": {"$ref": "#/components/schemas/Prediction"}},
+            ARROW: _BINARY,
+        },
     }
 }
 
 
+# These describe what `formats` writes from columns: to make 100,000 of them and write them takes
+# 0.5 s, and from dictionaries 0.03 s.
 class BriefExplanation(BaseModel):
     """Why someone is in a segment, in brief."""
 
