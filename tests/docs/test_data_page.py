@@ -9,8 +9,8 @@ import pytest
 from customer_segmentation.files.check.rejects import RejectsFile
 from customer_segmentation.files.check.rows import Checked, Checker
 from customer_segmentation.files.map.mapping_file import parse_mapping, read_rules
+from customer_segmentation.files.map.transaction_rules import Direction, TransactionRules
 from customer_segmentation.files.read.tables import open_table
-from customer_segmentation.files.transactions.rules import Direction, TransactionRules
 from customer_segmentation.files.transactions.totals import DERIVED, Transactions
 from customer_segmentation.files.write.audience import hashed_id
 from tests.support.files import BANK, GUESSED, GUIDE, REJECTS, RULES, TRANSACTIONS, guess, mend

@@ -20,8 +20,9 @@ from customer_segmentation.domain.features import (
     Feature,
 )
 from customer_segmentation.files.check.duplicates import SeenIds
-from customer_segmentation.files.check.rows import Checked, Checker, read_column
+from customer_segmentation.files.check.rows import Checked, Checker
 from customer_segmentation.files.map.mapping import ColumnMapping, Entry, NumberStyle
+from customer_segmentation.files.map.values import read_column
 from customer_segmentation.files.read.tables import open_table
 
 BY_RECORD_NAMES = ColumnMapping.by_record_names()

@@ -11,9 +11,10 @@ import pytest
 
 from customer_segmentation.domain.features import COLUMNS, FEATURE_BY_NAME
 from customer_segmentation.files.blocks import Reject
-from customer_segmentation.files.check.rows import Checked, Checker, read_column
+from customer_segmentation.files.check.rows import Checked, Checker
 from customer_segmentation.files.map.inference import infer
 from customer_segmentation.files.map.mapping import ColumnMapping, Entry, NumberStyle
+from customer_segmentation.files.map.values import read_column
 from customer_segmentation.files.read.tables import open_table
 
 EXAMPLE = {feature.record_name: feature.example for feature in COLUMNS}

@@ -15,9 +15,9 @@ from customer_segmentation.files.read.tables import open_table
 from customer_segmentation.services.customers.commands import delete_customer, get_customer
 from customer_segmentation.services.customers.erasure import erase_customer
 from customer_segmentation.services.customers.events import latest_position
+from customer_segmentation.services.monitoring.distribution import read_current
 from customer_segmentation.services.runtime.settings import SHIPPED_DATA
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
-from customer_segmentation.services.segments.distribution import read_current
 from customer_segmentation.services.transfer import importing
 from customer_segmentation.services.transfer.data_file import read_data_file
 from customer_segmentation.services.transfer.importing import Import, Outcome, import_customers

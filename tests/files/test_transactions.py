@@ -18,9 +18,9 @@ from customer_segmentation.domain.features import FEATURE_BY_NAME, FEATURE_NAMES
 from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.check.rows import Checked
 from customer_segmentation.files.map.mapping_file import read_rules
+from customer_segmentation.files.map.transaction_rules import TransactionRules
 from customer_segmentation.files.read.tables import Reading, open_table
 from customer_segmentation.files.transactions import totals as transactions
-from customer_segmentation.files.transactions.rules import TransactionRules
 from customer_segmentation.files.transactions.totals import DERIVED, Totals, Transactions
 
 BY_KIND = TransactionRules("id", "amount", "kind", "date")

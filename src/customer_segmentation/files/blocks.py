@@ -12,6 +12,9 @@ from customer_segmentation.files.columns import python_rows
 
 Fields = list[str]
 
+LEADING_COLUMNS = ["line", "column", "reason"]
+"""What stands before the fields of a rejected row; a file whose header begins so holds rejects."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reject:

@@ -10,16 +10,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
-from customer_segmentation.files.blocks import Reject
+from customer_segmentation.files.blocks import LEADING_COLUMNS, Reject
 from customer_segmentation.files.formulas import neutralised
 from customer_segmentation.files.write.atomic import whole_file
 
 if TYPE_CHECKING:
     from _csv import Writer
-
-LEADING_COLUMNS = ["line", "column", "reason"]
-"""What stands before the fields of a row; a file whose header begins so is a file of rejects."""
-
 
 _HEAD = ",".join(LEADING_COLUMNS).encode()
 

@@ -13,7 +13,6 @@ from customer_segmentation.domain.arrays import FloatArray
 from customer_segmentation.domain.features import COLUMNS, CUSTOMER_ID, Feature, Number
 from customer_segmentation.domain.schema import Kind
 from customer_segmentation.files.blocks import text_of
-from customer_segmentation.files.check.rows import read_column
 from customer_segmentation.files.columns import column_of, plain_array, python_values
 from customer_segmentation.files.map import synonyms
 from customer_segmentation.files.map.mapping import (
@@ -24,6 +23,7 @@ from customer_segmentation.files.map.mapping import (
     NumberStyle,
     code_key,
 )
+from customer_segmentation.files.map.values import read_column
 
 _SAMPLE_ROWS = 1000
 _MAX_CODES = 20

@@ -21,7 +21,7 @@ from customer_segmentation.files.map.mapping import (
     code_key,
 )
 from customer_segmentation.files.map.synonyms import TRANSACTION_COLUMNS
-from customer_segmentation.files.transactions.rules import KINDS, Direction, TransactionRules
+from customer_segmentation.files.map.transaction_rules import KINDS, Direction, TransactionRules
 
 _KEYS = ("column", "factor", "codes", "decimal", "thousands", "default")
 _TRANSACTIONS = "transactions"

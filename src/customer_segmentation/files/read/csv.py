@@ -9,8 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from customer_segmentation.files.blocks import Block, Fields, Reject
-from customer_segmentation.files.check.rejects import LEADING_COLUMNS
+from customer_segmentation.files.blocks import LEADING_COLUMNS, Block, Fields, Reject
 from customer_segmentation.files.formulas import restored
 from customer_segmentation.files.read.lines import LONGEST_LINE, Lines, LineTooLongError
 

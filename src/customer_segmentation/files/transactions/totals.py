@@ -14,13 +14,12 @@ from customer_segmentation.files.blocks import Block, Reject
 from customer_segmentation.files.check.rows import (
     Checked,
     check_columns,
-    read_column,
-    read_each_once,
 )
 from customer_segmentation.files.columns import plain_array
 from customer_segmentation.files.map.mapping import Entry
+from customer_segmentation.files.map.transaction_rules import TransactionRules
+from customer_segmentation.files.map.values import read_column, read_each_once
 from customer_segmentation.files.read.tables import Source
-from customer_segmentation.files.transactions.rules import TransactionRules
 
 DERIVED = ("total_withdrawal_amount", "total_deposit_amount", "transaction_count")
 """The attributes that transactions tell, by request name."""
