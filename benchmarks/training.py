@@ -19,7 +19,7 @@ from benchmarks.contest import ROUNDS, ratios, spread, table
 from benchmarks.files import command
 from benchmarks.load import run_load
 from benchmarks.services import OURS, Service, database, resident_bytes, serving
-from customer_segmentation.services.models.serving import load_model
+from customer_segmentation.services.runtime.serving import load_model
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.services.transfer.demo import write_bank
 from customer_segmentation.store.arrow import arrow_reader

@@ -26,8 +26,8 @@ from customer_segmentation.services.customers.events import (
     read_cursor,
     read_events,
 )
-from customer_segmentation.services.operation.audit import verify
 from customer_segmentation.services.operation.maintenance import back_up, restore
+from customer_segmentation.services.runtime.audit import verify
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork

@@ -519,7 +519,7 @@ def test_an_unexpected_error_of_a_process_has_its_trace_in_the_log(database_url:
     )
 
     ended = subprocess.run(
-        [sys.executable, "-m", "customer_segmentation.services.jobs.process"],
+        [sys.executable, "-m", "customer_segmentation.services.process"],
         input=told,
         capture_output=True,
         text=True,

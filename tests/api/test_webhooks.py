@@ -21,7 +21,6 @@ from customer_segmentation.domain.webhooks import wait_after
 from customer_segmentation.services.customers.commands import delete_customer, update_customer
 from customer_segmentation.services.customers.erasure import erase_customer
 from customer_segmentation.services.customers.events import read_events
-from customer_segmentation.services.operation.audit import Audit, acting_as, list_entries
 from customer_segmentation.services.operation.webhook_addresses import is_public
 from customer_segmentation.services.operation.webhooks import (
     Deliveries,
@@ -31,6 +30,7 @@ from customer_segmentation.services.operation.webhooks import (
     list_dead_letters,
     redeliver,
 )
+from customer_segmentation.services.runtime.audit import Audit, acting_as, list_entries
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.store.queries import webhooks

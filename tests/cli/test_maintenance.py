@@ -16,10 +16,10 @@ from customer_segmentation.domain.errors import BackupError, StoreRefusedError
 from customer_segmentation.domain.jobs import JobKind, Origin, Trigger
 from customer_segmentation.services.customers.commands import get_customer, update_customer
 from customer_segmentation.services.jobs.lifecycle import start_job
+from customer_segmentation.services.monitoring.distribution import find_counted, save_counted
 from customer_segmentation.services.operation.maintenance import back_up, examine, restore
 from customer_segmentation.services.runtime.settings import Settings, find_unknown
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork, units_over
-from customer_segmentation.services.segments.distribution import find_counted, save_counted
 from customer_segmentation.services.segments.overview import get_overview
 from customer_segmentation.store.database import Database
 from customer_segmentation.store.queries import jobs

@@ -17,8 +17,8 @@ from customer_segmentation.api.app import create_app
 from customer_segmentation.api.http.roles import Roles, needs
 from customer_segmentation.domain.access import Role
 from customer_segmentation.services.operation.keys import create_key
+from customer_segmentation.services.operation.startup import open_units
 from customer_segmentation.services.runtime.settings import Settings
-from customer_segmentation.services.runtime.startup import open_units
 from tests.conftest import NewBank
 from tests.support.asgi import Answer, call
 from tests.support.servers import Server, running

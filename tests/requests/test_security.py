@@ -23,8 +23,8 @@ from customer_segmentation.domain.errors import (
     TooManyRequestsError,
 )
 from customer_segmentation.services.operation.keys import KeyRing, create_key, list_keys, revoke_key
+from customer_segmentation.services.operation.startup import check_exposure
 from customer_segmentation.services.runtime.settings import Settings
-from customer_segmentation.services.runtime.startup import check_exposure
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork, units_over
 from tests.support.answers import problem
 from tests.support.commands import command

@@ -17,7 +17,7 @@ import pytest
 
 from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.domain.schema import Kind
-from customer_segmentation.services.operation.audit import verify
+from customer_segmentation.services.runtime.audit import verify
 from customer_segmentation.services.runtime.settings import SHIPPED_DATA
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.services.transfer.data_file import read_data_file

@@ -18,8 +18,8 @@ from customer_segmentation.domain.arrays import FloatArray
 from customer_segmentation.domain.features import CUSTOMER_ID, FEATURES
 from customer_segmentation.domain.jobs import JobKind, JobState, Origin, Trigger
 from customer_segmentation.services.jobs.lifecycle import get_job, start_job
+from customer_segmentation.services.operation.startup import begin_start, finish_start
 from customer_segmentation.services.runtime.settings import SHIPPED_DATA, Settings
-from customer_segmentation.services.runtime.startup import begin_start, finish_start
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork, units_over
 from customer_segmentation.services.transfer.first_import import holds_demo
 from customer_segmentation.store import tables

@@ -12,14 +12,14 @@ from customer_segmentation.domain.access import Role
 from customer_segmentation.domain.errors import StoreUnavailableError
 from customer_segmentation.services.customers.commands import delete_customer, update_customer
 from customer_segmentation.services.customers.erasure import erase_customer
-from customer_segmentation.services.operation.audit import (
+from customer_segmentation.services.operation.keys import create_key
+from customer_segmentation.services.runtime.audit import (
     Audit,
     acting_as,
     list_entries,
     seal,
     verify,
 )
-from customer_segmentation.services.operation.keys import create_key
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.store.tables import audit_chain, audit_entries, audit_values

@@ -47,16 +47,16 @@ from customer_segmentation.services.models import rescoring
 from customer_segmentation.services.models.activation import activate
 from customer_segmentation.services.models.registry import activate_version
 from customer_segmentation.services.models.rescoring import rescore
-from customer_segmentation.services.models.serving import load_model
-from customer_segmentation.services.runtime.clock import now
-from customer_segmentation.services.runtime.settings import Settings
-from customer_segmentation.services.runtime.unit_of_work import units_over
-from customer_segmentation.services.segments.distribution import (
+from customer_segmentation.services.monitoring.distribution import (
     count,
     count_waiting_changes,
     current_of,
 )
-from customer_segmentation.services.segments.recount import recount
+from customer_segmentation.services.monitoring.recount import recount
+from customer_segmentation.services.runtime.clock import now
+from customer_segmentation.services.runtime.serving import load_model
+from customer_segmentation.services.runtime.settings import Settings
+from customer_segmentation.services.runtime.unit_of_work import units_over
 from customer_segmentation.services.training.run import run_training
 from customer_segmentation.services.transfer.importing import Import, import_customers
 from customer_segmentation.store.queries import models

@@ -28,17 +28,17 @@ from customer_segmentation.services.customers.commands import (
 )
 from customer_segmentation.services.models.registry import activate_and_rescore, activate_version
 from customer_segmentation.services.models.rescoring import rescore
-from customer_segmentation.services.runtime.settings import Settings
-from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
-from customer_segmentation.services.segments.distribution import (
+from customer_segmentation.services.monitoring.distribution import (
     count_waiting_changes,
     find_counted,
     get_drift,
     read_current,
     save_counted,
 )
+from customer_segmentation.services.monitoring.recount import recount
+from customer_segmentation.services.runtime.settings import Settings
+from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.services.segments.profiles import list_segments
-from customer_segmentation.services.segments.recount import recount
 from customer_segmentation.store.queries import distributions
 from tests.support.stored import assert_current
 

@@ -31,10 +31,10 @@ from customer_segmentation.services.customers.erasure import (
     erase_customer,
     get_erasure,
 )
-from customer_segmentation.services.operation.audit import Audit
 from customer_segmentation.services.operation.maintenance import back_up
+from customer_segmentation.services.operation.startup import begin_start
+from customer_segmentation.services.runtime.audit import Audit
 from customer_segmentation.services.runtime.settings import Settings
-from customer_segmentation.services.runtime.startup import begin_start
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.services.segments.profiles import measure_growth
 from customer_segmentation.store.database import Database

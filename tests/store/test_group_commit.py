@@ -18,7 +18,7 @@ from customer_segmentation.services.customers.commands import (
     get_history,
     update_customer,
 )
-from customer_segmentation.services.operation.audit import acting_as
+from customer_segmentation.services.runtime.audit import acting_as
 from customer_segmentation.services.runtime.unit_of_work import UnitOfWork, UnitsOfWork
 from customer_segmentation.store.queries import audit
 

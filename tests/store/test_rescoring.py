@@ -21,10 +21,10 @@ from customer_segmentation.services.customers.commands import (
 from customer_segmentation.services.models import rescoring
 from customer_segmentation.services.models.activation import activate
 from customer_segmentation.services.models.rescoring import Snapshot, rescore
-from customer_segmentation.services.models.serving import load_model
+from customer_segmentation.services.monitoring.distribution import count, read_current
 from customer_segmentation.services.runtime.clock import now
+from customer_segmentation.services.runtime.serving import load_model
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
-from customer_segmentation.services.segments.distribution import count, read_current
 from customer_segmentation.store.queries import models
 from tests.support.stored import stored_customers
 

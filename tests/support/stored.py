@@ -13,13 +13,13 @@ from customer_segmentation.model.monitoring.distribution import (
     Distribution,
 )
 from customer_segmentation.services.models.activation import activate as make_active
-from customer_segmentation.services.models.serving import load_model
-from customer_segmentation.services.runtime.clock import now
-from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
-from customer_segmentation.services.segments.distribution import (
+from customer_segmentation.services.monitoring.distribution import (
     count,
     read_current,
 )
+from customer_segmentation.services.runtime.clock import now
+from customer_segmentation.services.runtime.serving import load_model
+from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.store.arrow import arrow_reader
 from customer_segmentation.store.database import Database
 from customer_segmentation.store.queries import models

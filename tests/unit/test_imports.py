@@ -9,7 +9,7 @@ HEAVY = ("scipy", "sklearn", "pandas", "alembic", "pyspark", "streamlit", "onnx"
 
 
 @pytest.mark.parametrize(
-    "module", ["api.app", "cli.main", "client", "services.jobs.process", "store.sqlite_arrow"]
+    "module", ["api.app", "cli.main", "client", "services.process", "store.sqlite_arrow"]
 )
 def test_it_loads_none_of_the_heavy_libraries(module: str) -> None:
     program = (

@@ -53,21 +53,21 @@ from customer_segmentation.domain.errors import NotReadyError, SegmentationError
 from customer_segmentation.services.customers.erasure import Wiping
 from customer_segmentation.services.customers.events import place_changes
 from customer_segmentation.services.jobs.lifecycle import (
-    Rescoring,
     close_dead_jobs,
     get_ready,
     stop_jobs,
 )
-from customer_segmentation.services.operation.audit import seal
+from customer_segmentation.services.models.rescoring import Rescoring
+from customer_segmentation.services.monitoring.distribution import count_waiting_changes
+from customer_segmentation.services.monitoring.recount import begin_recount_when_due
 from customer_segmentation.services.operation.keys import KeyRing
 from customer_segmentation.services.operation.retention import remove_old
 from customer_segmentation.services.operation.webhooks import Deliveries
+from customer_segmentation.services.runtime.audit import seal
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.logs import configure_logs
 from customer_segmentation.services.runtime.settings import Settings, load_settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork, units_over
-from customer_segmentation.services.segments.distribution import count_waiting_changes
-from customer_segmentation.services.segments.recount import begin_recount_when_due
 from customer_segmentation.services.training.schedule import begin_due_training
 
 _REFRESH_SECONDS = 0.5
@@ -109,7 +109,7 @@ logger = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Return the application over a database that `services/runtime/startup.py` has made ready."""
+    """Return the application over a database that `operation/startup.py` has made ready."""
     settings = settings or load_settings()
     configure_logs(settings.log_format)
     units = units_over(

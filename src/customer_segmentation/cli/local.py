@@ -22,11 +22,11 @@ from customer_segmentation.services.models.registry import (
     get_version,
     list_versions,
 )
-from customer_segmentation.services.models.serving import assess
-from customer_segmentation.services.operation.audit import list_entries
+from customer_segmentation.services.monitoring.distribution import get_drift
+from customer_segmentation.services.runtime.audit import list_entries
+from customer_segmentation.services.runtime.serving import assess
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
-from customer_segmentation.services.segments.distribution import get_drift
 from customer_segmentation.services.segments.profiles import (
     count_transitions,
     edit_segment,

@@ -55,13 +55,13 @@ def serve(
     import uvicorn
     from uvicorn.supervisors import Multiprocess
 
-    from customer_segmentation.services.runtime.logs import configure_logs
-    from customer_segmentation.services.runtime.startup import (
+    from customer_segmentation.services.operation.startup import (
         begin_start,
         check_exposure,
         finish_start,
         is_open_to_all,
     )
+    from customer_segmentation.services.runtime.logs import configure_logs
 
     if data is not None:
         refuse_given(context, "is not for --data, which is loaded in its place", "demo")

@@ -19,8 +19,8 @@ from customer_segmentation.domain.errors import (
     NotAllowedError,
     SegmentationError,
 )
-from customer_segmentation.services.operation.audit import acting_as
 from customer_segmentation.services.operation.keys import KeyRing
+from customer_segmentation.services.runtime.audit import acting_as
 from customer_segmentation.services.runtime.settings import Settings
 
 _DOCS = ("/docs", "/static-offline-docs", "/guide")

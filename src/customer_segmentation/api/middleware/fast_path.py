@@ -19,7 +19,7 @@ from customer_segmentation.api.middleware.access_log import CLIENT_LEFT, Begun, 
 from customer_segmentation.api.middleware.authentication import Admission, actor_of
 from customer_segmentation.api.middleware.body_limits import Bodies
 from customer_segmentation.domain.errors import SegmentationError
-from customer_segmentation.services.operation.audit import acting_as
+from customer_segmentation.services.runtime.audit import acting_as
 
 
 @dataclass(frozen=True, slots=True)

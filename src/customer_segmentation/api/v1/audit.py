@@ -10,7 +10,7 @@ from customer_segmentation.api.http.openapi import problem_responses
 from customer_segmentation.api.http.problems import INVALID, STORE_UNAVAILABLE
 from customer_segmentation.api.http.roles import needs
 from customer_segmentation.domain.access import Role
-from customer_segmentation.services.operation.audit import list_entries
+from customer_segmentation.services.runtime.audit import list_entries
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 
 

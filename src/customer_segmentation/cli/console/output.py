@@ -124,8 +124,8 @@ def open_database(
         settings: these, unless they are to be read.
         makes: whether a SQLite database that is not there yet is made.
     """
-    from customer_segmentation.services.operation.audit import acting_as
-    from customer_segmentation.services.runtime.startup import open_units
+    from customer_segmentation.services.operation.startup import open_units
+    from customer_segmentation.services.runtime.audit import acting_as
 
     require_local()
     settings = settings or read_settings()

@@ -184,7 +184,7 @@ _DEMO_STAYS = (
 @contextmanager
 def _database(settings: "Settings", dry_run: bool) -> Iterator["UnitsOfWork"]:
     """Open the database; where there is none, a trial looks at an empty one that it drops."""
-    from customer_segmentation.services.runtime.startup import database_exists
+    from customer_segmentation.services.operation.startup import database_exists
 
     with ExitStack() as stack:
         if dry_run and not database_exists(settings):

@@ -73,7 +73,7 @@ def check(
 
     Example: customer-segmentation audit verify
     """
-    from customer_segmentation.services.operation.audit import verify
+    from customer_segmentation.services.runtime.audit import verify
 
     with open_database() as units:
         found = verify(units.database, head)

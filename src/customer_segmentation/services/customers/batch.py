@@ -12,7 +12,7 @@ from customer_segmentation.domain.errors import (
     CustomerNotFoundError,
 )
 from customer_segmentation.services.customers import changes
-from customer_segmentation.services.models.serving import SegmentedCustomer
+from customer_segmentation.services.runtime.serving import SegmentedCustomer
 from customer_segmentation.services.runtime.unit_of_work import UnitOfWork
 
 

@@ -9,8 +9,8 @@ from customer_segmentation.domain.errors import (
     StaleCustomerError,
 )
 from customer_segmentation.domain.history import Cause, SegmentChange
-from customer_segmentation.services.models.serving import SegmentedCustomer
 from customer_segmentation.services.runtime.clock import now
+from customer_segmentation.services.runtime.serving import SegmentedCustomer
 from customer_segmentation.services.runtime.unit_of_work import UnitOfWork
 from customer_segmentation.store.queries import distributions, erasures, history
 from customer_segmentation.store.queries.customers import Assignment

@@ -13,8 +13,8 @@ from customer_segmentation.domain.errors import (
 from customer_segmentation.domain.history import SegmentChange
 from customer_segmentation.domain.paging import Page, Selection
 from customer_segmentation.services.customers import changes
-from customer_segmentation.services.models.serving import SegmentedCustomer
 from customer_segmentation.services.runtime.clock import now
+from customer_segmentation.services.runtime.serving import SegmentedCustomer
 from customer_segmentation.services.runtime.unit_of_work import UnitOfWork, UnitsOfWork
 from customer_segmentation.store.queries import history, idempotency
 

@@ -8,10 +8,10 @@ from customer_segmentation.domain.erasure import Erasure
 from customer_segmentation.domain.errors import CustomerNotFoundError, StaleCustomerError
 from customer_segmentation.domain.history import Cause, SegmentChange
 from customer_segmentation.services.customers import changes
-from customer_segmentation.services.operation.audit import CUSTOMER, note
+from customer_segmentation.services.monitoring.distribution import count_waiting_changes
+from customer_segmentation.services.runtime.audit import CUSTOMER, note
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.unit_of_work import UnitOfWork, UnitsOfWork
-from customer_segmentation.services.segments.distribution import count_waiting_changes
 from customer_segmentation.store.queries import (
     audit,
     erasures,

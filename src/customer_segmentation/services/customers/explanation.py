@@ -6,7 +6,7 @@ from customer_segmentation.domain.customer import Attributes
 from customer_segmentation.domain.errors import CustomerNotFoundError
 from customer_segmentation.domain.segments import Segment, Strategy
 from customer_segmentation.model.describing.explain import Explanation, explain
-from customer_segmentation.services.models.serving import ServingModel
+from customer_segmentation.services.runtime.serving import ServingModel
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 
 

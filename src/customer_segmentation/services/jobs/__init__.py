@@ -1,1 +1,1 @@
-"""Jobs: their life, the process that runs one, and the pool that keeps a process ready."""
+"""Jobs: their life, and the pool that keeps a process ready for the next."""

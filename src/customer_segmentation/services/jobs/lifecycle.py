@@ -18,13 +18,12 @@ from sqlalchemy import Connection
 from customer_segmentation.domain.errors import JobEndedError, StoreUnavailableError
 from customer_segmentation.domain.jobs import Job, JobKind, JobState, Origin, Phase
 from customer_segmentation.services.jobs.pool import end_ready, keep_ready, start_worker
-from customer_segmentation.services.models.rescoring import ProgressWatch
-from customer_segmentation.services.operation.audit import note
+from customer_segmentation.services.runtime.audit import note
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.store.database import Database
-from customer_segmentation.store.queries import jobs, models
+from customer_segmentation.store.queries import jobs
 
 logger = logging.getLogger(__name__)
 
@@ -191,45 +190,6 @@ def find_dead_jobs(database: Database) -> list[str]:
     """Return the ids of running jobs whose process is gone."""
     with database.read() as connection:
         return [job.id for job in jobs.running(connection) if _is_dead(job)]
-
-
-class Rescoring:
-    """Sees that what an activation leaves to be written down is written, in a process of its own.
-
-    Any server notices where that is cut off, on whichever machine, and goes on with it.
-    """
-
-    def __init__(self, database: Database, settings: Settings) -> None:
-        """Start nothing yet."""
-        self._database = database
-        self._settings = settings
-        self._watch = ProgressWatch()
-        self._process: subprocess.Popen[str] | None = None
-        self._starting = threading.Lock()
-
-    def begin(self) -> None:
-        """Start it, where there is anything to do, unless it or a training is at it."""
-        with self._database.read() as connection:
-            at_it = any(job.phase is Phase.RESCORING for job in jobs.running(connection))
-            settled = models.is_rescored(connection)
-        if not (settled or at_it):
-            self._look_after(start=True)
-
-    def resume(self) -> None:
-        """Start it where it was cut off; to be called every second or so."""
-        with self._database.read() as connection:
-            active = models.active(connection)
-        is_cut_off = self._watch.is_cut_off(active)
-        if is_cut_off or self._process is not None:
-            self._look_after(start=is_cut_off)
-
-    def _look_after(self, *, start: bool) -> None:
-        """Take note of a process that has ended, and start one where none is at it."""
-        with self._starting:
-            if self._process is not None and self._process.poll() is not None:
-                self._process = None
-            if start and self._process is None:
-                self._process = start_worker(self._settings, "rescore", background=True)
 
 
 def interrupt(connection: Connection, job_id: str) -> None:

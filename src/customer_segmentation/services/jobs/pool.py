@@ -85,7 +85,7 @@ def _take_ready() -> subprocess.Popen[str] | None:
 def _start(*arguments: str, background: bool, answers: bool = False) -> subprocess.Popen[str]:
     with held_back_interrupts():
         process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "customer_segmentation.services.jobs.process", *arguments],
+            [sys.executable, "-m", "customer_segmentation.services.process", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE if answers else None,
             text=True,

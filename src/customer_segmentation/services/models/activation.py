@@ -4,9 +4,9 @@ from sqlalchemy import Connection
 
 from customer_segmentation.domain.history import Activation
 from customer_segmentation.model.monitoring.distribution import Distribution
-from customer_segmentation.services.models.serving import ServingModel
-from customer_segmentation.services.operation.audit import note
-from customer_segmentation.services.segments.distribution import start_counting
+from customer_segmentation.services.monitoring.distribution import start_counting
+from customer_segmentation.services.runtime.audit import note
+from customer_segmentation.services.runtime.serving import ServingModel
 from customer_segmentation.store.queries import models
 
 

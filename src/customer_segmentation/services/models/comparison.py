@@ -9,7 +9,7 @@ import numpy as np
 from customer_segmentation.domain.errors import VersionNotFoundError, VersionsNotComparableError
 from customer_segmentation.model.quality.impact import Impact, count_pairs, measure_impact
 from customer_segmentation.services.jobs.pool import start_worker
-from customer_segmentation.services.models.serving import load_model
+from customer_segmentation.services.runtime.serving import load_model
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.store.arrow import arrow_reader

@@ -9,7 +9,7 @@ from customer_segmentation import __version__
 from customer_segmentation.domain.errors import ExtraMissingError
 from customer_segmentation.domain.features import FEATURE_BY_NAME, FEATURE_NAMES
 from customer_segmentation.model.assign import ROOTS, SERIES
-from customer_segmentation.services.models.serving import ServingModel
+from customer_segmentation.services.runtime.serving import ServingModel
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ from customer_segmentation.model.describing.profile import (
     profile_segments,
 )
 from customer_segmentation.services.models.registry import Version, get_version, list_versions
+from customer_segmentation.services.monitoring.distribution import drift_of, read_current
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
-from customer_segmentation.services.segments.distribution import drift_of, read_current
 
 _PURPOSE = (
     "Tells which segment a bank's customer is in, so that marketing offers each segment what suits "

@@ -11,8 +11,8 @@ from customer_segmentation.model.artifact import Model, from_json
 from customer_segmentation.model.describing.explain import typical_values
 from customer_segmentation.services.models.activation import activate
 from customer_segmentation.services.models.rescoring import rescore
-from customer_segmentation.services.models.serving import load_model
 from customer_segmentation.services.runtime.clock import now
+from customer_segmentation.services.runtime.serving import load_model
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.store.queries import models, segments

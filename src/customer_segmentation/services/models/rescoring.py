@@ -1,5 +1,7 @@
 """The use case of bringing every stored assignment to the active model."""
 
+import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,14 +11,18 @@ import numpy as np
 
 from customer_segmentation.domain.arrays import IntArray
 from customer_segmentation.domain.features import LARGEST_INTEGER
+from customer_segmentation.domain.jobs import Phase
 from customer_segmentation.files.read.prefetch import prefetch
 from customer_segmentation.model.monitoring.distribution import Distribution
-from customer_segmentation.services.models.serving import ServingModel
+from customer_segmentation.services.jobs.pool import start_worker
+from customer_segmentation.services.monitoring.distribution import add_counted, count
 from customer_segmentation.services.runtime.clock import now
+from customer_segmentation.services.runtime.serving import ServingModel
+from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitOfWork, UnitsOfWork, retried
-from customer_segmentation.services.segments.distribution import add_counted, count
 from customer_segmentation.store.arrow import ArrowReader, arrow_reader
-from customer_segmentation.store.queries import history, models
+from customer_segmentation.store.database import Database
+from customer_segmentation.store.queries import history, jobs, models
 from customer_segmentation.store.queries.customers import StoredCustomers
 from customer_segmentation.store.queries.models import Active
 
@@ -91,6 +97,45 @@ class ProgressWatch:
         if seen != self._seen:
             self._seen, self._since = seen, time.monotonic()
         return time.monotonic() - self._since >= CUT_OFF_SECONDS
+
+
+class Rescoring:
+    """Sees that what an activation leaves to be written down is written, in a process of its own.
+
+    Any server notices where that is cut off, on whichever machine, and goes on with it.
+    """
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        """Start nothing yet."""
+        self._database = database
+        self._settings = settings
+        self._watch = ProgressWatch()
+        self._process: subprocess.Popen[str] | None = None
+        self._starting = threading.Lock()
+
+    def begin(self) -> None:
+        """Start it, where there is anything to do, unless it or a training is at it."""
+        with self._database.read() as connection:
+            at_it = any(job.phase is Phase.RESCORING for job in jobs.running(connection))
+            settled = models.is_rescored(connection)
+        if not (settled or at_it):
+            self._look_after(start=True)
+
+    def resume(self) -> None:
+        """Start it where it was cut off; to be called every second or so."""
+        with self._database.read() as connection:
+            active = models.active(connection)
+        is_cut_off = self._watch.is_cut_off(active)
+        if is_cut_off or self._process is not None:
+            self._look_after(start=is_cut_off)
+
+    def _look_after(self, *, start: bool) -> None:
+        """Take note of a process that has ended, and start one where none is at it."""
+        with self._starting:
+            if self._process is not None and self._process.poll() is not None:
+                self._process = None
+            if start and self._process is None:
+                self._process = start_worker(self._settings, "rescore", background=True)
 
 
 def _wait_while_others_rescore(units: UnitsOfWork, activated_in: int) -> None:

@@ -9,7 +9,7 @@ from sqlglot.errors import SqlglotError
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
 from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_BY_NAME, Feature
 from customer_segmentation.model.assign import ROOTS, SERIES
-from customer_segmentation.services.models.serving import ServingModel
+from customer_segmentation.services.runtime.serving import ServingModel
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 
 _OTHER_NAMES = {"postgresql": "postgres", "sqlserver": "tsql"}

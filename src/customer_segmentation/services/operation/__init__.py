@@ -1,1 +1,1 @@
-"""What operators use: the audit log, API keys, backups and the doctor, retention, webhooks."""
+"""What operators use: start-up, API keys, backups and the doctor, retention, webhooks."""

@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from customer_segmentation.domain.access import ApiKey, Role, accept_key_name
 from customer_segmentation.domain.errors import KeyNotFoundError, NotSignedInError
-from customer_segmentation.services.operation.audit import note
+from customer_segmentation.services.runtime.audit import note
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.store.queries import keys

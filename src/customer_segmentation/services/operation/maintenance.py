@@ -17,10 +17,10 @@ from customer_segmentation.domain.errors import (
 from customer_segmentation.domain.plurals import counted
 from customer_segmentation.services.customers.erasure import erase_again
 from customer_segmentation.services.jobs.lifecycle import find_dead_jobs
+from customer_segmentation.services.monitoring.distribution import current_of
+from customer_segmentation.services.monitoring.recount import recount
 from customer_segmentation.services.runtime.settings import Settings, find_unknown, settings_file
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork, units_over
-from customer_segmentation.services.segments.distribution import current_of
-from customer_segmentation.services.segments.recount import recount
 from customer_segmentation.store import backup
 from customer_segmentation.store.database import Database
 from customer_segmentation.store.queries import distributions, erasures, models

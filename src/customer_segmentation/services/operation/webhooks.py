@@ -39,8 +39,8 @@ from customer_segmentation.services.customers.events import (
     latest_position,
     read_changes,
 )
-from customer_segmentation.services.operation.audit import acting_as, note
 from customer_segmentation.services.operation.webhook_addresses import check_address
+from customer_segmentation.services.runtime.audit import acting_as, note
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork

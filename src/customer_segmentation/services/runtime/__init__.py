@@ -1,1 +1,1 @@
-"""What every use case runs on: settings, units of work, logs, the clock, and start-up."""
+"""What use cases run on: settings, units of work, the active model, the audit log, the clock."""

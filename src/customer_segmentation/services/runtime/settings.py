@@ -24,7 +24,7 @@ from customer_segmentation.domain.segments import MAX_SEGMENTS, MIN_SEGMENTS
 from customer_segmentation.domain.toml import TomlError, parse_toml
 from customer_segmentation.model.artifact import Parameters, Thresholds
 from customer_segmentation.model.quality.gates import Gates
-from customer_segmentation.services.operation.audit import Audit
+from customer_segmentation.services.runtime.audit import Audit
 from customer_segmentation.services.runtime.clock import now
 
 SHIPPED_DATA = Path(__file__).parents[2] / "data" / "cleaned main dataset.csv"

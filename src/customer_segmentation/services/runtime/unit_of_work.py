@@ -20,9 +20,9 @@ from customer_segmentation.domain.errors import (
 )
 from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.domain.schema import Schema
-from customer_segmentation.services.models.serving import ServingModel, View, load_model
-from customer_segmentation.services.operation.audit import Audit
+from customer_segmentation.services.runtime.audit import Audit
 from customer_segmentation.services.runtime.group_commit import GroupCommit
+from customer_segmentation.services.runtime.serving import ServingModel, View, load_model
 from customer_segmentation.services.runtime.turns import Turns
 from customer_segmentation.store.database import (
     POOL_SIZE,

@@ -1,1 +1,1 @@
-"""Segments: profiles, distribution, drift, map, overview, and the recount that checks them."""
+"""Segments: profiles, map, overview."""

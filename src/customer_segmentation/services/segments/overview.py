@@ -7,9 +7,9 @@ from datetime import timedelta
 from customer_segmentation.model.monitoring.drift import Level
 from customer_segmentation.services.jobs.lifecycle import list_jobs
 from customer_segmentation.services.models.registry import get_version
+from customer_segmentation.services.monitoring.distribution import drift_of, read_current
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
-from customer_segmentation.services.segments.distribution import drift_of, read_current
 from customer_segmentation.store.queries import distributions
 
 

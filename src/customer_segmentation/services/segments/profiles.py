@@ -13,11 +13,11 @@ from customer_segmentation.model.describing.profile import (
 )
 from customer_segmentation.model.monitoring.distribution import Spread, spreads
 from customer_segmentation.services.customers.changes import ANY_TAG
-from customer_segmentation.services.models.serving import load_model
-from customer_segmentation.services.operation.audit import note
+from customer_segmentation.services.monitoring.distribution import read_current
+from customer_segmentation.services.runtime.audit import note
 from customer_segmentation.services.runtime.clock import now
+from customer_segmentation.services.runtime.serving import load_model
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
-from customer_segmentation.services.segments.distribution import read_current
 from customer_segmentation.store.queries import history, models, segments
 
 

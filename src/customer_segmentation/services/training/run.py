@@ -21,8 +21,8 @@ from customer_segmentation.model.artifact import Model, to_json
 from customer_segmentation.model.quality.gates import find_failures
 from customer_segmentation.services.models.activation import activate
 from customer_segmentation.services.models.rescoring import Snapshot, rescore
-from customer_segmentation.services.models.serving import load_model
 from customer_segmentation.services.runtime.clock import now
+from customer_segmentation.services.runtime.serving import load_model
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.services.training.external import ExternalTable, train_on_table

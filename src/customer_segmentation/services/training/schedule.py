@@ -9,9 +9,9 @@ from customer_segmentation.domain.errors import JobRunningError
 from customer_segmentation.domain.jobs import Job, JobKind, Origin, Trigger
 from customer_segmentation.domain.plurals import counted
 from customer_segmentation.model.monitoring.drift import Level
+from customer_segmentation.services.monitoring.distribution import drift_of, read_current
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
-from customer_segmentation.services.segments.distribution import drift_of, read_current
 from customer_segmentation.services.training.start import begin_training
 from customer_segmentation.store.queries import jobs, models
 

@@ -14,8 +14,8 @@ from customer_segmentation.domain.errors import DatabaseNotEmptyError
 from customer_segmentation.domain.features import CUSTOMER_ID, FEATURES
 from customer_segmentation.files.formats import Format, format_of
 from customer_segmentation.files.write.tables import open_writer
+from customer_segmentation.services.operation.startup import begin_start, finish_start
 from customer_segmentation.services.runtime.settings import Settings
-from customer_segmentation.services.runtime.startup import begin_start, finish_start
 
 Progress = Callable[[int, int], None]
 

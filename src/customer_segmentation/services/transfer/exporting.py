@@ -17,7 +17,7 @@ from customer_segmentation.domain.features import (
 from customer_segmentation.domain.paging import Selection
 from customer_segmentation.engines.scoring import WORDS
 from customer_segmentation.files.write.audience import group_names, hashed_ids
-from customer_segmentation.services.models.serving import ServingModel
+from customer_segmentation.services.runtime.serving import ServingModel
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.store.arrow import arrow_reader
 from customer_segmentation.store.queries.customers import StoredCustomers

@@ -11,9 +11,9 @@ from customer_segmentation.domain.jobs import Origin
 from customer_segmentation.domain.plurals import counted
 from customer_segmentation.model.artifact import Model, to_json
 from customer_segmentation.services.models.activation import activate
-from customer_segmentation.services.models.serving import load_model
-from customer_segmentation.services.operation.audit import Audit, note
+from customer_segmentation.services.runtime.audit import Audit, note
 from customer_segmentation.services.runtime.clock import now
+from customer_segmentation.services.runtime.serving import load_model
 from customer_segmentation.store.queries import demo, history, models
 from customer_segmentation.store.queries.customers import CustomerTable
 

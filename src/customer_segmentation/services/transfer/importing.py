@@ -18,11 +18,11 @@ from customer_segmentation.files.map.mapping import ColumnMapping
 from customer_segmentation.files.read.prefetch import prefetch
 from customer_segmentation.files.read.tables import Source
 from customer_segmentation.files.transactions.totals import DERIVED, Totals
-from customer_segmentation.services.operation.audit import note
+from customer_segmentation.services.monitoring.distribution import count_imported
+from customer_segmentation.services.monitoring.recount import refine_where_coarse
+from customer_segmentation.services.runtime.audit import note
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.unit_of_work import UnitOfWork, UnitsOfWork, retried
-from customer_segmentation.services.segments.distribution import count_imported
-from customer_segmentation.services.segments.recount import refine_where_coarse
 from customer_segmentation.services.transfer.first_import import Beginning
 from customer_segmentation.services.transfer.merging import Done, merge
 from customer_segmentation.store.arrow import arrow_reader

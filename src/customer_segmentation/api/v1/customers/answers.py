@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from customer_segmentation.api.http.schemas import structure_of
 from customer_segmentation.domain.features import CUSTOMER_ID, FEATURES
 from customer_segmentation.domain.history import Cause
-from customer_segmentation.services.models.serving import SegmentedCustomer, assess
+from customer_segmentation.services.runtime.serving import SegmentedCustomer, assess
 
 
 class NextBestAction(Struct, forbid_unknown_fields=True):

@@ -71,7 +71,7 @@ from customer_segmentation.services.customers.commands import (
 )
 from customer_segmentation.services.customers.erasure import erase_customer, erase_customer_once
 from customer_segmentation.services.customers.explanation import explain_customer
-from customer_segmentation.services.models.serving import SegmentedCustomer
+from customer_segmentation.services.runtime.serving import SegmentedCustomer
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 
 CustomerId = Annotated[

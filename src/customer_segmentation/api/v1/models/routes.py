@@ -38,7 +38,6 @@ from customer_segmentation.api.v1.models.answers import (
 )
 from customer_segmentation.domain.access import Role
 from customer_segmentation.domain.errors import NotAllowedError
-from customer_segmentation.services.jobs.lifecycle import Rescoring
 from customer_segmentation.services.models.record import get_record, record_markdown
 from customer_segmentation.services.models.registry import (
     activate_version,
@@ -46,9 +45,10 @@ from customer_segmentation.services.models.registry import (
     get_version,
     list_versions,
 )
+from customer_segmentation.services.models.rescoring import Rescoring
+from customer_segmentation.services.monitoring.distribution import get_drift
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
-from customer_segmentation.services.segments.distribution import get_drift
 from customer_segmentation.services.training.start import begin_training
 
 _MARKDOWN: dict[int | str, dict[str, Any]] = {

@@ -14,8 +14,8 @@ from customer_segmentation.model.monitoring.distribution import (
     empty_distribution,
 )
 from customer_segmentation.model.monitoring.drift import Drift, measure_drift
-from customer_segmentation.services.models.serving import ServingModel
 from customer_segmentation.services.runtime.clock import rest
+from customer_segmentation.services.runtime.serving import ServingModel
 from customer_segmentation.services.runtime.unit_of_work import UnitOfWork, UnitsOfWork
 from customer_segmentation.store.queries import distributions
 from customer_segmentation.store.queries.customers import StoredCustomers

@@ -20,10 +20,7 @@ from customer_segmentation.model.monitoring.distribution import (
     fit_bins,
 )
 from customer_segmentation.services.jobs.pool import start_worker
-from customer_segmentation.services.runtime.clock import now
-from customer_segmentation.services.runtime.settings import Settings
-from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
-from customer_segmentation.services.segments.distribution import (
+from customer_segmentation.services.monitoring.distribution import (
     Counted,
     Current,
     count,
@@ -31,6 +28,9 @@ from customer_segmentation.services.segments.distribution import (
     find_counted,
     save_counted,
 )
+from customer_segmentation.services.runtime.clock import now
+from customer_segmentation.services.runtime.settings import Settings
+from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.store.arrow import ArrowReader, arrow_reader
 from customer_segmentation.store.queries import distributions
 from customer_segmentation.store.queries.customers import StoredCustomers

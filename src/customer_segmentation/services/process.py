@@ -22,10 +22,10 @@ from customer_segmentation.services.jobs.lifecycle import HEARTBEAT_SECONDS, int
 from customer_segmentation.services.jobs.pool import READY, left_processors
 from customer_segmentation.services.models.comparison import compare
 from customer_segmentation.services.models.rescoring import rescore
+from customer_segmentation.services.monitoring.recount import recount
 from customer_segmentation.services.runtime.logs import configure_logs
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
-from customer_segmentation.services.segments.recount import recount
 from customer_segmentation.services.training.engine import local_engine
 from customer_segmentation.services.training.run import note, run_study, run_training
 from customer_segmentation.services.transfer.first_load import load_first_data

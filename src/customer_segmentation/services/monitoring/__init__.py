@@ -1,0 +1,1 @@
+"""Counts of current customers by segment and value, kept true as they change."""
