@@ -13,7 +13,6 @@ import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from types import TracebackType
 from typing import Any
 
 import httpx
@@ -164,12 +163,7 @@ class Deliveries:
         """Return these."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_fault: object) -> None:
         """Wait until what was begun is sent."""
         self._pool.shutdown()
 
