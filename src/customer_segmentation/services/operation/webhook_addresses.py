@@ -5,7 +5,7 @@ Otherwise whoever may make a webhook could reach what only this machine or its n
 """
 
 import socket
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 import httpx
 
@@ -16,6 +16,10 @@ _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _6TO4 = IPv6Network("2002::/16")
 _NAT64 = IPv6Network("64:ff9b::/96")
 """The addresses of IPv4 hosts as networks with IPv6 only see them (RFC 6052)."""
+
+_SPECIAL = (IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24"), IPv6Network("3fff::/20"))
+"""Not of hosts on the internet by IANA's registries, though `is_global` of older Python says so; at
+192.0.0.192 a cloud tells its machines their secrets."""
 
 
 def check_address(text: str, *, private: bool) -> tuple[httpx.URL, str]:
@@ -67,4 +71,5 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
             return is_public(within)
         if address not in _GLOBAL_UNICAST or address in _6TO4:
             return False
-    return address.is_global and not address.is_multicast
+    is_special = address.is_multicast or any(address in network for network in _SPECIAL)
+    return address.is_global and not is_special
