@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from customer_segmentation.client import Client
-from customer_segmentation.dashboard import service
+from customer_segmentation.dashboard import guide, service
 from customer_segmentation.dashboard.fields import check_attributes, check_id, example_values
 from customer_segmentation.dashboard.style import (
     colour_of,
@@ -205,6 +205,25 @@ def test_a_comma_that_does_not_separate_thousands_is_refused(text: str) -> None:
     assert "monthly_income" not in values
     assert "comma does not separate thousands" in faults["monthly_income"]
     assert check_id("5,6")[0] is None
+
+
+@pytest.mark.parametrize(
+    ("visited", "service", "link"),
+    [
+        ("http://localhost:8501/", "http://localhost:8000", "http://localhost:8000/guide/"),
+        ("http://127.0.0.1:8501/", "http://localhost:8000/", "http://localhost:8000/guide/"),
+        ("http://10.0.0.5:8501/", "http://localhost:8000", None),
+        ("http://10.0.0.5:8501/", "http://[::1]:8000", None),
+        (None, "http://127.0.0.1:8000", None),
+        ("http://localhost:8501/", "http://api:8000", None),
+        ("http://10.0.0.5:8501/", "https://bank.example/crm", "https://bank.example/crm/guide/"),
+        ("http://10.0.0.5:8501/", "http://10.0.0.6:8000", "http://10.0.0.6:8000/guide/"),
+    ],
+)
+def test_the_guide_is_offered_where_the_visitors_browser_reaches_it(
+    visited: str | None, service: str, link: str | None
+) -> None:
+    assert guide.address_for(visited, service) == link
 
 
 def test_moments_are_told_in_the_browsers_zone_which_is_named() -> None:

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from playwright.sync_api import Browser
 
 from customer_segmentation.api import app as application
+from customer_segmentation.dashboard.guide import is_built
 from customer_segmentation.services.runtime.settings import Settings
 from tests.support.answers import problem
 from tests.support.servers import free_port, until
@@ -72,6 +73,7 @@ def test_every_page_is_built(site: Path) -> None:
 def test_its_address_leads_to_the_first_page(app: FastAPI) -> None:
     with listening(app) as address:
         first = httpx.get(f"{address}/guide", follow_redirects=True)
+        assert is_built(f"{address}/")
 
     assert first.url.path == "/guide/"
     assert first.status_code == 200
@@ -91,6 +93,7 @@ def test_where_it_is_not_built_the_answer_says_how(
     app = application.create_app(Settings(database_url=f"sqlite:///{tmp_path / 'none.db'}"))
     with listening(app) as address:
         found = problem(httpx.get(f"{address}/guide/"), 404)
+        assert not is_built(address)
 
     assert found["type"].endswith(":guide-not-built")
     assert "./run guide" in found["detail"]

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from customer_segmentation.client import ServiceError
-from customer_segmentation.dashboard import overview, parts, what_if
+from customer_segmentation.dashboard import guide, overview, parts, what_if
 from customer_segmentation.dashboard.customer import page as customer
 from customer_segmentation.dashboard.data import page as data
 from customer_segmentation.dashboard.model import page as model
@@ -55,8 +55,11 @@ def _connection() -> str:
         # The page tells why, and what helps.
         return f"Not connected to {escape(address())}"
     name = f"{access['name']}, " if access["name"] else ""
-    guide = f'<a href="{escape(address())}/guide/">Guide</a>'
-    return f"{escape(address())}<br>{escape(name)}{access['role']}<br>{guide}"
+    told = f"{escape(address())}<br>{escape(name)}{access['role']}"
+    link = guide.address_for(st.context.url, address())
+    if link is not None and guide.is_built(address()):
+        told += f'<br><a href="{escape(link)}" target="_blank">Guide</a>'
+    return told
 
 
 def _page(
