@@ -75,6 +75,23 @@ def test_an_option_that_is_not_repeatable_is_taken_once(path: tuple[str, ...]) -
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        "customers get 5_6",
+        "models activate 0_1",
+        "export --segment 0_1",
+        "demo 1_000",
+        "study --segments 1_0",
+    ],
+)
+def test_a_number_is_read_in_one_way(words: str) -> None:
+    refused = run(*words.split())
+
+    assert refused.exit_code == ExitCode.USAGE
+    assert "must be a number, without a `_` in it" in plain(refused.stderr)
+
+
+@pytest.mark.parametrize(
     "words", [("score", "x", "--engine", "spark", "-o", "y"), ("train", "--engine", "spark")]
 )
 def test_a_part_of_sparks_configuration_is_given_once(words: tuple[str, ...]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -279,3 +280,34 @@ def test_a_method_that_a_path_has_not_is_told_those_that_it_has(
         return told
 
     assert asyncio.run(ask()) == methods
+
+
+def test_a_number_of_path_or_query_is_read_in_one_way_by_every_request(tmp_path: Path) -> None:
+    app = create_app(Settings(database_url=f"sqlite:///{tmp_path / 'none.db'}"))
+    asked = [
+        (method.upper(), path, parameter["name"], parameter["in"])
+        for path, operations in app.openapi()["paths"].items()
+        for method, operation in operations.items()
+        for parameter in operation.get("parameters", ())
+        if {"integer", "number"} & set(re.findall(r"\w+", json.dumps(parameter["schema"])))
+        and parameter["in"] != "header"
+    ]
+    assert len(asked) > 50
+
+    async def ask() -> None:
+        for method, path, name, place in asked:
+            places = PLACES | ({name: "1_0"} if place == "path" else {})
+            query = f"{name}=1_0" if place == "query" else ""
+            headers = {"Content-Type": "application/json"}
+            answer = await call(
+                app, method, path.format_map(places), headers, query=query, body=b"{}"
+            )
+
+            told = json.loads(answer.body)
+            if place == "path" and answer.status == 404:
+                assert told["type"].endswith(":not-found"), (method, path)
+                continue
+            (fault,) = told["errors"]
+            assert (answer.status, fault["field"]) == (422, name), (method, path)
+
+    asyncio.run(ask())

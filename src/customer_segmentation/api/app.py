@@ -21,7 +21,7 @@ from customer_segmentation.api.guide import GUIDE, guide_router
 from customer_segmentation.api.health import health_router
 from customer_segmentation.api.http import problems
 from customer_segmentation.api.http.openapi import components_of, problem_responses
-from customer_segmentation.api.http.requests import check_query
+from customer_segmentation.api.http.requests import check_parameters
 from customer_segmentation.api.http.roles import Roles, needed_role
 from customer_segmentation.api.http.schemas import (
     AttributeChanges,
@@ -197,7 +197,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         models_router(units, settings, rescoring, comparisons),
         jobs_router(units, settings),
     ):
-        app.include_router(router, dependencies=[Depends(check_query)])
+        app.include_router(router, dependencies=[Depends(check_parameters)])
     app.include_router(health_router(units))
     app.include_router(guide_router(GUIDE))
     problems.install(app)

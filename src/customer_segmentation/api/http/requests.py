@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -25,41 +25,51 @@ MAX_VALUES = 65_536
 _decoder = msgspec.json.Decoder()
 
 
-async def check_query(request: Request) -> None:
-    """See that the route knows each parameter of the query, and that each is given once.
+async def check_parameters(request: Request) -> None:
+    """See that the route knows each parameter of the query, each given once, and numbers are plain.
 
-    One that is misspelt, and all but the last of one that is repeated, would have no effect.
+    One that is misspelt, and all but the last of one that is repeated, would have no effect. Python
+    reads `5_6` as 56, which would be another customer than the one who is meant.
 
     Raises:
-        InvalidInputError: the route does not know one, or one is given twice.
+        InvalidInputError: the route does not know one, one is given twice, or a number has a `_`.
     """
-    if not request.query_params:
+    query = request.query_params.multi_items()
+    written = (*request.path_params.items(), *query)
+    suspects = [name for name, text in written if isinstance(text, str) and "_" in text]
+    if not query and not suspects:
         return
-    known = sorted(_query_names(request.scope["route"].dependant))
+    parameters = dict(_parameters(request.scope["route"].dependant))
+    known = sorted(parameters.keys() - request.path_params.keys())
     there = f"there are {', '.join(known)}" if known else "there are none"
     faults = [
         FieldError(shortened(name), f"{shortened(name)} is no parameter of this request; {there}")
-        for name in request.query_params
+        for name, _ in query
         if name not in known
     ] + [
         FieldError(name, f"{name} is given more than once")
-        for name, count in Counter(name for name, _ in request.query_params.multi_items()).items()
+        for name, count in Counter(name for name, _ in query).items()
         if count > 1 and name in known
+    ]
+    faults += [
+        FieldError(name, f"{name} must be a number, without a `_` in it")
+        for name in suspects
+        if {int, float} & {parameters.get(name), *get_args(parameters.get(name))}
     ]
     if faults:
         raise InvalidInputError(faults)
 
 
-def _query_names(dependant: Dependant) -> Iterator[str]:
-    """Yield the parameters of a query that a route reads, itself or by what it depends on."""
-    for field in dependant.query_params:
+def _parameters(dependant: Dependant) -> Iterator[tuple[str, object]]:
+    """Yield names and types of what a route reads of path and query, itself or by dependencies."""
+    for field in (*dependant.path_params, *dependant.query_params):
         kind = field.field_info.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from kind.model_fields
+            yield from ((name, info.annotation) for name, info in kind.model_fields.items())
         else:
-            yield field.alias
+            yield field.alias, kind
     for needed in dependant.dependencies:
-        yield from _query_names(needed)
+        yield from _parameters(needed)
 
 
 class JsonRoute(APIRoute):

@@ -10,9 +10,12 @@ from types import FrameType
 from typing import Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from customer_segmentation.cli.console.output import Terminated, errors_told, shortened, visible
+
+_NUMBERS = ("int", "float", "list[int]", "list[float]")
+"""What Typer calls the types of arguments and options that are numbers."""
 
 
 class Commands(TyperGroup):
@@ -38,11 +41,17 @@ class Command(TyperCommand):
     """A command that refuses an option given twice, and tells an expected error in a line."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401
-        """Read the arguments; of an option given twice, the first value would be lost."""
-        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        """Read the arguments; of an option given twice, the first value would be lost.
+
+        Python reads `5_6` as 56, which would be another customer than the one who is meant.
+        """
+        texts, _, given = self.make_parser(ctx).parse_args(args=list(args))
         for param in self.params:
             if given.count(param) > 1 and not getattr(param, "multiple", True):
                 raise typer.BadParameter(f"{param.opts[0]} is given more than once")
+            kind = param.bare_type() if isinstance(param, TyperArgument | TyperOption) else ""
+            if kind in _NUMBERS and "_" in str(texts.get(param.name)):
+                raise typer.BadParameter(f"{param.opts[0]} must be a number, without a `_` in it")
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
