@@ -111,6 +111,20 @@ def test_a_change_is_refused_once_the_customer_has_changed(server: Server) -> No
     assert client.delete("/v1/customers/56", headers=either).status_code == 204
 
 
+def test_a_customer_who_is_to_be_new_replaces_nobody(server: Server) -> None:
+    client, new = server.client, {"If-None-Match": "*"}
+    before = client.get("/v1/customers/56").json()
+
+    problem(client.put("/v1/customers/56", json=ATTRIBUTES, headers=new), 412)
+    added = client.put("/v1/customers/30001", json=ATTRIBUTES, headers=new)
+    problem(client.put("/v1/customers/30001", json=ATTRIBUTES, headers=new), 412)
+    other = {"If-None-Match": '"x"'}
+    problem(client.put("/v1/customers/30001", json=ATTRIBUTES, headers=other), 422)
+
+    assert added.status_code == 201
+    assert client.get("/v1/customers/56").json() == before
+
+
 def test_of_writers_who_saw_the_same_customer_one_succeeds(server: Server) -> None:
     seen = server.client.get("/v1/customers/56").headers["etag"]
 

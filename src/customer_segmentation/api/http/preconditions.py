@@ -1,12 +1,16 @@
 """Conditions that a request may set on the state of what it changes (RFC 9110, 13)."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Header
 
 IfMatch = Annotated[
     str | None,
     Header(description="Do it only if the current tag is one of these, such as one read before."),
+]
+
+IfNoneMatch = Annotated[
+    Literal["*"] | None, Header(description="Do it only if there is none yet, whatever its tag.")
 ]
 
 

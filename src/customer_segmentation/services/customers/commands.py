@@ -107,6 +107,8 @@ def replace_customer(
     customer_id: int,
     attributes: Attributes,
     tags: Container[str] | None = None,
+    *,
+    only_new: bool = False,
 ) -> tuple[SegmentedCustomer, bool]:
     """Store a customer under an id, new or in place of the one that has it.
 
@@ -114,9 +116,15 @@ def replace_customer(
         the customer, and whether it is new.
 
     Raises:
-        StaleCustomerError: tags are given, and there is no customer with one of them.
+        StaleCustomerError: tags are given, and there is no customer with one of them; or the
+            customer is to be new, and is not.
         CustomerErasedError: the customer was erased.
     """
+    if only_new:
+        try:
+            return changes.add(work, customer_id, attributes), True
+        except CustomerExistsError as taken:
+            raise StaleCustomerError(customer_id) from taken
     try:
         return changes.change(work, customer_id, attributes, tags), False
     except CustomerNotFoundError as absent:

@@ -14,7 +14,7 @@ from customer_segmentation.api.http.openapi import (
     json_response,
     problem_responses,
 )
-from customer_segmentation.api.http.preconditions import IfMatch, tags_of
+from customer_segmentation.api.http.preconditions import IfMatch, IfNoneMatch, tags_of
 from customer_segmentation.api.http.problems import (
     ERASED,
     EXISTS,
@@ -165,11 +165,17 @@ def customers_router(units: UnitsOfWork) -> APIRouter:
         openapi_extra=json_body(CustomerAttributes, ATTRIBUTES),
     )
     @needs(Role.WRITER)
-    async def put(request: Request, customer_id: CustomerId, if_match: IfMatch = None) -> Response:
+    async def put(
+        request: Request,
+        customer_id: CustomerId,
+        if_match: IfMatch = None,
+        if_none_match: IfNoneMatch = None,
+    ) -> Response:
         """Replace all attributes, or add the customer where there is none of this id."""
         attributes = accept_attributes(await fields_of(request))
+        tags, only_new = tags_of(if_match), if_none_match is not None
         stored, is_new = await written(
-            units, replace_customer, customer_id, attributes, tags_of(if_match)
+            units, replace_customer, customer_id, attributes, tags, only_new=only_new
         )
         if is_new:
             return _answer(stored, 201, Location=f"/v1/customers/{customer_id}")
