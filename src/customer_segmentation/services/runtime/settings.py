@@ -54,6 +54,13 @@ _FILE = "customer-segmentation.toml"
 
 _MAX_DAYS = 36_500
 """A hundred years: many more than that lead out of the calendar."""
+_MAX_SECONDS = 86_400
+"""What waits for longer than a day waits for nobody, and no database takes a limit without end."""
+_ORIGIN = re.compile(
+    r"\*|https?://[a-z0-9._-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?"
+)
+_HOST_PATTERN = re.compile(r"[A-Za-z0-9._*-]+")
+_PATH = re.compile(r"(/[^/\s?#]+)*")
 
 
 class Settings(BaseSettings):
@@ -64,6 +71,7 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
         extra="ignore",
         populate_by_name=True,
+        allow_inf_nan=False,
     )
 
     database_url: str = Field(
@@ -81,11 +89,13 @@ class Settings(BaseSettings):
     statement_seconds: float = Field(
         default=30.0,
         ge=0,
+        le=_MAX_SECONDS,
         description="Statement timeout on PostgreSQL; 0 disables it.",
     )
     wait_seconds: float = Field(
         default=10.0,
         gt=0,
+        le=_MAX_SECONDS,
         description="How long a request waits for each lock, connection or turn that others hold, "
         "before it is refused with 503 and `Retry-After`. Reads go on meanwhile, and on PostgreSQL "
         "changes of other customers, as long as fewer customers are held than there are "
@@ -250,7 +260,6 @@ class Settings(BaseSettings):
     )
     root_path: str = Field(
         default="",
-        pattern=r"^(/[^/\s]+)*$",
         description="The path under which a proxy publishes the service and which it takes off, "
         "such as `/segments`.",
     )
@@ -260,6 +269,7 @@ class Settings(BaseSettings):
     webhook_retry_seconds: float = Field(
         default=5.0,
         gt=0,
+        le=_MAX_SECONDS,
         description="The wait before a webhook's message is sent for the second time; each wait is "
         "three times the one before, and six hours at most.",
     )
@@ -315,6 +325,7 @@ class Settings(BaseSettings):
     body_seconds: float = Field(
         default=30.0,
         gt=0,
+        le=_MAX_SECONDS,
         description="How long a request's head may take to arrive, and then its body.",
     )
     max_body_bytes: int = Field(
@@ -403,6 +414,35 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(name.strip() for name in value.split(",") if name.strip())
         return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [origin for origin in origins if not _ORIGIN.fullmatch(origin)]
+        if wrong:
+            raise ValueError(
+                f"{', '.join(wrong)} is no origin as browsers send it, such as "
+                "https://crm.example: small letters, and nothing after host and port"
+            )
+        return origins
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_hosts(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [name for name in names if not _HOST_PATTERN.fullmatch(name)]
+        if wrong:
+            raise ValueError(
+                f"{', '.join(wrong)} is no host name such as segments.bank.example or "
+                "*.bank.example, without scheme and port"
+            )
+        return names
+
+    @field_validator("root_path")
+    @classmethod
+    def _is_path(cls, path: str) -> str:
+        if not _PATH.fullmatch(path):
+            raise ValueError("must begin with a /, such as /segments, and not end with one")
+        return path
 
     @field_validator("exclude_attributes")
     @classmethod
