@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURES, LARGEST_INTEGER
+from customer_segmentation.domain.features import FEATURES
+from customer_segmentation.domain.numbers import LARGEST_INTEGER
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters
 from customer_segmentation.services.operation.startup import begin_start, finish_start

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from customer_segmentation.data.synthetic import SEED, draw_bank
-from customer_segmentation.domain.customer import accept_attributes
-from customer_segmentation.domain.features import CUSTOMER_ID, FEATURES, plain_number
+from customer_segmentation.domain.features import CUSTOMER_ID, CUSTOMERS, FEATURES
+from customer_segmentation.domain.numbers import plain_number
 from customer_segmentation.services.transfer.data_file import read_data_file
 from tests.support.commands import run, run_json
 
@@ -40,7 +40,7 @@ def test_every_customer_is_one_that_the_service_takes() -> None:
 
     for row in last.tolist():
         values = map(plain_number, row)
-        accept_attributes(dict(zip((f.name for f in FEATURES), values, strict=True)))
+        CUSTOMERS.accept_attributes(dict(zip((f.name for f in FEATURES), values, strict=True)))
 
 
 def test_a_csv_file_is_read_back_as_drawn(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Blocks become customers under the one rule of the feature table, whatever their types."""
+"""Blocks become customers under the one rule of the schema, whatever their types."""
 
 import io
 from decimal import Decimal
@@ -11,14 +11,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from customer_segmentation.domain.attributes import Attribute
 from customer_segmentation.domain.errors import DataFileError
-from customer_segmentation.domain.features import (
-    COLUMNS,
-    CUSTOMER_ID,
-    FEATURE_BY_NAME,
-    FEATURES,
-    Feature,
-)
+from customer_segmentation.domain.features import COLUMNS, CUSTOMER_ID, FEATURE_BY_NAME, FEATURES
 from customer_segmentation.files.check.duplicates import SeenIds
 from customer_segmentation.files.check.rows import Checked, Checker
 from customer_segmentation.files.map.mapping import ColumnMapping, Entry, NumberStyle
@@ -52,7 +47,7 @@ def read_csv(
         return [checker.check(block) for block in source.blocks(checker.wanted)]
 
 
-def by_rule(entry: Entry, feature: Feature, value: object) -> float | str:
+def by_rule(entry: Entry, feature: Attribute, value: object) -> float | str:
     try:
         return float(entry.accept(feature, value))
     except ValueError as refusal:
@@ -79,7 +74,7 @@ STYLES = [NumberStyle(), NumberStyle(",", "."), NumberStyle(".", ","), NumberSty
 @example(["1.234,5", "1234.5", "1,5", "12.34"], FEATURES[3], STYLES[1], Fraction(1), None)
 def test_a_column_of_texts_is_read_as_the_rule_reads_each_text(
     texts: list[str | None],
-    feature: Feature,
+    feature: Attribute,
     style: NumberStyle,
     factor: Fraction,
     default: int | None,
@@ -108,7 +103,7 @@ def test_a_column_of_texts_is_read_as_the_rule_reads_each_text(
 )
 def test_a_typed_column_is_read_as_the_rule_reads_each_value(
     column: tuple[pa.DataType, list[object]],
-    feature: Feature,
+    feature: Attribute,
     factor: Fraction,
     codes: dict[str, int],
 ) -> None:

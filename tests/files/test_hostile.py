@@ -84,7 +84,7 @@ ROWS = [[feature.record_name for feature in COLUMNS], *[[str(f.example) for f in
 TEXT = "\r\n".join(",".join(row) for row in ROWS).encode()
 QUOTED = "\n".join(",".join(f'"{field}"' for field in row) for row in ROWS).encode("utf-16")
 NDJSON = b"\n".join(
-    b"{%s}" % b",".join(b'"%s": %d' % (f.record_name.encode(), f.example) for f in COLUMNS)
+    b"{%s}" % b",".join(b'"%s": %d' % (f.record_name.encode(), int(f.example)) for f in COLUMNS)
     for _ in range(3)
 )
 SOUND: dict[str, Callable[[], Sequence[bytes]]] = {

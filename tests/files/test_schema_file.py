@@ -7,20 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from customer_segmentation.domain.errors import SchemaError
-from customer_segmentation.domain.features import FEATURE_NAMES, SHIPPED
-from customer_segmentation.domain.schema import (
+from customer_segmentation.domain.attributes import (
     Attribute,
     Id,
     IdType,
     Kind,
     Missing,
-    Profile,
-    Schema,
     Transform,
     Unknown,
-    check_schema,
 )
+from customer_segmentation.domain.errors import SchemaError
+from customer_segmentation.domain.features import FEATURE_NAMES, SHIPPED
+from customer_segmentation.domain.schema import Profile, Schema, check_schema
 from customer_segmentation.files.schema_file import parse_schema, read_schema, write_schema
 
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,20}x", fullmatch=True)

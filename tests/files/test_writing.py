@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from customer_segmentation.domain.errors import DataFileError, ExtraMissingError, InvalidInputError
-from customer_segmentation.domain.features import plain_number
+from customer_segmentation.domain.numbers import plain_number
 from customer_segmentation.files import blocks, formulas
 from customer_segmentation.files.formats import Format, format_of
 from customer_segmentation.files.read.tables import open_table

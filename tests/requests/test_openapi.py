@@ -43,7 +43,7 @@ def test_every_field_has_its_meaning_range_and_example(shared_server: Server) ->
 
     for feature in (CUSTOMER_ID, *FEATURES):
         field = schemas["NewCustomer"]["properties"][feature.name]
-        assert feature.meaning in field["description"]
+        assert feature.description in field["description"]
         assert feature.allowed in field["description"]
         assert field["examples"] == [feature.example]
         assert all(label in field["description"] for label in feature.codes.values())

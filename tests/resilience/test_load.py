@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
+from customer_segmentation.domain.attributes import Kind
 from customer_segmentation.domain.features import FEATURES
-from customer_segmentation.domain.schema import Kind
 from customer_segmentation.services.runtime.audit import verify
 from customer_segmentation.services.runtime.settings import SHIPPED_DATA
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork

@@ -3,7 +3,7 @@
 import schemathesis
 from schemathesis import HookContext
 
-from customer_segmentation.domain.features import LARGEST_INTEGER
+from customer_segmentation.domain.numbers import LARGEST_INTEGER
 
 
 @schemathesis.hook

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES, LARGEST_INTEGER
+from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES
+from customer_segmentation.domain.numbers import LARGEST_INTEGER
 from customer_segmentation.engines.scoring import Scorer
 from customer_segmentation.model.artifact import Model
 from customer_segmentation.model.assign import Assigner

@@ -6,14 +6,9 @@ from hypothesis import strategies as st
 
 from customer_segmentation.api.http.schemas import ATTRIBUTES
 from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.attributes import Attribute, Kind
 from customer_segmentation.domain.customer import Attributes
-from customer_segmentation.domain.features import (
-    FEATURE_BY_NAME,
-    FEATURE_NAMES,
-    FEATURES,
-    Feature,
-)
-from customer_segmentation.domain.schema import Kind
+from customer_segmentation.domain.features import FEATURE_BY_NAME, FEATURE_NAMES, FEATURES
 from customer_segmentation.model.artifact import Model
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.describing.explain import explain, smallest_change, typical_values
@@ -21,7 +16,7 @@ from tests.support.answers import problem
 from tests.support.servers import Server
 
 
-def values_of(feature: Feature) -> st.SearchStrategy[int | float]:
+def values_of(feature: Attribute) -> st.SearchStrategy[int | float]:
     if feature.kind is Kind.AMOUNT:
         least = -1e6 if feature.minimum is None else 0.0
         return st.floats(least, 1e6, allow_nan=False).map(lambda value: round(value, 2))

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import trim_mean
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES, SHIPPED, readable
+from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES, SHIPPED
+from customer_segmentation.domain.numbers import readable
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters
 from customer_segmentation.model.assign import Assigner

@@ -14,9 +14,9 @@ from customer_segmentation.api.http.requests import decode_object
 from customer_segmentation.api.http.schemas import ATTRIBUTES
 from customer_segmentation.api.v1.predictions.json_rows import read_json, read_ndjson
 from customer_segmentation.api.v1.predictions.row import accept_person
-from customer_segmentation.domain.customer import accept_attributes
 from customer_segmentation.domain.errors import InvalidInputError
-from customer_segmentation.domain.features import FEATURE_NAMES, LARGEST_INTEGER
+from customer_segmentation.domain.features import CUSTOMERS, FEATURE_NAMES
+from customer_segmentation.domain.numbers import LARGEST_INTEGER
 
 edges = [LARGEST_INTEGER + step for step in (-1, 0, 1, 2)]
 numbers = st.one_of(
@@ -36,7 +36,7 @@ def test_a_person_is_accepted_as_by_the_rule(changed: dict[str, object], lacking
     body = json.dumps({name: fields[name] for name in fields if name not in lacking}).encode()
 
     readers = (accept_person, lambda one: read_json(b"[" + one + b"]"), read_ndjson)
-    expected = faults_or(accept_attributes, decode_object(body))
+    expected = faults_or(CUSTOMERS.accept_attributes, decode_object(body))
     if isinstance(expected, set):
         assert faults_or(accept_person, body) == expected
         in_first_row = {f"0.{name}" for name in expected}

@@ -7,7 +7,8 @@ import typer
 from customer_segmentation.cli.bank import open_bank
 from customer_segmentation.cli.console.options import AsJson, Key, Url
 from customer_segmentation.cli.console.output import moment, print_json, print_table, say
-from customer_segmentation.domain.features import FEATURES, LARGEST_INTEGER, readable
+from customer_segmentation.domain.features import FEATURES
+from customer_segmentation.domain.numbers import LARGEST_INTEGER, readable
 
 customers = typer.Typer(no_args_is_help=True, help="Look at one customer.")
 

@@ -17,7 +17,7 @@ from customer_segmentation.cli.console.output import (
     this_person,
 )
 from customer_segmentation.domain.errors import SegmentNotFoundError
-from customer_segmentation.domain.features import readable
+from customer_segmentation.domain.numbers import readable
 from customer_segmentation.domain.paging import LARGEST_VERSION
 from customer_segmentation.domain.plurals import counted
 from customer_segmentation.domain.segments import Channel

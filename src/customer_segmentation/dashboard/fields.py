@@ -9,7 +9,9 @@ import streamlit as st
 from customer_segmentation.client import ServiceError
 from customer_segmentation.dashboard import parts
 from customer_segmentation.dashboard.style import code_of, label_of, labelled
-from customer_segmentation.domain.features import CUSTOMER_ID, FEATURES, Feature, Number
+from customer_segmentation.domain.attributes import Attribute, Column
+from customer_segmentation.domain.features import CUSTOMER_ID, FEATURES
+from customer_segmentation.domain.numbers import Number
 
 _COLUMNS = 3
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
@@ -19,7 +21,7 @@ Faults = Mapping[str, str]
 
 def example_values() -> dict[str, Number]:
     """Return a typical value of each attribute."""
-    return {feature.name: feature.example for feature in FEATURES}
+    return {feature.name: feature.accept(feature.example) for feature in FEATURES}
 
 
 def attribute_fields(values: Mapping[str, Number], key: str, faults: Faults) -> dict[str, Any]:
@@ -63,14 +65,14 @@ def faults_of(refusal: ServiceError) -> dict[str, str]:
     return {fault["field"]: fault["message"] for fault in refusal.problem.get("errors", [])}
 
 
-def about(feature: Feature) -> str:
+def about(feature: Attribute) -> str:
     """Return what an attribute is and what is allowed, for a field's help."""
     unit = f", in {feature.unit}" if feature.unit else ""
-    return f"{feature.meaning}{unit}; {feature.allowed}."
+    return f"{feature.description}{unit}; {feature.allowed}."
 
 
 def _check(
-    features: Mapping[str, Feature], given: Mapping[str, Any]
+    features: Mapping[str, Column], given: Mapping[str, Any]
 ) -> tuple[dict[str, Number], dict[str, str]]:
     found: dict[str, Number] = {}
     faults: dict[str, str] = {}
@@ -82,7 +84,7 @@ def _check(
     return found, faults
 
 
-def _accept(feature: Feature, value: object) -> Number:
+def _accept(feature: Column, value: object) -> Number:
     """Return what is in an attribute's field, as the service takes it.
 
     Raises:
@@ -99,7 +101,7 @@ def _accept(feature: Feature, value: object) -> Number:
     return feature.accept_text(value.replace(",", ""))
 
 
-def _field(feature: Feature, value: Number | None, key: str) -> Any:  # noqa: ANN401
+def _field(feature: Attribute, value: Number | None, key: str) -> Any:  # noqa: ANN401
     if feature.codes:
         codes = list(feature.codes)
         return st.selectbox(

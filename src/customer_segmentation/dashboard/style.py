@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from customer_segmentation.domain.features import FEATURE_BY_NAME, Feature
-from customer_segmentation.domain.schema import Kind
+from customer_segmentation.domain.attributes import Attribute, Kind
+from customer_segmentation.domain.features import FEATURE_BY_NAME
 
 _COLOURS = (
     "#0072B2",
@@ -60,7 +60,7 @@ def label_of(name: str) -> str:
     return _LABELS.get(name, words)
 
 
-def code_of(feature: Feature, code: int) -> str:
+def code_of(feature: Attribute, code: int) -> str:
     """Return what a code of an attribute stands for."""
     label = feature.codes.get(code, str(code))
     return _YES_NO.get(label, label)
@@ -91,14 +91,14 @@ def difference_of(value: int | None) -> str:
 
 def value_of(name: str, value: float) -> str:
     """Return an attribute's value with its unit, or what its code stands for."""
-    feature: Feature = FEATURE_BY_NAME[name]
+    feature: Attribute = FEATURE_BY_NAME[name]
     if feature.codes and float(value).is_integer():
         return code_of(feature, int(value))
     digits = 0 if float(value).is_integer() or abs(value) >= 1_000 else 2
     return f"{value:,.{digits}f} {unit_of(feature)}".strip()
 
 
-def unit_of(feature: Feature) -> str:
+def unit_of(feature: Attribute) -> str:
     """Return an attribute's unit, in short."""
     # Which currency it is, the bank knows and the service does not.
     if feature.kind is Kind.AMOUNT:
@@ -111,7 +111,7 @@ def title_of(segment: dict[str, Any]) -> str:
     return f"{segment['number']}: {segment['name']}"
 
 
-def labelled(feature: Feature) -> str:
+def labelled(feature: Attribute) -> str:
     """Return an attribute's name with its unit."""
     unit, label = unit_of(feature), label_of(feature.name)
     # A name may tell its unit.

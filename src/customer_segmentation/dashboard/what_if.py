@@ -16,7 +16,9 @@ from customer_segmentation.dashboard.service import (
     service,
 )
 from customer_segmentation.dashboard.style import code_of, label_of, labelled, titles_of
-from customer_segmentation.domain.features import FEATURES, LARGEST_INTEGER, Feature, Number
+from customer_segmentation.domain.attributes import Attribute
+from customer_segmentation.domain.features import FEATURES
+from customer_segmentation.domain.numbers import LARGEST_INTEGER, Number
 
 _START, _STARTED = "what-if-start", "what-if started from"
 _NUMBERS = [feature for feature in FEATURES if not feature.codes]
@@ -85,11 +87,11 @@ def _explore(titles: dict[int, str], distributions: dict[str, dict[str, Any]]) -
         show_assignment(service().predict(ordered, explain=True), titles)
 
 
-def _number(feature: Feature, distribution: dict[str, Any]) -> Number:
+def _number(feature: Attribute, distribution: dict[str, Any]) -> Number:
     """Show a slider over the values that are usual, and an input for any other."""
     least, most = _range(feature, distribution)
     slider, number = _key(feature, "slider"), _input_key(feature)
-    value = st.session_state.setdefault(number, _typed(feature, feature.example))
+    value = st.session_state.setdefault(number, _typed(feature, feature.accept(feature.example)))
     st.session_state[slider] = min(max(value, least), most)
 
     def follow_slider() -> None:
@@ -119,7 +121,7 @@ def _number(feature: Feature, distribution: dict[str, Any]) -> Number:
     return feature.accept(entered)
 
 
-def _code(feature: Feature) -> int:
+def _code(feature: Attribute) -> int:
     """Show the choices of a coded attribute."""
     key = _input_key(feature)
     st.session_state.setdefault(key, int(feature.example))
@@ -133,15 +135,15 @@ def _code(feature: Feature) -> int:
     return int(chosen)
 
 
-def _input_key(feature: Feature) -> str:
+def _input_key(feature: Attribute) -> str:
     return _key(feature, "code" if feature.codes else "number")
 
 
-def _key(feature: Feature, kind: str) -> str:
+def _key(feature: Attribute, kind: str) -> str:
     return f"what-if-{feature.name}-{kind}"
 
 
-def _range(feature: Feature, distribution: dict[str, Any]) -> tuple[Number, Number]:
+def _range(feature: Attribute, distribution: dict[str, Any]) -> tuple[Number, Number]:
     """Return the ends of a slider: what is allowed, or twice what nine in ten have."""
     if feature.minimum is not None and feature.maximum is not None:
         return feature.minimum, feature.maximum
@@ -159,9 +161,9 @@ def _nice(value: float) -> float:
     return next(first * size for first in (1, 2, 5, 10) if first * size >= value)
 
 
-def _step(feature: Feature, most: Number) -> Number:
+def _step(feature: Attribute, most: Number) -> Number:
     return 1 if feature.is_integer else max(float(most) / 200, 1.0)
 
 
-def _typed(feature: Feature, value: Number) -> Number:
+def _typed(feature: Attribute, value: Number) -> Number:
     return int(value) if feature.is_integer else float(value)

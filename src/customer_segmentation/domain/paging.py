@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from customer_segmentation.domain.features import Number
+from customer_segmentation.domain.numbers import Number
 
 
 @dataclass(frozen=True, slots=True)

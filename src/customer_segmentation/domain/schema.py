@@ -1,162 +1,27 @@
 """The schema: what a table of customers holds, and what its first segments may be called.
 
-A schema is read from a TOML file (`schema_file.py`). The words are those of Table Schema where it
-has one: name, title, description, minimum, maximum, missing values.
-
-Source: https://specs.frictionlessdata.io/table-schema/.
+A schema is read from a TOML file (`schema_file.py`).
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
-from math import isfinite
+from functools import cached_property
 from typing import Any
 
-Value = int | float | str
+from customer_segmentation.domain.attributes import (
+    Attribute,
+    Column,
+    Id,
+    IdType,
+    Kind,
+    Missing,
+    Transform,
+    Unknown,
+    Value,
+)
 
 AUTO = "auto"
 """In place of a number of segments: the one that a study advises."""
-
-
-class Kind(StrEnum):
-    """How an attribute measures: it decides the values accepted and how K-means sees them."""
-
-    BINARY = "binary"
-    ORDINAL = "ordinal"
-    NOMINAL = "nominal"
-    COUNT = "count"
-    AMOUNT = "amount"
-
-
-class IdType(StrEnum):
-    """What customers' ids are."""
-
-    INTEGER = "integer"
-    TEXT = "text"
-
-
-class Transform(StrEnum):
-    """How the model sees an attribute's values before they are scaled."""
-
-    LINEAR = "linear"
-    LOG = "log"
-
-
-class Unknown(StrEnum):
-    """What happens to a category that the schema does not name."""
-
-    REFUSED = "refused"
-    OTHER = "other"
-
-
-class Missing(StrEnum):
-    """What happens to a customer who lacks an attribute."""
-
-    REFUSED = "refused"
-    ALLOWED = "allowed"
-
-
-@dataclass(frozen=True, slots=True)
-class Id:
-    """The key of a customer.
-
-    Attributes:
-        name: in requests, in the database and in code.
-        record_name: in JSON answers and files.
-        title: what people call it.
-        description: one phrase for people.
-        type: whether ids are integers of at least 1 or texts.
-        example: of a customer who is not stored yet.
-    """
-
-    name: str
-    record_name: str
-    title: str
-    description: str
-    type: IdType
-    example: Value
-
-
-@dataclass(frozen=True, slots=True)
-class Attribute:
-    """One attribute of customers, as it is declared.
-
-    Attributes:
-        name: in requests, in the database and in code.
-        record_name: in JSON answers and files.
-        title: what people call it.
-        description: one phrase for people.
-        kind: binary, ordinal, nominal, count or amount.
-        example: a typical value, in `unit`.
-        unit: what one unit of a value is; empty for codes and scores.
-        minimum: the smallest value accepted; None accepts any finite number.
-        maximum: the largest value accepted; likewise.
-        codes: what each value of a coded attribute stands for.
-        categories: the texts that a nominal or binary attribute holds, in place of codes.
-        unknown: whether a category that is not among them is refused or counts as another one.
-        missing: whether a customer may lack it.
-        default: what a customer has who is added without it; None asks for it.
-        unscored: a value that means "not measured yet"; the model treats it as typical.
-        used: whether the model uses it.
-        transform: linear, or the logarithm where most values are small and few are huge.
-        weight: how much the prepared attribute counts in the model's distances.
-        protected: whether one setting leaves the attribute out of the model.
-        bands: (minimum, maximum) of the groups by which fairness is measured.
-        changeable: whether an offer or a conversation may change it.
-        channel: whose reach it shows: customers with 1 were reached on this channel.
-        high: how a segment's name says that its customers have more than everybody.
-        low: likewise, less.
-    """
-
-    name: str
-    record_name: str
-    title: str
-    description: str
-    kind: Kind
-    example: Value
-    unit: str = ""
-    minimum: int | None = None
-    maximum: int | None = None
-    codes: Mapping[int, str] = field(default_factory=dict)
-    categories: tuple[str, ...] = ()
-    unknown: Unknown = Unknown.REFUSED
-    missing: Missing = Missing.REFUSED
-    default: Value | None = None
-    unscored: int | None = None
-    used: bool = True
-    transform: Transform = Transform.LINEAR
-    weight: float = 1.0
-    protected: bool = False
-    bands: tuple[tuple[int, int], ...] = ()
-    changeable: bool = True
-    channel: str | None = None
-    high: str = ""
-    low: str = ""
-
-    @property
-    def allowed(self) -> str:
-        """What is accepted, in words, such as "an integer from 0 to 130"."""
-        if self.categories:
-            return f"one of {', '.join(self.categories)}"
-        noun = "a finite number" if self.kind is Kind.AMOUNT else "an integer"
-        if self.minimum is None:
-            return noun if self.maximum is None else f"{noun} of at most {self.maximum}"
-        if self.maximum is None:
-            return f"{noun} of at least {self.minimum}"
-        return f"{noun} from {self.minimum} to {self.maximum}"
-
-    def allows(self, value: Value) -> bool:
-        """Tell whether a customer may have this value."""
-        if self.categories:
-            return value in self.categories
-        if isinstance(value, str | bool) or not isfinite(value):
-            return False
-        return (self.kind is Kind.AMOUNT or value == int(value)) and self.is_within(value)
-
-    def is_within(self, number: float) -> bool:
-        """Tell whether a number lies from the minimum to the maximum."""
-        least = self.minimum is None or number >= self.minimum
-        return least and (self.maximum is None or number <= self.maximum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +47,7 @@ class Profile:
     usual: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Schema:
     """What a table of customers holds.
 
@@ -202,10 +67,20 @@ class Schema:
     channels: tuple[str, ...] = ()
     missing_values: tuple[str, ...] = ("",)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The attributes' names, in their order."""
         return tuple(attribute.name for attribute in self.attributes)
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Attribute]:
+        """The attributes by their names, in their order."""
+        return {attribute.name: attribute for attribute in self.attributes}
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """What a table of customers holds: the id, then the attributes."""
+        return (self.id, *self.attributes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +133,9 @@ def _titled(entry: Mapping[str, Any]) -> dict[str, Any]:
 def _make_attribute(entry: Mapping[str, Any]) -> Attribute:
     given = {key: value for key, value in entry.items() if key not in _titled(entry)}
     kind = Kind(entry["kind"])
-    if kind is Kind.BINARY and "categories" not in entry:
+    if codes := [int(code) for code in entry.get("codes", {})]:
+        given = {"minimum": min(codes), "maximum": max(codes)} | given
+    elif kind is Kind.BINARY and "categories" not in entry:
         given = {"minimum": 0, "maximum": 1} | given
     given |= {
         "kind": kind,
@@ -329,10 +206,23 @@ def _contradictions(attribute: Attribute) -> Iterator[tuple[str, str]]:
         yield "bands", told
     for key in ("example", "default", "unscored"):
         value = getattr(attribute, key)
-        if value is not None and not attribute.allows(value):
+        if value is not None and not _is_accepted(attribute, value):
             yield key, f"must be {attribute.allowed}"
-    if any(not attribute.is_within(code) for code in attribute.codes):
+    if any(not _is_within(attribute, code) for code in attribute.codes):
         yield "codes", "must lie from minimum to maximum"
+
+
+def _is_accepted(attribute: Attribute, value: Value) -> bool:
+    try:
+        attribute.accept(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_within(attribute: Attribute, code: int) -> bool:
+    least, most = attribute.minimum, attribute.maximum
+    return (least is None or code >= least) and (most is None or code <= most)
 
 
 def _check_names(schema: Schema) -> Iterator[SchemaFault]:

@@ -12,7 +12,8 @@ from enum import StrEnum
 from hashlib import sha256
 
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
-from customer_segmentation.domain.features import FEATURES, Number
+from customer_segmentation.domain.features import FEATURES
+from customer_segmentation.domain.numbers import Number
 
 MIN_SEGMENTS = 2
 MAX_SEGMENTS = 12

@@ -4,7 +4,8 @@ import numpy as np
 import pyarrow as pa
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURE_NAMES, SEGMENT_RECORD_NAME
+from customer_segmentation.domain.customer import SEGMENT_RECORD_NAME
+from customer_segmentation.domain.features import FEATURE_NAMES
 from customer_segmentation.model.artifact import Model
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.describing.explain import pulls_apart

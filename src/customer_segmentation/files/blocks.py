@@ -7,7 +7,7 @@ from decimal import Decimal
 import pyarrow as pa
 
 from customer_segmentation.domain.arrays import IntArray
-from customer_segmentation.domain.features import plain_number
+from customer_segmentation.domain.numbers import plain_number
 from customer_segmentation.files.columns import python_rows
 
 Fields = list[str]

@@ -9,21 +9,17 @@ from typing import Annotated, Any, Literal, cast, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from customer_segmentation.domain.errors import SchemaError
-from customer_segmentation.domain.features import LARGEST_INTEGER, describe_type
-from customer_segmentation.domain.schema import (
-    AUTO,
+from customer_segmentation.domain.attributes import (
     Attribute,
     IdType,
     Kind,
     Missing,
-    Schema,
-    SchemaFault,
     Transform,
     Unknown,
-    check_schema,
-    make_schema,
 )
+from customer_segmentation.domain.errors import SchemaError
+from customer_segmentation.domain.numbers import LARGEST_INTEGER, describe_type
+from customer_segmentation.domain.schema import AUTO, Schema, SchemaFault, check_schema, make_schema
 from customer_segmentation.domain.segments import MAX_SEGMENTS, MIN_SEGMENTS
 from customer_segmentation.domain.toml import TomlError, parse_toml
 
@@ -366,7 +362,7 @@ def write_schema(schema: Schema, comments: Mapping[str, str] | None = None) -> s
 
 
 _ALWAYS = ("name", "kind", "example")
-_PLAIN = Attribute("", "", "", "", Kind.AMOUNT, 0)
+_PLAIN = Attribute("", "", "", "", 0, Kind.AMOUNT)
 """What an attribute is where the file does not say."""
 
 

@@ -85,10 +85,10 @@ class Assigner:
         self._slope = slope
         self._center, self._scale = preparation.center[used], preparation.scale[used]
         self._base = ((model.centroids**2).sum(axis=1) - slope @ self._center)[:, None]
-        largest = [_LARGEST_LOGARITHM if f.skewed else f.plain_range[1] for f in FEATURES]
+        largest = [_LARGEST_LOGARITHM if f.is_logarithmic else f.plain_range[1] for f in FEATURES]
         self._rounding = _ROUNDING * float(np.abs(slope).max(axis=0) @ np.array(largest)[used])
         self._attributes = [
-            (FEATURES[j].name, FEATURES[j].skewed, FEATURES[j].unscored, center)
+            (FEATURES[j].name, FEATURES[j].is_logarithmic, FEATURES[j].unscored, center)
             for j, center in zip(used.tolist(), self._center.tolist(), strict=True)
         ]
         self._lines = list(

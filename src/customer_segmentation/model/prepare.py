@@ -9,7 +9,7 @@ from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.model.threads import map_all
 
-_SKEWED = [j for j, feature in enumerate(FEATURES) if feature.skewed]
+_SKEWED = [j for j, feature in enumerate(FEATURES) if feature.is_logarithmic]
 _UNSCORED = [(j, f.unscored) for j, f in enumerate(FEATURES) if f.unscored is not None]
 
 

@@ -23,8 +23,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from customer_segmentation.domain.attributes import Kind
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
-from customer_segmentation.domain.schema import Kind, Schema
+from customer_segmentation.domain.schema import Schema
 
 metadata = MetaData()
 

@@ -30,14 +30,8 @@ from customer_segmentation.api.http.schemas import (
     structure_of,
 )
 from customer_segmentation.domain.access import Role
-from customer_segmentation.domain.customer import Customer
-from customer_segmentation.domain.features import (
-    CUSTOMER_ID,
-    FEATURE_NAMES,
-    FEATURES,
-    SEGMENT_RECORD_NAME,
-    SHIPPED,
-)
+from customer_segmentation.domain.customer import SEGMENT_RECORD_NAME, Customer
+from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_NAMES, FEATURES, SHIPPED
 from customer_segmentation.domain.segments import Segment, Strategy
 
 _RECORD_NAMES = {f.name: f.record_name for f in FEATURES} | {

@@ -23,8 +23,7 @@ from customer_segmentation.api.http.roles import needs
 from customer_segmentation.api.http.threads import looked_up, written
 from customer_segmentation.api.middleware.fast_path import Asked, Function, asked_by
 from customer_segmentation.api.v1.predictions.row import accept_person
-from customer_segmentation.domain.customer import accept_new_customer, accept_update
-from customer_segmentation.domain.features import CUSTOMER_ID
+from customer_segmentation.domain.features import CUSTOMER_ID, CUSTOMERS
 from customer_segmentation.domain.jobs import Origin, Trigger
 from customer_segmentation.services.customers.commands import (
     add_customer,
@@ -60,7 +59,7 @@ def add_functions(
 
     async def update_customer_details_to_database(asked: _Asked) -> bytes:
         """Change the attributes given, keep the others, and segment the customer anew."""
-        customer_id, changes = accept_update(_fields(asked))
+        customer_id, changes = CUSTOMERS.accept_update(_fields(asked))
         updated = await written(units, update_customer, customer_id, changes)
         return _json(
             StoredCustomer(
@@ -76,7 +75,7 @@ def add_functions(
 
     async def add_customer_to_database(asked: _Asked) -> bytes:
         """Store a new customer, segmented at once; every field is required."""
-        customer_id, attributes = accept_new_customer(_fields(asked))
+        customer_id, attributes = CUSTOMERS.accept_new_customer(_fields(asked))
         added = await written(units, add_customer, customer_id, attributes)
         return _json(
             StoredCustomer("Customer successfully added to databank", record_of(added.customer))

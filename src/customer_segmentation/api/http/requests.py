@@ -14,8 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from customer_segmentation.api.http.problems import MEDIA, RequestProblemError
+from customer_segmentation.domain.attributes import Column
 from customer_segmentation.domain.errors import FieldError, InvalidInputError, shortened
-from customer_segmentation.domain.features import Feature, Number
+from customer_segmentation.domain.numbers import Number
 
 JSON = "application/json"
 
@@ -164,7 +165,7 @@ def _refuse_repeats(body: bytes) -> None:
     json.loads(str(body, "utf-8"), object_pairs_hook=once, parse_int=str, parse_float=str)
 
 
-def read_query_number(query: bytes, feature: Feature) -> Number:
+def read_query_number(query: bytes, feature: Column) -> Number:
     """Return a number that the query gives once.
 
     Raises:

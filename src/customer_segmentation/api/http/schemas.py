@@ -10,13 +10,9 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, UnsetType, defstruct
 
-from customer_segmentation.domain.features import (
-    CUSTOMER_ID,
-    FEATURES,
-    LARGEST_INTEGER,
-    Feature,
-    Number,
-)
+from customer_segmentation.domain.attributes import Column
+from customer_segmentation.domain.features import CUSTOMER_ID, FEATURES
+from customer_segmentation.domain.numbers import LARGEST_INTEGER, Number
 
 NEW_CUSTOMER = {f.name: f.example for f in (CUSTOMER_ID, *FEATURES)}
 """The documented customer to add."""
@@ -43,10 +39,12 @@ ATTRIBUTES: dict[str, Number] = {
 """The documented prediction."""
 
 
-def meta_of(feature: Feature) -> Meta:
+def meta_of(feature: Column) -> Meta:
     """Return what the document says of an attribute's values."""
     codes = ", ".join(f"{code} = {label}" for code, label in feature.codes.items())
-    description = f"{feature.meaning}{f': {codes}' if codes else ''}. Allowed: {feature.allowed}"
+    description = (
+        f"{feature.description}{f': {codes}' if codes else ''}. Allowed: {feature.allowed}"
+    )
     if feature.unit:
         description += f". Unit: {feature.unit}"
     least, most = feature.minimum, feature.maximum
@@ -64,8 +62,8 @@ def meta_of(feature: Feature) -> Meta:
 
 
 def structure_of(
-    required: Iterable[Feature],
-    optional: Iterable[Feature] = (),
+    required: Iterable[Column],
+    optional: Iterable[Column] = (),
     rename: Mapping[str, str] | None = None,
 ) -> Any:  # noqa: ANN401
     """Return a structure of attributes, to derive one from that has a name and a docstring.
@@ -82,7 +80,7 @@ def structure_of(
     return defstruct("_Structure", fields, rename=rename, forbid_unknown_fields=True)
 
 
-def _type_of(feature: Feature) -> Any:  # noqa: ANN401
+def _type_of(feature: Column) -> Any:  # noqa: ANN401
     return Annotated[int if feature.is_integer else float, meta_of(feature)]
 
 

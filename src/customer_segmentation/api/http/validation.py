@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from customer_segmentation.domain.errors import FieldError, shortened
-from customer_segmentation.domain.features import describe_type
+from customer_segmentation.domain.numbers import describe_type
 
 _KINDS = {
     "int": "an integer",

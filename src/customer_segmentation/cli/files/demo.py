@@ -22,7 +22,7 @@ from customer_segmentation.cli.files.outputs import (
     output_format,
     output_target,
 )
-from customer_segmentation.domain.features import LARGEST_INTEGER
+from customer_segmentation.domain.numbers import LARGEST_INTEGER
 from customer_segmentation.domain.plurals import counted
 
 

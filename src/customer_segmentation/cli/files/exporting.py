@@ -15,11 +15,8 @@ from customer_segmentation.cli.files.outputs import (
     output_format,
     output_target,
 )
-from customer_segmentation.domain.features import (
-    FEATURE_BY_NAME,
-    FEATURE_NAMES,
-    Number,
-)
+from customer_segmentation.domain.features import FEATURE_BY_NAME, FEATURE_NAMES
+from customer_segmentation.domain.numbers import Number
 from customer_segmentation.domain.paging import Selection
 from customer_segmentation.domain.plurals import counted
 

@@ -9,7 +9,8 @@ from customer_segmentation.dashboard import parts
 from customer_segmentation.dashboard.data.exporting import export
 from customer_segmentation.dashboard.service import service
 from customer_segmentation.dashboard.style import code_of, label_of, labelled, titles_of
-from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES, Feature
+from customer_segmentation.domain.attributes import Attribute
+from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES
 from customer_segmentation.domain.plurals import counted
 from customer_segmentation.files.formats import Format
 
@@ -50,7 +51,7 @@ def _ranges() -> dict[str, object]:
     return bounds
 
 
-def _range(feature: Feature) -> dict[str, object]:
+def _range(feature: Attribute) -> dict[str, object]:
     least, most = st.columns(2)
     limits: dict[str, Any] = {"min_value": feature.minimum, "max_value": feature.maximum}
     if not feature.is_integer:
@@ -74,7 +75,7 @@ def _range(feature: Feature) -> dict[str, object]:
     return {f"{feature.name}_{end}": value for end, value in given.items() if value is not None}
 
 
-def _code(feature: Feature) -> dict[str, object]:
+def _code(feature: Attribute) -> dict[str, object]:
     chosen = st.selectbox(
         label_of(feature.name),
         [None, *feature.codes],

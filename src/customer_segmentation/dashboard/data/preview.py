@@ -7,12 +7,8 @@ import numpy as np
 import streamlit as st
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import (
-    CUSTOMER_ID,
-    FEATURE_NAMES,
-    Number,
-    plain_number,
-)
+from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_NAMES
+from customer_segmentation.domain.numbers import Number, plain_number
 from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.check.duplicates import SeenIds
 from customer_segmentation.files.check.rows import Checker

@@ -14,7 +14,8 @@ from customer_segmentation.dashboard.style import (
     title_of,
     unit_of,
 )
-from customer_segmentation.domain.features import FEATURE_BY_NAME, FEATURE_NAMES, Feature
+from customer_segmentation.domain.attributes import Attribute
+from customer_segmentation.domain.features import FEATURE_BY_NAME, FEATURE_NAMES
 
 _THOUSAND, _MILLION = 1_000, 1_000_000
 
@@ -42,7 +43,7 @@ def show_distribution(segment: dict[str, Any]) -> None:
     shares = {title_of(segment): (colour_of(segment["number"]), _shares(ours))}
     shares["Everybody"] = (EVERYBODY, _shares(everybody))
     what = f"Shares of {title_of(segment)} and of everybody by {label_of(name)}"
-    st.caption(f"{feature.meaning}: share of the segment's customers, and of everybody.")
+    st.caption(f"{feature.description}: share of the segment's customers, and of everybody.")
     plots.show(plots.columns(labels, shares), "distribution", 420, what)
     if None in ours or None in everybody:
         st.caption("Columns that are missing are hidden, as few customers are in them.")
@@ -53,7 +54,7 @@ def _shares(counts: list[int | None]) -> list[float | None]:
     return [None if count is None else count / total for count in counts]
 
 
-def _label(feature: Feature, place: int, groups: list[dict[str, Any]]) -> str:
+def _label(feature: Attribute, place: int, groups: list[dict[str, Any]]) -> str:
     """Return which values a group holds."""
     least, below = groups[place]["least"], groups[place]["below"]
     if feature.codes:

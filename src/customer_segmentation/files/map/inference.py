@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from customer_segmentation.domain.arrays import FloatArray
-from customer_segmentation.domain.features import COLUMNS, CUSTOMER_ID, Feature, Number
-from customer_segmentation.domain.schema import Kind
+from customer_segmentation.domain.attributes import Attribute, Column, Kind
+from customer_segmentation.domain.features import COLUMNS, CUSTOMER_ID
+from customer_segmentation.domain.numbers import Number
 from customer_segmentation.files.blocks import text_of
 from customer_segmentation.files.columns import column_of, plain_array, python_values
 from customer_segmentation.files.map import synonyms
@@ -104,7 +105,7 @@ def words_of(name: str) -> tuple[str, ...]:
     return tuple(word.casefold() for word in re.split(r"[\W_]+", parted) if word)
 
 
-def _candidates(columns: Sequence[str]) -> Iterator[tuple[float, Feature, str]]:
+def _candidates(columns: Sequence[str]) -> Iterator[tuple[float, Column, str]]:
     """Yield how well a column's name fits an attribute: 2 for its own name, 1 for a synonym."""
     for feature in COLUMNS:
         own = (words_of(feature.record_name), words_of(feature.name))
@@ -125,7 +126,7 @@ _UNITS = (synonyms.YEARLY - {"salary"}) | synonyms.MONTHLY | synonyms.CENTS | sy
 
 
 def _guess(
-    feature: Feature,
+    feature: Column,
     column: str,
     values: pa.ChunkedArray | None,
     style: NumberStyle,
@@ -142,7 +143,7 @@ def _guess(
         values = values.slice(0, _SAMPLE_ROWS)
         if codes:
             entry = replace(entry, codes=codes)
-        elif feature.kind is Kind.AMOUNT or not _all_accepted(feature, values):
+        elif not feature.is_integer or not _all_accepted(feature, values):
             entry, is_styled = replace(entry, style=style), True
         remarks += ["the codes are guessed from the values"] * bool(codes)
         remarks += [f"no code yet for: {', '.join(sorted(uncoded))}"] * bool(uncoded)
@@ -167,12 +168,12 @@ def _guess(
     return Guess(Confidence.GUESSED, entry, tuple(remarks or ["by the column's name"]))
 
 
-def _factor(feature: Feature, column: str) -> tuple[Fraction, list[str]]:
+def _factor(feature: Column, column: str) -> tuple[Fraction, list[str]]:
     words = set(words_of(column))
     factor, remarks = Fraction(1), []
-    if feature.kind is Kind.AMOUNT and words & synonyms.CENTS:
+    if not feature.is_integer and words & synonyms.CENTS:
         factor, remarks = Fraction(1, 100), ["cents to whole units of currency"]
-    if feature.kind is Kind.AMOUNT and words & synonyms.THOUSANDS:
+    if not feature.is_integer and words & synonyms.THOUSANDS:
         factor, remarks = Fraction(1000), ["thousands to units of currency"]
     is_yearly = words & synonyms.YEARLY and not words & synonyms.MONTHLY
     if "month" in words_of(feature.unit) and is_yearly:
@@ -180,7 +181,7 @@ def _factor(feature: Feature, column: str) -> tuple[Fraction, list[str]]:
     return factor, remarks
 
 
-def _codes(feature: Feature, values: pa.Array) -> tuple[dict[str, Number], set[str]]:
+def _codes(feature: Column, values: pa.Array) -> tuple[dict[str, Number], set[str]]:
     """Return what a coded attribute's values stand for, and those that nobody knows.
 
     Args:
@@ -211,11 +212,11 @@ def _distinct(values: pa.ChunkedArray) -> pa.Array:
     return values.unique()
 
 
-def _all_accepted(feature: Feature, values: pa.ChunkedArray) -> bool:
+def _all_accepted(feature: Column, values: pa.ChunkedArray) -> bool:
     return _accepted(feature, Entry("", default=feature.minimum), values) == len(values)
 
 
-def _accepted(feature: Feature, entry: Entry, values: pa.ChunkedArray) -> int:
+def _accepted(feature: Column, entry: Entry, values: pa.ChunkedArray) -> int:
     return len(values) - len(read_column(feature, entry, values)[1])
 
 
@@ -265,4 +266,4 @@ def _begins_with_a_word(column: pa.ChunkedArray) -> bool:
     return bool(texts[0].strip()) and not is_number[0] and sum(is_number) > len(texts) / 2
 
 
-_ANY_NUMBER = Feature("number", "number", Kind.AMOUNT, "Any number", 0, minimum=None)
+_ANY_NUMBER = Attribute("number", "number", "number", "Any number", 0, Kind.AMOUNT)

@@ -8,8 +8,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Self
 
-from customer_segmentation.domain.features import COLUMNS, Feature, Number
-from customer_segmentation.domain.schema import Kind
+from customer_segmentation.domain.attributes import Column
+from customer_segmentation.domain.features import COLUMNS
+from customer_segmentation.domain.numbers import Number
 from customer_segmentation.files.blocks import text_of
 
 
@@ -76,7 +77,7 @@ class Entry:
     style: NumberStyle = PLAIN
     default: Number | None = None
 
-    def accept(self, feature: Feature, value: object) -> Number:
+    def accept(self, feature: Column, value: object) -> Number:
         """Return what one of the column's values is as an attribute.
 
         Raises:
@@ -94,11 +95,8 @@ class Entry:
             number = float(number) * self.factor.numerator / self.factor.denominator
         return feature.accept(number)
 
-    def _read(self, feature: Feature, text: str) -> Number:
-        if (
-            feature.kind is Kind.BINARY
-            and (truth := _TRUTHS.get(text.strip().casefold())) is not None
-        ):
+    def _read(self, feature: Column, text: str) -> Number:
+        if feature.is_binary and (truth := _TRUTHS.get(text.strip().casefold())) is not None:
             return truth
         try:
             return feature.read(self.style.plain(text))
@@ -107,7 +105,7 @@ class Entry:
                 raise
             raise ValueError(feature.refusal(found)) from refusal
 
-    def _decode(self, feature: Feature, text: str) -> Number:
+    def _decode(self, feature: Column, text: str) -> Number:
         number = self.codes.get(code_key(text))
         if number is None:
             found = _not_a_number(text) or "a text that the mapping has no code for"
@@ -125,16 +123,16 @@ def _not_a_number(text: str) -> str | None:
     return "a boolean" if text.casefold() in _TRUTHS else None
 
 
-def _number(feature: Feature, value: object) -> object:
+def _number(feature: Column, value: object) -> object:
     """Return a typed value as the number that it stands for, if it stands for one."""
-    if isinstance(value, bool) and feature.kind is Kind.BINARY:
+    if isinstance(value, bool) and feature.is_binary:
         return int(value)
     if isinstance(value, dt.date):
         raise ValueError(feature.refusal("a date"))
     if isinstance(value, Decimal) and value.is_finite():
         if value == value.to_integral_value():
             return int(value)
-        if feature.exact:
+        if feature.is_exact:
             raise ValueError(feature.refusal("a number with a fraction"))
         return float(value)
     return value

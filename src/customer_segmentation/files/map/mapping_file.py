@@ -9,8 +9,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from customer_segmentation.domain.attributes import Column
 from customer_segmentation.domain.errors import MappingError
-from customer_segmentation.domain.features import COLUMNS, CUSTOMER_ID, Feature, Number
+from customer_segmentation.domain.features import COLUMNS, CUSTOMER_ID
+from customer_segmentation.domain.numbers import Number
 from customer_segmentation.domain.toml import TomlError, parse_toml
 from customer_segmentation.files.map.inference import Guess
 from customer_segmentation.files.map.mapping import (
@@ -158,7 +160,7 @@ def _words(key: str, words: object) -> list[str]:
     raise ValueError(f'{key} must be a list of texts, such as ["salary", "refund"]')
 
 
-def _entry(feature: Feature, told: object) -> Entry:
+def _entry(feature: Column, told: object) -> Entry:
     table = _keyed(told, _KEYS)
     column = table.get("column")
     if column is not None and not (isinstance(column, str) and column):
@@ -175,14 +177,14 @@ def _entry(feature: Feature, told: object) -> Entry:
     return Entry(column, _factor(feature, table.get("factor", 1)), codes, _style(table), default)
 
 
-def _value(feature: Feature, key: str, value: object) -> Number:
+def _value(feature: Column, key: str, value: object) -> Number:
     try:
         return feature.accept(float(value) if isinstance(value, Decimal) else value)
     except ValueError as refusal:
         raise ValueError(f"{key}: {refusal}") from refusal
 
 
-def _factor(feature: Feature, value: object) -> Fraction:
+def _factor(feature: Column, value: object) -> Fraction:
     if isinstance(value, str | int | Decimal) and not isinstance(value, bool):
         numerator, _, denominator = str(value).partition("/")
         parts = [_part(numerator), _part(denominator or "1")]
@@ -204,7 +206,7 @@ def _part(text: str) -> Fraction:
     return Fraction(number)
 
 
-def _codes(feature: Feature, codes: object) -> dict[str, Number]:
+def _codes(feature: Column, codes: object) -> dict[str, Number]:
     if not isinstance(codes, dict):
         raise ValueError('codes must be a table such as { "yes" = 1, "no" = 0 }')
     found: dict[str, Number] = {}
@@ -273,10 +275,10 @@ def format_guesses(
     return "\n".join(lines)
 
 
-def _description(feature: Feature) -> str:
+def _description(feature: Column) -> str:
     unit = f", in {feature.unit}" if feature.unit else ""
     codes = ", ".join(f"{number} {text}" for number, text in feature.codes.items())
-    return f"{feature.meaning}{unit}: {codes or feature.allowed}"
+    return f"{feature.description}{unit}: {codes or feature.allowed}"
 
 
 def _comment(text: str) -> str:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Self
 
 from customer_segmentation.domain.errors import DataFileError
-from customer_segmentation.domain.features import describe_type
+from customer_segmentation.domain.numbers import describe_type
 from customer_segmentation.files.blocks import text_of
 from customer_segmentation.files.map import synonyms
 from customer_segmentation.files.map.inference import words_of

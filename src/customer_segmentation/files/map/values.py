@@ -7,14 +7,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from customer_segmentation.domain.arrays import FloatArray
-from customer_segmentation.domain.features import Feature
-from customer_segmentation.domain.schema import Kind
+from customer_segmentation.domain.attributes import Column
 from customer_segmentation.files.columns import plain_array, python_values
 from customer_segmentation.files.map.mapping import PLAIN, Entry
 
 
 def read_column(
-    feature: Feature, entry: Entry, column: pa.ChunkedArray
+    feature: Column, entry: Entry, column: pa.ChunkedArray
 ) -> tuple[FloatArray, dict[int, str]]:
     """Return a column's values, (n,), and by row the reason why a value is refused.
 
@@ -22,11 +21,11 @@ def read_column(
     as asking it about every one takes several times as long.
     """
     array = plain_array(column)
-    if pa.types.is_boolean(array.type) and feature.kind is Kind.BINARY and not entry.codes:
+    if pa.types.is_boolean(array.type) and feature.is_binary and not entry.codes:
         array = array.cast(pa.int8())
     if entry.codes:
         return read_each_once(array, lambda value: entry.accept(feature, value))
-    values = _numbers(entry, _exact(array) if feature.exact else array)
+    values = _numbers(entry, _exact(array) if feature.is_exact else array)
     if entry.factor != 1:
         values = values * entry.factor.numerator / entry.factor.denominator
     is_whole = pa.types.is_integer(array.type) and entry.factor == 1
@@ -34,7 +33,7 @@ def read_column(
         return values + 0.0, {}  # There is no negative zero.
     doubtful = np.flatnonzero(~feature.plainly_accepts(values))
     refused: dict[int, str] = {}
-    most = _most_exact(array.type) if feature.exact else None
+    most = _most_exact(array.type) if feature.is_exact else None
     for row, value in zip(doubtful.tolist(), array.take(pa.array(doubtful)), strict=True):
         try:
             if most is not None and value.is_valid and abs(value.as_py()) >= most:

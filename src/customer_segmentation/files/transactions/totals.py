@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
+from customer_segmentation.domain.attributes import Attribute, Column, Kind
 from customer_segmentation.domain.errors import DataFileError
-from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_NAMES, Feature
-from customer_segmentation.domain.schema import Kind
+from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_NAMES
 from customer_segmentation.files.blocks import Block, Reject
 from customer_segmentation.files.check.rows import (
     Checked,
@@ -24,7 +24,7 @@ from customer_segmentation.files.read.tables import Source
 DERIVED = ("total_withdrawal_amount", "total_deposit_amount", "transaction_count")
 """The attributes that transactions tell, by request name."""
 
-_AMOUNT = Feature("amount", "amount", Kind.AMOUNT, "Money moved", 100, minimum=None)
+_AMOUNT = Attribute("amount", "amount", "amount", "Money moved", 100, Kind.AMOUNT)
 _TOTALS = pa.schema(
     {
         "id": pa.int64(),
@@ -115,7 +115,7 @@ class Transactions:
             for row, reason in refused.items():
                 faults.setdefault(row, (column, reason))
 
-        def read_values(feature: Feature, entry: Entry) -> FloatArray:
+        def read_values(feature: Column, entry: Entry) -> FloatArray:
             values, refused = read_column(feature, entry, block.table[entry.column])
             note(entry.column or "", refused)
             return values

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from customer_segmentation.domain.features import LARGEST_INTEGER, plain_number
+from customer_segmentation.domain.numbers import LARGEST_INTEGER, plain_number
 
 
 def number_texts(numbers: pa.Array) -> pa.Array:

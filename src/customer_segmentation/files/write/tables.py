@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from customer_segmentation.domain.errors import DataFileError, ExtraMissingError
-from customer_segmentation.domain.features import CUSTOMER_ID, plain_number
+from customer_segmentation.domain.features import CUSTOMER_ID
+from customer_segmentation.domain.numbers import plain_number
 from customer_segmentation.files.blocks import text_of
 from customer_segmentation.files.formats import Format
 from customer_segmentation.files.formulas import neutralised, neutralised_column

@@ -8,14 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.attributes import Attribute
 from customer_segmentation.domain.customer import Attributes
-from customer_segmentation.domain.features import (
-    FEATURE_NAMES,
-    FEATURES,
-    Feature,
-    Number,
-    plain_number,
-)
+from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES
+from customer_segmentation.domain.numbers import Number, plain_number
 from customer_segmentation.model.artifact import Model
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.prepare import transform
@@ -124,7 +120,7 @@ def explain(model: Model, assigner: Assigner, attributes: Attributes) -> Explana
 def typical_values(model: Model) -> FloatArray:
     """Return the centroids in users' units, (k, d); an attribute not used at its training mean."""
     restored = model.preparation.restore(model.centroids)
-    skewed = np.array([feature.skewed for feature in FEATURES])
+    skewed = np.array([feature.is_logarithmic for feature in FEATURES])
     with np.errstate(over="ignore"):
         back = np.copysign(np.expm1(np.abs(restored)), restored)
     return np.where(skewed, back, restored)
@@ -288,15 +284,15 @@ def _interval(model: Model, attributes: Attributes, target: int, j: int) -> tupl
     return low, high
 
 
-def _coordinate(model: Model, feature: Feature, j: int, value: Number) -> float:
+def _coordinate(model: Model, feature: Attribute, j: int, value: Number) -> float:
     transformed = transform(np.array([[float(value)] * len(FEATURES)]))[0, j]
     if value == feature.unscored:
         return 0.0
     return float((transformed - model.preparation.center[j]) * model.preparation.scale[j])
 
 
-def _restore(transformed: float, feature: Feature) -> float:
-    if not feature.skewed:
+def _restore(transformed: float, feature: Attribute) -> float:
+    if not feature.is_logarithmic:
         return transformed
     try:
         return copysign(expm1(abs(transformed)), transformed)
@@ -304,7 +300,7 @@ def _restore(transformed: float, feature: Feature) -> float:
         return copysign(inf, transformed)
 
 
-def _candidates(feature: Feature, edge: float, *, upwards: bool) -> list[Number]:
+def _candidates(feature: Attribute, edge: float, *, upwards: bool) -> list[Number]:
     """Return round values from an edge on, in the direction of the change; the first that works is
     the smallest change."""
     if abs(edge) == inf:
@@ -320,13 +316,13 @@ def _candidates(feature: Feature, edge: float, *, upwards: bool) -> list[Number]
     return [(first + direction * step) / _CENT for step in range(_NUDGES)]
 
 
-def _is_observed(model: Model, feature: Feature, value: Number) -> bool:
+def _is_observed(model: Model, feature: Attribute, value: Number) -> bool:
     """Tell whether a value lies among those of the training's customers."""
     known = model.fingerprint.attributes[feature.name]
     return known.minimum <= value <= known.maximum
 
 
-def _is_allowed(feature: Feature, value: Number) -> bool:
+def _is_allowed(feature: Attribute, value: Number) -> bool:
     if value == feature.unscored:
         return False
     try:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURE_BY_NAME, FEATURES, Feature, readable
+from customer_segmentation.domain.attributes import Attribute
+from customer_segmentation.domain.features import FEATURE_BY_NAME, FEATURES
+from customer_segmentation.domain.numbers import readable
 from customer_segmentation.domain.plurals import counted
 from customer_segmentation.model.artifact import Fingerprint, Model
 from customer_segmentation.model.monitoring.distribution import Bins, Distribution
@@ -312,7 +314,7 @@ def _profile_attribute(
 
 
 def _agree(
-    feature: Feature, ours: _Figures, everybody: _Figures, told: float, told_of_all: float
+    feature: Attribute, ours: _Figures, everybody: _Figures, told: float, told_of_all: float
 ) -> bool:
     """Tell whether figures as people read them, and medians, say that a segment differs."""
     if _readable(feature, told) == _readable(feature, told_of_all):
@@ -330,7 +332,7 @@ def _agree(
 
 
 def _quantile(
-    feature: Feature, counts: IntArray, lows: FloatArray, highs: FloatArray, share: float
+    feature: Attribute, counts: IntArray, lows: FloatArray, highs: FloatArray, share: float
 ) -> float:
     """Return the value below which a share of the customers lies, from the counts of its bins.
 
@@ -391,5 +393,5 @@ def _phrase(profile: AttributeProfile) -> str:
     return f"{word} {feature.title} ({kind} {mean}, everybody {everybody})"
 
 
-def _readable(feature: Feature, mean: float) -> str:
+def _readable(feature: Attribute, mean: float) -> str:
     return f"{mean:.0%}" if len(feature.codes) == 2 else readable(mean)

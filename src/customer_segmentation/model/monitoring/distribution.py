@@ -11,7 +11,8 @@ from sys import float_info
 import numpy as np
 
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURES, Feature
+from customer_segmentation.domain.attributes import Attribute
+from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.model.threads import map_all
 
 _LARGEST = float_info.max
@@ -143,7 +144,7 @@ def fit_bins(values: FloatArray) -> Bins:
     return Bins(tuple(cuts))
 
 
-def _few_values(feature: Feature) -> FloatArray | None:
+def _few_values(feature: Attribute) -> FloatArray | None:
     """Return all values that an attribute may have, where each has a bin of its own."""
     least, most = feature.minimum, feature.maximum
     if feature.is_integer and least is not None and most is not None and most <= _WHOLE_RANGE:
@@ -151,7 +152,7 @@ def _few_values(feature: Feature) -> FloatArray | None:
     return None
 
 
-def _cuts(feature: Feature, column: FloatArray) -> FloatArray:
+def _cuts(feature: Attribute, column: FloatArray) -> FloatArray:
     if (values := _few_values(feature)) is not None:
         return values[1:]
     # Half percentiles: less than one in a hundred is in a bin, but those who share one value, which
@@ -180,7 +181,7 @@ def are_coarse(bins: Bins, counts: IntArray) -> bool:
     return False
 
 
-def _bins_of(feature: Feature, cuts: FloatArray, column: FloatArray) -> IntArray:
+def _bins_of(feature: Attribute, cuts: FloatArray, column: FloatArray) -> IntArray:
     """Return the bin of each value, (n,)."""
     last = cuts[-1] if len(cuts) else 0.0
     if not feature.is_integer or last > _MAX_KNOWN:

@@ -14,7 +14,8 @@ from sys import float_info
 import numpy as np
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURES, Feature
+from customer_segmentation.domain.attributes import Attribute
+from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.model.artifact import Fingerprint, Summary
 
 LEAF_BITS = 12
@@ -79,7 +80,7 @@ def _digest_groups(parts: Iterable[Part], bits: int) -> Iterator[tuple[int, byte
 
 
 def summary_of(
-    feature: Feature, mean: float, deviation: float, least: float, greatest: float
+    feature: Attribute, mean: float, deviation: float, least: float, greatest: float
 ) -> Summary:
     """Return an attribute's summary, in which the range is rounded outwards to two digits.
 
@@ -98,7 +99,7 @@ def _rounded(value: float, rounding: str) -> float:
     return min(max(found, -float_info.max), float_info.max)
 
 
-def _summarise(feature: Feature, column: FloatArray) -> Summary:
+def _summarise(feature: Attribute, column: FloatArray) -> Summary:
     # Divided by the largest value first, as the square of a large amount overflows.
     largest = max(float(np.abs(column).max()), 1.0)
     share = column / largest

@@ -100,7 +100,7 @@ class _Graph:
             "Gather", ["customers", self.constant(f"place_{name}", place)], name, axis=1
         )
         transformed = value
-        if feature.skewed:
+        if feature.is_logarithmic:
             size = self.add("Abs", [value], f"size_{name}")
             sign = self.add("Sign", [value], f"sign_{name}")
             transformed = self.add("Mul", [sign, self._logarithm(size, name)], f"skewless_{name}")

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from customer_segmentation.domain.features import FEATURES, readable
+from customer_segmentation.domain.features import FEATURES
+from customer_segmentation.domain.numbers import readable
 from customer_segmentation.domain.plurals import counted
 from customer_segmentation.model.describing.profile import (
     GroupShares,
@@ -82,7 +83,7 @@ def get_record(units: UnitsOfWork, settings: Settings, number: int) -> dict[str,
             "attributes": [
                 {
                     "attribute": feature.name,
-                    "meaning": feature.meaning,
+                    "meaning": feature.description,
                     "weight": version.weights[feature.name],
                     **asdict(model.fingerprint.attributes[feature.name]),
                 }

@@ -10,8 +10,8 @@ from datetime import datetime
 import numpy as np
 
 from customer_segmentation.domain.arrays import IntArray
-from customer_segmentation.domain.features import LARGEST_INTEGER
 from customer_segmentation.domain.jobs import Phase
+from customer_segmentation.domain.numbers import LARGEST_INTEGER
 from customer_segmentation.files.read.prefetch import prefetch
 from customer_segmentation.model.monitoring.distribution import Distribution
 from customer_segmentation.services.jobs.pool import start_worker

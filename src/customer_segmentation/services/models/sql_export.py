@@ -6,8 +6,9 @@ from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 
+from customer_segmentation.domain.attributes import Attribute
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
-from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_BY_NAME, Feature
+from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_BY_NAME
 from customer_segmentation.model.assign import ROOTS, SERIES
 from customer_segmentation.services.runtime.serving import ServingModel
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
@@ -86,7 +87,7 @@ def _query(serving: ServingModel, table: exp.Table) -> exp.Select:
     centers = serving.assigner.centers
     features = [FEATURE_BY_NAME[name] for name in centers]
     plain = [exp.column(feature.name) for feature in features]
-    skewed = [feature for feature in features if feature.skewed]
+    skewed = [feature for feature in features if feature.is_logarithmic]
     checked = exp.select(key, *(exp.alias_(_checked(f), f.name) for f in features))
     rooted = exp.select(key, *plain, *(exp.alias_(_root(f), _ratio(f)) for f in skewed))
     divided = exp.select(key, *plain, *(exp.alias_(_divided(f), _ratio(f)) for f in skewed))
@@ -137,7 +138,7 @@ def _query(serving: ServingModel, table: exp.Table) -> exp.Select:
     )
 
 
-def _checked(feature: Feature) -> exp.Expression:
+def _checked(feature: Attribute) -> exp.Expression:
     """Return an attribute as a double, NULL where it is not finite."""
     value = exp.cast(exp.column(feature.name), exp.DataType.Type.DOUBLE)
     # Some databases take NaN for equal to itself; less itself it is 0 in none, as is no infinity.
@@ -145,23 +146,23 @@ def _checked(feature: Feature) -> exp.Expression:
     return exp.Case(ifs=[exp.If(this=is_finite, true=value.copy())])
 
 
-def _root(feature: Feature) -> exp.Expression:
+def _root(feature: Attribute) -> exp.Expression:
     root: exp.Expression = _number(1.0) + exp.Abs(this=exp.column(feature.name))
     for _ in range(ROOTS):
         root = exp.Sqrt(this=root)
     return root
 
 
-def _divided(feature: Feature) -> exp.Expression:
+def _divided(feature: Attribute) -> exp.Expression:
     root = exp.Paren(this=exp.column(_ratio(feature)) - _number(1.0))
     more = exp.Paren(this=exp.column(_ratio(feature)) + _number(1.0))
     return exp.Div(this=root, expression=more, typed=True)
 
 
-def _transformed(feature: Feature, center: float) -> exp.Expression:
+def _transformed(feature: Attribute, center: float) -> exp.Expression:
     """Return an attribute with the skew taken out; see `settled_logarithm`."""
     value: exp.Expression = exp.column(feature.name)
-    if feature.skewed:
+    if feature.is_logarithmic:
         ratio = exp.column(_ratio(feature))
         series = _number(SERIES[0])
         for coefficient in SERIES[1:]:
@@ -173,7 +174,7 @@ def _transformed(feature: Feature, center: float) -> exp.Expression:
     return exp.Case(ifs=[exp.If(this=is_unscored, true=_number(center))], default=value)
 
 
-def _ratio(feature: Feature) -> str:
+def _ratio(feature: Attribute) -> str:
     return f"{feature.name}_ratio"
 
 

@@ -11,7 +11,7 @@ from itertools import chain
 
 import numpy as np
 
-from customer_segmentation.domain.features import LARGEST_INTEGER
+from customer_segmentation.domain.numbers import LARGEST_INTEGER
 from customer_segmentation.domain.plurals import counted
 from customer_segmentation.model.monitoring.distribution import (
     Bins,

@@ -8,12 +8,9 @@ import pyarrow as pa
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.control_groups import ControlGroup
+from customer_segmentation.domain.customer import SEGMENT_RECORD_NAME
 from customer_segmentation.domain.errors import SegmentNotFoundError
-from customer_segmentation.domain.features import (
-    CUSTOMER_ID,
-    FEATURES,
-    SEGMENT_RECORD_NAME,
-)
+from customer_segmentation.domain.features import CUSTOMER_ID, FEATURES
 from customer_segmentation.domain.paging import Selection
 from customer_segmentation.engines.scoring import WORDS
 from customer_segmentation.files.write.audience import group_names, hashed_ids

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURE_NAMES, plain_number
+from customer_segmentation.domain.features import FEATURE_NAMES
 from customer_segmentation.domain.history import Activation, Cause
 from customer_segmentation.domain.jobs import Origin
+from customer_segmentation.domain.numbers import plain_number
 from customer_segmentation.domain.plurals import counted
 from customer_segmentation.model.artifact import Model, to_json
 from customer_segmentation.services.models.activation import activate

@@ -7,9 +7,10 @@ import numpy as np
 
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.domain.errors import DataFileError, TransactionConflictError
-from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_NAMES, plain_number
+from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_NAMES
 from customer_segmentation.domain.history import Cause
 from customer_segmentation.domain.imports import Mode
+from customer_segmentation.domain.numbers import plain_number
 from customer_segmentation.domain.plurals import counted
 from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.check.duplicates import SeenIds

@@ -25,7 +25,7 @@ from sqlalchemy.exc import IntegrityError
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.domain.customer import Attributes
 from customer_segmentation.domain.errors import CustomerExistsError, TransactionConflictError
-from customer_segmentation.domain.features import Number, plain_number
+from customer_segmentation.domain.numbers import Number, plain_number
 from customer_segmentation.domain.paging import Selection
 from customer_segmentation.domain.schema import Schema
 from customer_segmentation.store.arrow import ArrowReader

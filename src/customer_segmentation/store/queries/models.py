@@ -18,9 +18,9 @@ from sqlalchemy import (
 )
 
 from customer_segmentation.domain.arrays import BoolArray, IntArray
-from customer_segmentation.domain.features import LARGEST_INTEGER
 from customer_segmentation.domain.history import Activation, Cause
 from customer_segmentation.domain.jobs import Origin, Trigger
+from customer_segmentation.domain.numbers import LARGEST_INTEGER
 from customer_segmentation.store.prepared import Prepared
 from customer_segmentation.store.queries import jobs
 from customer_segmentation.store.tables import (

@@ -26,17 +26,13 @@ from customer_segmentation.api.http.threads import written
 from customer_segmentation.api.middleware.body_limits import takes_many
 from customer_segmentation.api.v1.customers.answers import Customer, customer_answer
 from customer_segmentation.domain.access import Role
-from customer_segmentation.domain.customer import (
-    accept_id,
-    accept_new_customer,
-    accept_update,
-)
 from customer_segmentation.domain.errors import (
     MAX_TOLD,
     FieldError,
     InvalidInputError,
     SegmentationError,
 )
+from customer_segmentation.domain.features import CUSTOMERS
 from customer_segmentation.services.customers.batch import (
     Action,
     Operation,
@@ -198,11 +194,11 @@ def _accept(row: object) -> Operation | InvalidInputError:
             raise InvalidInputError([FieldError("customer", "customer must be an object")])
         match Action(row["action"]):
             case Action.ADD:
-                return Operation(Action.ADD, *accept_new_customer(customer))
+                return Operation(Action.ADD, *CUSTOMERS.accept_new_customer(customer))
             case Action.UPDATE:
-                return Operation(Action.UPDATE, *accept_update(customer))
+                return Operation(Action.UPDATE, *CUSTOMERS.accept_update(customer))
             case Action.DELETE:
-                return Operation(Action.DELETE, accept_id(customer), {})
+                return Operation(Action.DELETE, CUSTOMERS.accept_id(customer), {})
     except InvalidInputError as refusal:
         return refusal
 

@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import BaseModel, Field, create_model
 
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
-from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_BY_NAME, FEATURES, Number
+from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_BY_NAME, FEATURES
+from customer_segmentation.domain.numbers import Number
 from customer_segmentation.domain.paging import Page, Selection
 
 _SORTS = [CUSTOMER_ID.name, *FEATURE_BY_NAME]
@@ -33,7 +34,9 @@ class _Listing(BaseModel):
 _bounds: dict[str, Any] = {
     f"{feature.name}_{end}": (
         float | None,
-        Field(default=None, allow_inf_nan=False, description=f"{text} {feature.meaning.lower()}."),
+        Field(
+            default=None, allow_inf_nan=False, description=f"{text} {feature.description.lower()}."
+        ),
     )
     for feature in FEATURES
     for end, text in (("min", "At least this"), ("max", "At most this"))

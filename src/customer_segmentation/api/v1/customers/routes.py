@@ -49,15 +49,8 @@ from customer_segmentation.api.v1.customers.answers import (
 from customer_segmentation.api.v1.customers.explanations import AssignmentAnswer, assignment_answer
 from customer_segmentation.api.v1.customers.listing import Listing, cursor_of, selection_of
 from customer_segmentation.domain.access import Role
-from customer_segmentation.domain.customer import (
-    accept_attributes,
-    accept_changes,
-    accept_new_customer,
-)
-from customer_segmentation.domain.features import (
-    CUSTOMER_ID,
-    LARGEST_INTEGER,
-)
+from customer_segmentation.domain.features import CUSTOMER_ID, CUSTOMERS
+from customer_segmentation.domain.numbers import LARGEST_INTEGER
 from customer_segmentation.services.customers.commands import (
     add_customer,
     add_customer_once,
@@ -75,7 +68,7 @@ from customer_segmentation.services.runtime.serving import SegmentedCustomer
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 
 CustomerId = Annotated[
-    int, Path(ge=1, le=LARGEST_INTEGER, description=CUSTOMER_ID.meaning, examples=[56])
+    int, Path(ge=1, le=LARGEST_INTEGER, description=CUSTOMER_ID.description, examples=[56])
 ]
 IdempotencyKey = Annotated[
     str | None,
@@ -135,7 +128,7 @@ def customers_router(units: UnitsOfWork) -> APIRouter:
         idempotency_key: IdempotencyKey = None,
     ) -> Response:
         """Store a new customer, segmented at once; every field is required."""
-        customer_id, attributes = accept_new_customer(await fields_of(request))
+        customer_id, attributes = CUSTOMERS.accept_new_customer(await fields_of(request))
         if idempotency_key is None:
             added = await written(units, add_customer, customer_id, attributes)
         else:
@@ -172,7 +165,7 @@ def customers_router(units: UnitsOfWork) -> APIRouter:
         if_none_match: IfNoneMatch = None,
     ) -> Response:
         """Replace all attributes, or add the customer where there is none of this id."""
-        attributes = accept_attributes(await fields_of(request))
+        attributes = CUSTOMERS.accept_attributes(await fields_of(request))
         tags, only_new = tags_of(if_match), if_none_match is not None
         stored, is_new = await written(
             units, replace_customer, customer_id, attributes, tags, only_new=only_new
@@ -194,7 +187,7 @@ def customers_router(units: UnitsOfWork) -> APIRouter:
         request: Request, customer_id: CustomerId, if_match: IfMatch = None
     ) -> Response:
         """Change the attributes given, keep the others, and segment the customer anew."""
-        changed = accept_changes(await fields_of(request))
+        changed = CUSTOMERS.accept_changes(await fields_of(request))
         return _answer(
             await written(units, update_customer, customer_id, changed, tags_of(if_match))
         )

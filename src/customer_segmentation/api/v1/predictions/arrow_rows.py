@@ -13,7 +13,9 @@ from customer_segmentation.api.v1.predictions.json_rows import (
     refuse_count,
 )
 from customer_segmentation.domain.arrays import FloatArray
-from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES, LARGEST_INTEGER, Feature
+from customer_segmentation.domain.attributes import Attribute
+from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES
+from customer_segmentation.domain.numbers import LARGEST_INTEGER
 from customer_segmentation.files.read.arrow_messages import read_claims
 
 _MAX_DECOMPRESSED = 2 * 8 * MAX_ROWS * len(FEATURES)
@@ -75,7 +77,7 @@ def _are_whole(numbers: NDArray[Any]) -> bool:
     return len(numbers) > 0 and np.issubdtype(numbers.dtype, np.integer)
 
 
-def _check_column(feature: Feature, values: FloatArray, before: int) -> None:
+def _check_column(feature: Attribute, values: FloatArray, before: int) -> None:
     for row in np.flatnonzero(~feature.plainly_accepts(values)).tolist():
         try:
             feature.accept(float(values[row]))

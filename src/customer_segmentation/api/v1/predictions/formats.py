@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from customer_segmentation.api.v1.predictions.arrow_rows import read_arrow
 from customer_segmentation.api.v1.predictions.json_rows import read_json, read_ndjson
 from customer_segmentation.domain.arrays import FloatArray
-from customer_segmentation.domain.features import plain_number
+from customer_segmentation.domain.numbers import plain_number
 from customer_segmentation.services.customers.prediction import Predictions
 
 

@@ -15,9 +15,8 @@ import numpy as np
 from customer_segmentation.api.http.requests import decode
 from customer_segmentation.api.v1.predictions.row import Person, values_of
 from customer_segmentation.domain.arrays import FloatArray
-from customer_segmentation.domain.customer import accept_attributes
 from customer_segmentation.domain.errors import MAX_TOLD, FieldError, InvalidInputError
-from customer_segmentation.domain.features import FEATURES
+from customer_segmentation.domain.features import CUSTOMERS, FEATURES
 
 MAX_ROWS = 100_000
 """How many people one request may ask about."""
@@ -68,7 +67,7 @@ class People:
                 fields = decode(text)
                 if not isinstance(fields, dict):
                     raise refusal("row", "each row must be an object")
-                accepted.append([*accept_attributes(fields).values()])
+                accepted.append([*CUSTOMERS.accept_attributes(fields).values()])
             except InvalidInputError as refused:
                 self._faults += [FieldError(f"{row}.{e.field}", e.message) for e in refused.errors]
                 if len(self._faults) >= MAX_TOLD:

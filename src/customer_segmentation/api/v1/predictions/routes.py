@@ -29,7 +29,7 @@ from customer_segmentation.api.v1.customers.explanations import (
 from customer_segmentation.api.v1.predictions.formats import ARROW, FORMATS, JSON, NDJSON
 from customer_segmentation.api.v1.predictions.json_rows import MAX_ROWS, PIECE_BYTES
 from customer_segmentation.domain.access import Role
-from customer_segmentation.domain.customer import accept_attributes
+from customer_segmentation.domain.features import CUSTOMERS
 from customer_segmentation.services.customers.explanation import explain_attributes
 from customer_segmentation.services.customers.prediction import predict_segments
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
@@ -134,7 +134,7 @@ def predictions_router(units: UnitsOfWork) -> APIRouter:
             if len(body) > PIECE_BYTES:
                 message = f"The body for one person may hold at most {PIECE_BYTES} bytes"
                 raise RequestProblemError(TOO_LARGE, message)
-            attributes = accept_attributes(decode_object(body))
+            attributes = CUSTOMERS.accept_attributes(decode_object(body))
             found = await run_in_threadpool(explain_attributes, units, attributes)
             return assignment_answer(found, explained=explain)
 

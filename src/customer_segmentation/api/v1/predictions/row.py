@@ -9,11 +9,12 @@ from typing import Annotated, Any
 import msgspec
 
 from customer_segmentation.api.http.requests import decode_object
-from customer_segmentation.domain.customer import Attributes, accept_attributes
-from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES, Feature
+from customer_segmentation.domain.attributes import Attribute
+from customer_segmentation.domain.customer import Attributes
+from customer_segmentation.domain.features import CUSTOMERS, FEATURE_NAMES, FEATURES
 
 
-def _plain_type(feature: Feature) -> object:
+def _plain_type(feature: Attribute) -> object:
     """Return the type of values that are plainly fine; the rule itself looks at all others."""
     least, most = feature.plain_range
     return Annotated[int if feature.is_integer else float, msgspec.Meta(ge=least, le=most)]
@@ -39,10 +40,10 @@ def accept_person(body: bytes) -> Attributes:
     try:
         person = _person.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return accept_attributes(decode_object(body))
+        return CUSTOMERS.accept_attributes(decode_object(body))
     if body.count(b":") != len(FEATURES):
         # Something is given twice.
-        return accept_attributes(decode_object(body))
+        return CUSTOMERS.accept_attributes(decode_object(body))
     return dict(zip(FEATURE_NAMES, values_of(person), strict=True))
 
 

@@ -1,0 +1,437 @@
+"""What a column of customers holds: how it is declared, and which values it accepts.
+
+The words are those of Table Schema where it has one: name, title, description, minimum, maximum.
+
+Source: https://specs.frictionlessdata.io/table-schema/.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from customer_segmentation.domain.numbers import (
+    LARGEST_INTEGER,
+    Number,
+    describe_type,
+    plain_number,
+)
+
+if TYPE_CHECKING:  # The command line reads the schema and starts without NumPy.
+    from customer_segmentation.domain.arrays import BoolArray, FloatArray
+
+Value = int | float | str
+
+OTHER = "other"
+"""What a category is called that the schema does not name."""
+
+_DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_MANY_DIGITS = 30
+_MAX_DIGITS = len(str(LARGEST_INTEGER))
+
+
+class Kind(StrEnum):
+    """How an attribute measures: it decides the values accepted and how K-means sees them."""
+
+    BINARY = "binary"
+    ORDINAL = "ordinal"
+    NOMINAL = "nominal"
+    COUNT = "count"
+    AMOUNT = "amount"
+
+
+class IdType(StrEnum):
+    """What customers' ids are."""
+
+    INTEGER = "integer"
+    TEXT = "text"
+
+
+class Transform(StrEnum):
+    """How the model sees an attribute's values before they are scaled."""
+
+    LINEAR = "linear"
+    LOG = "log"
+
+
+class Unknown(StrEnum):
+    """What happens to a category that the schema does not name."""
+
+    REFUSED = "refused"
+    OTHER = "other"
+
+
+class Missing(StrEnum):
+    """What happens to a customer who lacks an attribute."""
+
+    REFUSED = "refused"
+    ALLOWED = "allowed"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of customers: their id, or one of their attributes.
+
+    Attributes:
+        name: in requests, in the database and in code.
+        record_name: in JSON answers and files.
+        title: what people call it.
+        description: one phrase for people.
+        example: a typical value, in `unit`; of the id, one that is not stored yet.
+    """
+
+    name: str
+    record_name: str
+    title: str
+    description: str
+    example: Value
+
+    @property
+    def unit(self) -> str:
+        """What one unit of a value is; empty for codes, scores and ids."""
+        raise NotImplementedError
+
+    @property
+    def codes(self) -> Mapping[int, str]:
+        """What each value of a coded column stands for."""
+        raise NotImplementedError
+
+    @property
+    def minimum(self) -> int | None:
+        """The smallest number accepted; None accepts any finite number."""
+        raise NotImplementedError
+
+    @property
+    def maximum(self) -> int | None:
+        """The largest number accepted; likewise."""
+        raise NotImplementedError
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether only whole numbers are accepted."""
+        raise NotImplementedError
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether it says yes or no."""
+        return False
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether a number that may be rounded is refused, as another id is another customer."""
+        return False
+
+    @property
+    def allowed(self) -> str:
+        """What is accepted, in words, such as "an integer from 0 to 130"."""
+        return self._allowed_range
+
+    @property
+    def _allowed_range(self) -> str:
+        noun = "an integer" if self.is_integer else "a finite number"
+        if self.minimum is None:
+            return noun if self.maximum is None else f"{noun} of at most {self.maximum}"
+        if self.maximum is None:
+            return f"{noun} of at least {self.minimum}"
+        return f"{noun} from {self.minimum} to {self.maximum}"
+
+    def accept(self, value: object) -> Number:
+        """Return `value` as stored: an int for a whole number, else a float.
+
+        Raises:
+            ValueError: the value has another type or lies outside what is allowed; the message
+                names the value's type and what is allowed, and never the value itself.
+        """
+        if type(value) is int:
+            number: Number = value
+            if not -LARGEST_INTEGER <= value <= LARGEST_INTEGER:
+                raise ValueError(self.refusal("an integer beyond 2^53"))
+        elif type(value) is float:
+            if not math.isfinite(value):
+                raise ValueError(self.refusal("a number that is not finite"))
+            if self.is_exact and abs(value) >= LARGEST_INTEGER:
+                raise ValueError(self.refusal("a number beyond 2^53, which may be rounded"))
+            number = plain_number(value)
+            if self.is_integer and type(number) is float:
+                raise ValueError(self.refusal("a number with a fraction"))
+        else:
+            raise ValueError(self.refusal(describe_type(value)))
+        if (self.minimum is not None and number < self.minimum) or (
+            self.maximum is not None and number > self.maximum
+        ):
+            raise ValueError(self.refusal(f"{describe_type(value)} outside this range"))
+        return number
+
+    def accept_text(self, text: str) -> Number:
+        """Return the value that a field of a text file holds, under the rule of `accept`.
+
+        Raises:
+            ValueError: as for `accept`; an empty field is "nothing".
+        """
+        return self.accept(self.read(text))
+
+    def read(self, text: str) -> Number:
+        """Return the number that a text is, without a look at what is allowed.
+
+        Raises:
+            ValueError: it is no number; an empty text is "nothing".
+        """
+        if text.isdigit() and text.isascii() and len(text) < _MANY_DIGITS:
+            return int(text)
+        text = text.strip()
+        if not text:
+            raise ValueError(self.refusal("nothing"))
+        if not _DECIMAL.fullmatch(text):
+            raise ValueError(self.refusal("a text that is not a number"))
+        if self.is_exact:
+            return self._read_exactly(text)
+        return int(text) if _is_integer(text) else float(text)
+
+    def _read_exactly(self, text: str) -> int:
+        whole, _, fraction = text.partition(".")
+        if "e" in text.casefold():
+            raise ValueError(self.refusal("a number with an exponent, which may be rounded"))
+        if fraction.strip("0"):
+            raise ValueError(self.refusal("a number with a fraction"))
+        digits = whole.lstrip("+-").lstrip("0")
+        if len(digits) > _MAX_DIGITS:
+            raise ValueError(self.refusal("an integer beyond 2^53"))
+        return int(digits or 0) * (-1 if whole.startswith("-") else 1)
+
+    def plainly_accepts(self, values: "FloatArray") -> "BoolArray":
+        """Tell for which of many values `accept` need not be asked, as it is sure to accept them.
+
+        Args:
+            values: (n,); NaN where there is no number.
+
+        Returns:
+            (n,); False also for values so large that how they were written decides.
+        """
+        least, most = self.plain_range
+        plain = (values >= least) & (values <= most)
+        return plain & (values == values.round()) if self.is_integer else plain
+
+    def plainly_accepts_all(self, values: "FloatArray", *, whole: bool) -> bool:
+        """Tell whether all of many values are as `plainly_accepts` tells, in a glance.
+
+        Args:
+            values: (n,).
+            whole: whether all are known to be whole numbers.
+        """
+        if len(values) == 0 or (self.is_integer and not whole):
+            return len(values) == 0
+        least, most = self.plain_range
+        return bool(least <= values.min() and values.max() <= most)
+
+    @property
+    def plain_range(self) -> tuple[int, int]:
+        """The least and the greatest value that are allowed however they are written.
+
+        An integer that no float holds is rounded to one of at least 2^53, so that is not plain.
+        """
+        most = LARGEST_INTEGER - 1 if self.maximum is None else self.maximum
+        return -most if self.minimum is None else self.minimum, most
+
+    def refusal(self, found: str) -> str:
+        """Tell what is allowed, and what was found instead."""
+        return f"{self.name} must be {self.allowed}, not {found}"
+
+
+@dataclass(frozen=True, slots=True)
+class Id(Column):
+    """The key of a customer; see also `Column`.
+
+    Attributes:
+        type: whether ids are integers of at least 1 or texts.
+    """
+
+    type: IdType
+
+    @property
+    def minimum(self) -> int:
+        """Ids begin with 1."""
+        return 1
+
+    @property
+    def maximum(self) -> None:
+        """Ids end nowhere."""
+
+    @property
+    def unit(self) -> str:
+        """Ids have no unit."""
+        return ""
+
+    @property
+    def codes(self) -> Mapping[int, str]:
+        """Ids stand for nothing else."""
+        return {}
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether only whole numbers are accepted."""
+        return True
+
+    @property
+    def is_exact(self) -> bool:
+        """Another id is another customer."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute(Column):
+    """One attribute of customers; see also `Column`.
+
+    Inside, everything is a number: a category is its place among the categories, and what is
+    missing is NaN.
+
+    Attributes:
+        kind: binary, ordinal, nominal, count or amount.
+        unit: what one unit of a value is; empty for codes and scores.
+        minimum: the smallest value accepted; None accepts any finite number.
+        maximum: the largest value accepted; likewise.
+        codes: what each value of a coded attribute stands for.
+        categories: the texts that a nominal or binary attribute holds, in place of codes.
+        unknown: whether a category that is not among them is refused or counts as another one.
+        missing: whether a customer may lack it.
+        default: what a customer has who is added without it; None asks for it.
+        unscored: a value that means "not measured yet"; the model treats it as typical.
+        used: whether the model uses it.
+        transform: linear, or the logarithm where most values are small and few are huge.
+        weight: how much the prepared attribute counts in the model's distances.
+        protected: whether one setting leaves the attribute out of the model.
+        bands: (minimum, maximum) of the groups by which fairness is measured.
+        changeable: whether an offer or a conversation may change it.
+        channel: whose reach it shows: customers with 1 were reached on this channel.
+        high: how a segment's name says that its customers have more than everybody.
+        low: likewise, less.
+    """
+
+    kind: Kind
+    unit: str = ""
+    minimum: int | None = None
+    maximum: int | None = None
+    codes: Mapping[int, str] = field(default_factory=dict)
+    categories: tuple[str, ...] = ()
+    unknown: Unknown = Unknown.REFUSED
+    missing: Missing = Missing.REFUSED
+    default: Value | None = None
+    unscored: int | None = None
+    used: bool = True
+    transform: Transform = Transform.LINEAR
+    weight: float = 1.0
+    protected: bool = False
+    bands: tuple[tuple[int, int], ...] = ()
+    changeable: bool = True
+    channel: str | None = None
+    high: str = ""
+    low: str = ""
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether only whole numbers are accepted."""
+        return self.kind is not Kind.AMOUNT
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether it says yes or no."""
+        return self.kind is Kind.BINARY
+
+    @property
+    def is_logarithmic(self) -> bool:
+        """Whether the model takes the logarithm."""
+        return self.transform is Transform.LOG
+
+    @property
+    def choices(self) -> tuple[int, ...]:
+        """The numbers that a coded attribute may have, rising; none of one that is not coded."""
+        if self.codes:
+            return tuple(sorted(self.codes))
+        others = self.unknown is Unknown.OTHER
+        return tuple(range(len(self.categories) + others)) if self.categories else ()
+
+    @property
+    def labels(self) -> Mapping[int, str]:
+        """What each number of a coded attribute stands for; empty for one that is not coded."""
+        return self.codes or dict(zip(self.choices, (*self.categories, OTHER), strict=False))
+
+    @property
+    def allowed(self) -> str:
+        """What is accepted, in words, such as "an integer from 0 to 130"."""
+        if self.categories:
+            return f"one of {', '.join(self.categories)}"
+        if self.kind is Kind.BINARY and self.choices in {(), (0, 1)}:
+            return "0 or 1"
+        if self.codes and not self._is_range:
+            return f"one of {', '.join(map(str, self.choices))}"
+        return self._allowed_range
+
+    def accept(self, value: object) -> Number:
+        """Return `value` as it is inside: an int for a whole number, else a float.
+
+        Raises:
+            ValueError: the value has another type or lies outside what is allowed; the message
+                names the value's type and what is allowed, and never the value itself.
+        """
+        if value is None and self.missing is Missing.ALLOWED:
+            return math.nan
+        if self.categories:
+            return self._accept_category(value)
+        number = Column.accept(self, value)
+        if self.codes and number not in self.codes:
+            raise ValueError(self.refusal(f"{describe_type(value)} outside this range"))
+        return number
+
+    def _accept_category(self, value: object) -> int:
+        if not isinstance(value, str):
+            raise ValueError(self.refusal(describe_type(value)))
+        if value in self.categories:
+            return self.categories.index(value)
+        if self.unknown is Unknown.REFUSED:
+            raise ValueError(self.refusal("another text"))
+        return len(self.categories)
+
+    def accept_text(self, text: str) -> Number:
+        """Return the value that a field of a text file holds, under the rule of `accept`.
+
+        Raises:
+            ValueError: as for `accept`; an empty field is "nothing".
+        """
+        if not text.strip() and self.missing is Missing.ALLOWED:
+            return math.nan
+        return self.accept(text if self.categories else self.read(text))
+
+    def show(self, value: Number) -> Value | None:
+        """Return what people see of a value inside: None of one that is missing.
+
+        >>> plan = Attribute("plan", "", "", "", "Basic", Kind.NOMINAL, categories=("Basic",))
+        >>> plan.show(plan.accept("Basic"))
+        'Basic'
+        """
+        if math.isnan(value):
+            return None
+        return self.labels[int(value)] if self.categories else value
+
+    def plainly_accepts(self, values: "FloatArray") -> "BoolArray":
+        """Tell for which of many values `accept` need not be asked; see `Column`."""
+        plain = Column.plainly_accepts(self, values)
+        if self.categories:
+            return plain & False
+        if self.codes and not self._is_range:
+            plain &= (values[:, None] == list(self.codes)).any(axis=1)
+        return plain
+
+    def plainly_accepts_all(self, values: "FloatArray", *, whole: bool) -> bool:
+        """Tell whether all of many values are as `plainly_accepts` tells; see `Column`."""
+        is_range = not self.categories and (not self.codes or self._is_range)
+        return is_range and Column.plainly_accepts_all(self, values, whole=whole)
+
+    @property
+    def _is_range(self) -> bool:
+        """Whether the codes are all whole numbers from the minimum to the maximum."""
+        return self.choices == tuple(range(self.minimum or 0, (self.maximum or 0) + 1))
+
+
+def _is_integer(text: str) -> bool:
+    return len(text) < _MANY_DIGITS and text.lstrip("+-").isdigit()
