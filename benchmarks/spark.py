@@ -15,6 +15,7 @@ import numpy as np
 
 from benchmarks.contest import ROUNDS, ratios, spread, table
 from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.domain.jobs import Phase
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.engines.scoring import Scorer
@@ -68,7 +69,7 @@ def _sides(local: tuple[float, ...], there: tuple[float, ...]) -> list[str]:
 
 def _contest(bank: Path, settings: Settings, folder: Path) -> tuple[float, ...]:
     (ids, values), reading = _timed(lambda: _read(bank))
-    local, fitting = _timed(lambda: LocalEngine().train(ids, values, Parameters()))
+    local, fitting = _timed(lambda: LocalEngine(SHIPPED).train(ids, values, Parameters()))
     passes: list[int] = []
     spread_out, on_spark = _timed(lambda: _train_on_spark(bank, settings, passes))
     _, scoring = _timed(lambda: Scorer(local, "customer id", explained=False).score(ids, values))

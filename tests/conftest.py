@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURES
+from customer_segmentation.domain.features import FEATURES, SHIPPED
 from customer_segmentation.domain.numbers import LARGEST_INTEGER
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters
@@ -107,7 +107,7 @@ def shipped_customers() -> tuple[IntArray, FloatArray]:
 @pytest.fixture(scope="session")
 def shipped_model(shipped_customers: tuple[IntArray, FloatArray]) -> Model:
     """The model that a first start trains."""
-    return LocalEngine().train(*shipped_customers, Parameters())
+    return LocalEngine(SHIPPED).train(*shipped_customers, Parameters())
 
 
 @pytest.fixture(scope="session")
@@ -250,7 +250,7 @@ def postgres_database(template: str = "template1") -> Iterator[str]:
 def other_model(shipped_customers: tuple[IntArray, FloatArray], shipped_model: Model) -> Model:
     """A model that puts some customers elsewhere."""
     parameters = Parameters(weights={"loyalty_score": 3.0})
-    return LocalEngine().train(*shipped_customers, parameters, shipped_model)
+    return LocalEngine(SHIPPED).train(*shipped_customers, parameters, shipped_model)
 
 
 @pytest.fixture

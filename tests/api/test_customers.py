@@ -10,6 +10,7 @@ import pytest
 
 from customer_segmentation.api.http.schemas import ATTRIBUTES
 from customer_segmentation.client import Client
+from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.domain.jobs import JobKind, Origin, Trigger
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model
@@ -378,7 +379,7 @@ def test_a_receipt_names_the_version_that_was_in_training_too(
 
     job = start_job(units.database, JobKind.TRAINING, Origin(Trigger.REQUEST, ""))
 
-    run_training(units, ErasedMeanwhile, Settings(), job.id)
+    run_training(units, lambda: ErasedMeanwhile(SHIPPED), Settings(), job.id)
 
     assert get_erasure(units, 56).model_versions == (1, 2)
     units.run(erase_customer, 57)

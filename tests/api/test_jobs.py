@@ -18,6 +18,7 @@ import pytest
 from customer_segmentation.cli.console.output import ExitCode
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.errors import TrainingCancelledError
+from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.domain.jobs import Job, JobKind, JobState, Origin, Phase, Trigger
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model
@@ -467,7 +468,7 @@ def test_a_model_activated_during_a_training_goes_on_serving(
     activate_version(units, Settings(), other_version)
     job = start_job(units.database, JobKind.TRAINING, Origin(Trigger.REQUEST, ""))
 
-    run_training(units, RolledBackMeanwhile, Settings(), job.id)
+    run_training(units, lambda: RolledBackMeanwhile(SHIPPED), Settings(), job.id)
 
     assert get_job(units, job.id).state is JobState.HELD_BACK
     with units.database.read() as connection:
@@ -488,7 +489,7 @@ def test_a_job_cancelled_at_the_last_moment_does_not_replace_the_model(
     job = start_job(units.database, JobKind.TRAINING, Origin(Trigger.REQUEST, ""))
 
     with pytest.raises(TrainingCancelledError):
-        run_training(units, CancelledOnceTrained, Settings(), job.id)
+        run_training(units, lambda: CancelledOnceTrained(SHIPPED), Settings(), job.id)
 
     assert get_job(units, job.id).state is JobState.CANCELLED
     with units.database.read() as connection:
@@ -506,7 +507,7 @@ def test_an_unexpected_error_is_told_by_its_kind_in_the_job(
     job = start_job(units.database, JobKind.TRAINING, Origin(Trigger.REQUEST, ""))
 
     with pytest.raises(ZeroDivisionError):
-        run_training(units, Broken, Settings(), job.id)
+        run_training(units, lambda: Broken(SHIPPED), Settings(), job.id)
 
     failed = get_job(units, job.id)
     assert failed.state is JobState.FAILED

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.errors import InvalidInputError
-from customer_segmentation.domain.features import FEATURE_BY_NAME, FEATURE_NAMES, FEATURES
+from customer_segmentation.domain.features import FEATURE_BY_NAME, FEATURE_NAMES, FEATURES, SHIPPED
 from customer_segmentation.domain.segments import Channel, Segment, Strategy, check_words
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters
@@ -65,7 +65,8 @@ def test_groups_are_counted_exactly(shipped_model: Model, shipped_customers: Cus
     _, values = shipped_customers
     segments = Assigner(shipped_model).assign(values)
 
-    genders, bands = group_shares(shipped_model, shipped_model.distribution)
+    shares = group_shares(shipped_model, shipped_model.distribution)
+    genders, bands = shares["gender"], shares["age"]
 
     women = values[:, FEATURE_NAMES.index("gender")] == 1
     female = next(group for group in genders if group.group == "Female")
@@ -82,9 +83,9 @@ def test_protected_attributes_can_be_left_out_and_are_still_reported(
     shipped_customers: Customers,
 ) -> None:
     parameters = Parameters(excluded=("gender", "age"))
-    model = LocalEngine().train(*shipped_customers, parameters)
+    model = LocalEngine(SHIPPED).train(*shipped_customers, parameters)
 
-    genders, _ = group_shares(model, model.distribution)
+    genders = group_shares(model, model.distribution)["gender"]
 
     assert model.parameters.excluded == ("gender", "age")
     assert not {0, 1} & set(model.preparation.used.tolist())
@@ -245,7 +246,7 @@ def test_transitions_between_two_versions_are_those_of_activating_the_second(
     server: Server, units: UnitsOfWork, shipped_model: Model, shipped_customers: Customers
 ) -> None:
     ids, values = shipped_customers
-    other = LocalEngine().train(
+    other = LocalEngine(SHIPPED).train(
         ids, values, Parameters(weights={"loyalty_score": 3.0}), shipped_model
     )
     version = store_candidate(units, other)
@@ -280,7 +281,7 @@ def test_hysteresis_keeps_a_customer_near_a_border_where_it_is(
     shipped_model: Model, shipped_customers: Customers
 ) -> None:
     ids, values = shipped_customers
-    calm = LocalEngine().train(ids, values, Parameters(hysteresis=0.2), shipped_model)
+    calm = LocalEngine(SHIPPED).train(ids, values, Parameters(hysteresis=0.2), shipped_model)
     assigner = Assigner(calm)
     distances = assigner.distances(values)
     order = np.sort(distances, axis=1)

@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURE_NAMES
+from customer_segmentation.domain.features import FEATURE_NAMES, SHIPPED
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Parameters
 from customer_segmentation.services.models import onnx_export
@@ -58,7 +58,7 @@ def test_segments_keep_numbers_that_have_gaps_and_attributes_can_be_left_out(
     units: UnitsOfWork, shipped_customers: tuple[IntArray, FloatArray], people: FloatArray
 ) -> None:
     parameters = Parameters(k=5, excluded=("gender", "age", "loyalty_score"))
-    trained = LocalEngine().train(*shipped_customers, parameters)
+    trained = LocalEngine(SHIPPED).train(*shipped_customers, parameters)
     model = renumbered(trained, {s.number: 3 * s.number + 1 for s in trained.segments})
     activate(units, model)
     units.refresh()

@@ -28,7 +28,7 @@ from customer_segmentation.domain.errors import (
     InvalidInputError,
     TrainingRefusedError,
 )
-from customer_segmentation.domain.features import COLUMNS
+from customer_segmentation.domain.features import COLUMNS, FEATURES, SHIPPED
 from customer_segmentation.domain.jobs import JobKind, JobState, Origin, Phase, Trigger
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.engines.spark import engine, session
@@ -39,6 +39,7 @@ from customer_segmentation.services.jobs.lifecycle import get_job, start_job
 from customer_segmentation.services.models.registry import get_version
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+from customer_segmentation.services.training.engine import local_engine
 from customer_segmentation.services.training.external import (
     ExternalTable,
     score_external,
@@ -172,7 +173,7 @@ def test_the_model_is_the_local_engines(
 ) -> None:
     assert_same(spark_model, shipped_model, shipped_customers[1])
     assert "pyspark" in spark_model.libraries
-    assert to_json(from_json(to_json(spark_model))) == to_json(spark_model)
+    assert to_json(from_json(to_json(spark_model), FEATURES)) == to_json(spark_model)
 
 
 def test_it_is_the_same_whatever_the_partitions_and_their_order(
@@ -209,7 +210,7 @@ def test_a_retraining_keeps_segments_and_numbers_new_ones_as_the_local_engine_do
 
     model, _ = train(table, parameters, serving)
 
-    local = LocalEngine().train(ids[::2], richer, parameters, serving, next_number=7)
+    local = LocalEngine(SHIPPED).train(ids[::2], richer, parameters, serving, next_number=7)
     assert_same(model, local, richer)
     assert words in model.segments
     assert model.numbers.tolist() == [0, 1, 2, 3, 7]
@@ -260,7 +261,7 @@ def test_rows_that_are_not_allowed_are_refused_and_counted(
         "customer_id is of a customer who was erased": 1,
     }
     kept = np.r_[4:10, 12:599]
-    local = LocalEngine().train(ids[kept], values[kept], Parameters())
+    local = LocalEngine(SHIPPED).train(ids[kept], values[kept], Parameters())
     assert_same(model, local, values[kept])
 
 
@@ -283,7 +284,7 @@ def test_amounts_as_large_as_a_float_holds_can_be_trained_on(
 
     model, _ = train(write_parquet(tmp_path / "huge", table_of(ids, values)))
 
-    assert_same(model, LocalEngine().train(ids, values, Parameters()), values)
+    assert_same(model, LocalEngine(SHIPPED).train(ids, values, Parameters()), values)
 
 
 MAPPING = "".join(
@@ -389,7 +390,7 @@ def test_a_training_on_a_table_passes_gates_and_re_scores_those_who_are_stored(
     origin = Origin(Trigger.REQUEST, "Ada", "quarterly")
     job = start_job(units.database, JobKind.TRAINING, origin, asked)
 
-    run_training(units, LocalEngine, SETTINGS, job.id)
+    run_training(units, local_engine, SETTINGS, job.id)
 
     ended = get_job(units, job.id)
     assert (ended.state, ended.model_version, ended.phase) == (JobState.SUCCEEDED, 2, Phase.DONE)
@@ -411,7 +412,7 @@ def test_a_training_on_a_table_that_cannot_be_read_changes_nothing(
     job = start_job(units.database, JobKind.TRAINING, Origin(Trigger.REQUEST, ""), asked)
 
     with pytest.raises(DataFileError, match="nothing"):
-        run_training(units, LocalEngine, SETTINGS, job.id)
+        run_training(units, local_engine, SETTINGS, job.id)
 
     ended = get_job(units, job.id)
     assert ended.state is JobState.FAILED

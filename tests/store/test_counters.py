@@ -26,7 +26,7 @@ from customer_segmentation.domain.errors import (
     CustomerNotFoundError,
     TrainingRefusedError,
 )
-from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES
+from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES, SHIPPED
 from customer_segmentation.domain.history import FEED_START, Activation, Cause
 from customer_segmentation.domain.imports import Mode
 from customer_segmentation.domain.jobs import JobKind, Origin, Trigger
@@ -57,6 +57,7 @@ from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.serving import load_model
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import units_over
+from customer_segmentation.services.training.engine import local_engine
 from customer_segmentation.services.training.run import run_training
 from customer_segmentation.services.transfer.importing import Import, import_customers
 from customer_segmentation.store.queries import models
@@ -87,7 +88,7 @@ def attributes(draw: st.DrawFn) -> Attributes:
 def other_model(shipped_customers: tuple[IntArray, FloatArray], shipped_model: Model) -> Model:
     """A model that puts some customers elsewhere."""
     parameters = Parameters(weights={"loyalty_score": 3.0})
-    return LocalEngine().train(*shipped_customers, parameters, shipped_model)
+    return LocalEngine(SHIPPED).train(*shipped_customers, parameters, shipped_model)
 
 
 @pytest.fixture(autouse=True)
@@ -174,7 +175,7 @@ class Bank(RuleBasedStateMachine):
     def train(self) -> None:
         job = start_job(self.units.database, JobKind.TRAINING, Origin(Trigger.REQUEST, ""))
         with contextlib.suppress(TrainingRefusedError):
-            run_training(self.units, LocalEngine, Settings(keep_versions=100), job.id)
+            run_training(self.units, local_engine, Settings(keep_versions=100), job.id)
 
     @rule(versions=st.lists(st.sampled_from([1, 2]), min_size=1, max_size=4))
     def activate(self, versions: list[int]) -> None:

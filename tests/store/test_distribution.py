@@ -63,7 +63,7 @@ def test_many_customers_are_counted_as_a_few_at_a_time_are(
     values = drawn.lognormal(sigma=3.0, size=(10_000, D)) * scale
     values[:, AMOUNTS] = drawn.choice([*known, *values[:30, 0]], size=(10_000, len(AMOUNTS)))
     values[5_000:, AMOUNTS] = values[:5_000, AMOUNTS[0]][:, None] + scale
-    bins = fit_bins(np.nan_to_num(values[:200]))
+    bins = fit_bins(FEATURES, np.nan_to_num(values[:200]))
     rows, outlying = drawn.integers(0, 3, 10_000), np.zeros(10_000, dtype=bool)
 
     together = count_customers(bins, 3, values, rows, outlying)
@@ -142,7 +142,7 @@ def interrupt(_done: int) -> None:
 @given(values=populations, more=populations)
 @settings(max_examples=50)
 def test_what_comes_and_leaves_again_leaves_no_trace(values: FloatArray, more: FloatArray) -> None:
-    bins = fit_bins(values)
+    bins = fit_bins(FEATURES, values)
     rows = np.arange(len(more)) % 3
     outlying = more[:, 0] > 500
     everyone = np.concatenate([more, more])
@@ -161,7 +161,7 @@ def test_what_comes_and_leaves_again_leaves_no_trace(values: FloatArray, more: F
 @given(values=populations)
 @settings(max_examples=50)
 def test_every_customer_falls_into_one_bin_of_each_attribute(values: FloatArray) -> None:
-    bins = fit_bins(values)
+    bins = fit_bins(FEATURES, values)
 
     counted = count_customers(
         bins, 1, values, np.zeros(len(values), dtype=np.int64), np.zeros(len(values), dtype=bool)
@@ -182,7 +182,7 @@ def test_quartiles_are_those_of_numpy_within_a_percentile_however_many_share_a_v
     column = np.random.default_rng(seed).choice(drawn, 1_000)
     values = np.zeros((len(column), D))
     values[:, AMOUNTS[1]] = column
-    bins, everyone = fit_bins(values), np.zeros(len(column), dtype=np.int64)
+    bins, everyone = fit_bins(FEATURES, values), np.zeros(len(column), dtype=np.int64)
     counted = count_customers(bins, 4, values, everyone, everyone > 0)
 
     profile = profile_segments(shipped_model, counted, bins)[0].attributes[AMOUNTS[1]]
@@ -202,7 +202,7 @@ def test_quartiles_of_whole_values_are_what_somebody_has(
 ) -> None:
     values = np.zeros((1_000, D))
     values[:, FEATURE_NAMES.index("age")] = np.repeat([age - 1, age], [younger, 1_000 - younger])
-    bins, everyone = fit_bins(values), np.zeros(1_000, dtype=np.int64)
+    bins, everyone = fit_bins(FEATURES, values), np.zeros(1_000, dtype=np.int64)
     counted = count_customers(bins, 4, values, everyone, everyone > 0)
 
     profile = profile_segments(shipped_model, counted, bins)[0]
@@ -218,7 +218,7 @@ def test_figures_are_finite_up_to_the_smallest_and_the_largest_numbers_that_ther
     values = np.tile(np.arange(1_000.0)[:, None], D)
     balance = FEATURE_NAMES.index("account_balance")
     values[:100, balance], values[100:200, balance] = -float_info.max, float_info.max
-    bins, everyone = fit_bins(values), np.zeros(1_000, dtype=np.int64)
+    bins, everyone = fit_bins(FEATURES, values), np.zeros(1_000, dtype=np.int64)
     counted = count_customers(bins, 4, values, everyone, everyone > 0)
 
     found = profile_segments(shipped_model, counted, bins)[0].attributes[balance]

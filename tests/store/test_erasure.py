@@ -15,7 +15,7 @@ from customer_segmentation.domain.errors import (
     CustomerExistsError,
     CustomerNotFoundError,
 )
-from customer_segmentation.domain.features import FEATURE_NAMES
+from customer_segmentation.domain.features import FEATURE_NAMES, SHIPPED
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Parameters, to_json
 from customer_segmentation.services.customers.commands import (
@@ -159,7 +159,9 @@ def test_who_was_the_extreme_of_a_training_is_in_no_artifact(
     units.run(add_customer, 30_000, {**anyone, **extreme})
     ids, values = shipped_customers
     row = [extreme.get(name, float(anyone[name])) for name in FEATURE_NAMES]
-    model = LocalEngine().train(np.append(ids, 30_000), np.vstack([values, row]), Parameters())
+    model = LocalEngine(SHIPPED).train(
+        np.append(ids, 30_000), np.vstack([values, row]), Parameters()
+    )
     activate(units, model)
     known = model.fingerprint.attributes
     assert known["monthly_income"].maximum == 1_300_000.0

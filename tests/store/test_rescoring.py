@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.domain.history import Activation, Cause
 from customer_segmentation.domain.jobs import Origin, Trigger
 from customer_segmentation.engines.local import LocalEngine
@@ -44,7 +45,7 @@ def small_parts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 def other_model(shipped_customers: tuple[IntArray, FloatArray], shipped_model: Model) -> Model:
     """A model that puts some customers elsewhere."""
     parameters = Parameters(weights={"loyalty_score": 3.0})
-    return LocalEngine().train(*shipped_customers, parameters, shipped_model)
+    return LocalEngine(SHIPPED).train(*shipped_customers, parameters, shipped_model)
 
 
 def serve(units: UnitsOfWork, model: Model) -> None:

@@ -47,7 +47,9 @@ pytestmark = pytest.mark.both_databases
 def other_model(shipped_customers: tuple[np.ndarray, np.ndarray], shipped_model: Model) -> Model:
     """A model that puts some customers elsewhere."""
     weights = {"loyalty_score": 3.0}
-    return LocalEngine().train(*shipped_customers, Parameters(weights=weights), shipped_model)
+    return LocalEngine(SHIPPED).train(
+        *shipped_customers, Parameters(weights=weights), shipped_model
+    )
 
 
 def test_migrations_make_exactly_the_declared_tables(empty_database_url: str) -> None:

@@ -9,13 +9,18 @@ import numpy as np
 import pytest
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_NAMES, FEATURES
+from customer_segmentation.domain.features import (
+    CUSTOMER_ID,
+    FEATURE_NAMES,
+    FEATURES,
+    SHIPPED,
+)
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters
 from customer_segmentation.model.assign import Assigner
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = ROOT / "cleaned main dataset.csv"
+DATA_FILE = ROOT / "cleaned main dataset.csv"
 
 Customers = tuple[IntArray, FloatArray]
 
@@ -40,11 +45,11 @@ def test_the_script_makes_the_shipped_file_byte_for_byte(
 
     runpy.run_path(script, run_name="__main__")
 
-    assert again.read_bytes() == SHIPPED.read_bytes()
+    assert again.read_bytes() == DATA_FILE.read_bytes()
 
 
 def test_it_holds_customers_1_to_20000_under_the_record_names_and_nothing_else() -> None:
-    with SHIPPED.open(newline="") as file:
+    with DATA_FILE.open(newline="") as file:
         header, *rows = csv.reader(file)
 
     assert header == [CUSTOMER_ID.record_name, *(f.record_name for f in FEATURES)]
@@ -90,7 +95,7 @@ def test_the_documented_segments_do_not_hang_on_which_customers_were_drawn(
 
     for _ in range(5):
         rows = np.sort(random.choice(len(ids), len(ids)))
-        model = LocalEngine().train(ids[rows], values[rows], Parameters())
+        model = LocalEngine(SHIPPED).train(ids[rows], values[rows], Parameters())
 
         assert Assigner(model).assign(people).tolist() == [s for _, s in GOLDEN.values()]
 

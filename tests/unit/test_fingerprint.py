@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURE_BY_NAME
+from customer_segmentation.domain.features import FEATURE_BY_NAME, FEATURES
 from customer_segmentation.model.monitoring.fingerprint import (
     digest_leaves,
     digest_nodes,
@@ -41,13 +41,15 @@ def test_it_is_the_same_in_whatever_parts_the_customers_come(
     leaves = list(digest_leaves(chain.from_iterable(rows_of(*part) for part in cut)))
 
     assert len({leaf for leaf, _ in leaves}) == len(leaves)
-    assert root_of(digest_nodes(leaves)) == fingerprint(ids, values).sha256
+    assert root_of(digest_nodes(leaves)) == fingerprint(FEATURES, ids, values).sha256
 
 
 def test_it_is_the_same_however_the_values_lie_in_memory(customers: Customers) -> None:
     ids, values = customers
 
-    assert fingerprint(ids, np.asfortranarray(values)) == fingerprint(ids, values)
+    assert fingerprint(FEATURES, ids, np.asfortranarray(values)) == fingerprint(
+        FEATURES, ids, values
+    )
 
 
 @pytest.mark.parametrize("row", [0, 1_500, -1])
@@ -58,10 +60,10 @@ def test_it_is_another_one_when_an_id_or_a_value_is_another(customers: Customers
     other_values[row, 3] = np.nextafter(other_values[row, 3], np.inf)
 
     found = {
-        fingerprint(ids, values).sha256,
-        fingerprint(other_ids, values).sha256,
-        fingerprint(ids, other_values).sha256,
-        fingerprint(np.delete(ids, row), np.delete(values, row, axis=0)).sha256,
+        fingerprint(FEATURES, ids, values).sha256,
+        fingerprint(FEATURES, other_ids, values).sha256,
+        fingerprint(FEATURES, ids, other_values).sha256,
+        fingerprint(FEATURES, np.delete(ids, row), np.delete(values, row, axis=0)).sha256,
     }
 
     assert len(found) == 4

@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.errors import VersionNotFoundError
+from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.domain.jobs import Origin, Trigger
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters, Thresholds, to_json
@@ -33,7 +34,7 @@ Segmenting = Callable[[IntArray, FloatArray, int], IntArray]
 
 def ours(ids: IntArray, values: FloatArray, seed: int) -> IntArray:
     """Return the segments, (n,), that a training gives its customers."""
-    return Assigner(LocalEngine().train(ids, values, Parameters(seed=seed))).assign(values)
+    return Assigner(LocalEngine(SHIPPED).train(ids, values, Parameters(seed=seed))).assign(values)
 
 
 def plain(_ids: IntArray, values: FloatArray, seed: int) -> IntArray:
@@ -75,7 +76,7 @@ def test_trainings_on_a_weak_table_agree_too_where_the_plain_recipe_does_not() -
 
 
 def test_more_segments_than_the_data_hold_are_held_back_as_unstable() -> None:
-    model = LocalEngine().train(*weak_table(2_000), Parameters(k=8))
+    model = LocalEngine(SHIPPED).train(*weak_table(2_000), Parameters(k=8))
 
     (reason,) = find_failures(model, None, Gates())
 
@@ -149,8 +150,12 @@ def test_a_lost_segment_holds_a_model_back(shipped_model: Model) -> None:
 def test_fewer_segments_that_continue_none_hold_a_model_back(
     shipped_customers: tuple[IntArray, FloatArray], shipped_model: Model
 ) -> None:
-    two = LocalEngine().train(*shipped_customers, Parameters(k=2), shipped_model, next_number=9)
-    three = LocalEngine().train(*shipped_customers, Parameters(k=3), shipped_model, next_number=9)
+    two = LocalEngine(SHIPPED).train(
+        *shipped_customers, Parameters(k=2), shipped_model, next_number=9
+    )
+    three = LocalEngine(SHIPPED).train(
+        *shipped_customers, Parameters(k=3), shipped_model, next_number=9
+    )
 
     (failure,) = find_failures(two, shipped_model, Gates(max_silhouette_loss=1.0))
 
@@ -165,7 +170,7 @@ def test_clusters_farther_than_the_threshold_hold_a_model_back(
 ) -> None:
     close = Parameters(weights={"loyalty_score": 3.0}, thresholds=Thresholds(distance=0.1))
 
-    moved = LocalEngine().train(*shipped_customers, close, shipped_model)
+    moved = LocalEngine(SHIPPED).train(*shipped_customers, close, shipped_model)
 
     (failure,) = find_failures(moved, shipped_model, Gates())
     assert failure.startswith("Segment 0, High-Value Power Users, would be lost")
@@ -196,7 +201,9 @@ def test_an_older_version_can_be_made_to_serve_again(
     units: UnitsOfWork, shipped_customers: tuple[IntArray, FloatArray], shipped_model: Model
 ) -> None:
     weights = {"loyalty_score": 3.0}
-    other = LocalEngine().train(*shipped_customers, Parameters(weights=weights), shipped_model)
+    other = LocalEngine(SHIPPED).train(
+        *shipped_customers, Parameters(weights=weights), shipped_model
+    )
     with units.database.write() as connection:
         number = models.add(connection, to_json(other), now(), Origin(Trigger.REQUEST, ""))
     ids, values = shipped_customers

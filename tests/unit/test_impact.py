@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.domain.segments import Segment, Strategy
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters
@@ -79,7 +80,7 @@ def test_customers_are_counted_by_both_segments(
     shipped_model: Model, shipped_customers: tuple[IntArray, FloatArray]
 ) -> None:
     ids, values = shipped_customers
-    other = LocalEngine().train(
+    other = LocalEngine(SHIPPED).train(
         ids, values, Parameters(weights={"loyalty_score": 3.0}), shipped_model
     )
     left, entered = Assigner(shipped_model).assign(values), Assigner(other).assign(values)
@@ -101,7 +102,7 @@ def test_growing_or_shrinking_keeps_the_segments_that_survive(
 ) -> None:
     ids, values = shipped_customers
 
-    other = LocalEngine().train(ids, values, Parameters(k=k), shipped_model, next_number=9)
+    other = LocalEngine(SHIPPED).train(ids, values, Parameters(k=k), shipped_model, next_number=9)
 
     numbers = set(other.numbers.tolist())
     survivors = numbers & {0, 1, 2, 3}
@@ -121,7 +122,7 @@ def test_the_impact_told_is_what_activation_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ids, values = shipped_customers
-    other = LocalEngine().train(
+    other = LocalEngine(SHIPPED).train(
         ids, values, Parameters(weights={"loyalty_score": 3.0}), shipped_model
     )
     units = units_over(database_url)

@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.errors import ArtifactError, TrainingRefusedError
-from customer_segmentation.domain.features import FEATURE_NAMES, SHIPPED
+from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES, SHIPPED
 from customer_segmentation.domain.segments import Segment, Strategy
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters, Thresholds, from_json, to_json
@@ -96,7 +96,7 @@ def test_a_greater_value_is_never_prepared_as_a_smaller_one(values: FloatArray) 
     loyalty = FEATURE_NAMES.index("loyalty_score")
     values[:, loyalty] = np.abs(values[:, loyalty]) + 1.0
 
-    transformed = transform(values)
+    transformed = transform(FEATURES, values)
 
     for j in range(D):
         order = np.argsort(values[:, j], kind="stable")
@@ -109,7 +109,7 @@ def test_a_rare_flag_does_not_weigh_more_than_a_common_one() -> None:
     values[:, FEATURE_NAMES.index("has_loan")] = random.random(10_000) < 0.01
     values[:, FEATURE_NAMES.index("gender")] = random.random(10_000) < 0.5
 
-    preparation = fit_preparation(transform(values))
+    preparation = fit_preparation(FEATURES, transform(FEATURES, values))
 
     loan, gender = (preparation.scale[FEATURE_NAMES.index(n)] for n in ("has_loan", "gender"))
     assert loan == gender
@@ -121,7 +121,7 @@ def test_an_excluded_or_constant_attribute_has_no_say(shipped_customers: Custome
     constant = values.copy()
     constant[:, FEATURE_NAMES.index("has_loan")] = 1.0
 
-    model = LocalEngine().train(ids, constant, parameters)
+    model = LocalEngine(SHIPPED).train(ids, constant, parameters)
     other = constant.copy()
     for name in ("gender", "age", "has_loan"):
         other[:, FEATURE_NAMES.index(name)] = 0.0
@@ -136,7 +136,7 @@ def test_retraining_unchanged_data_keeps_every_segment_for_any_seed(
     before = Assigner(shipped_model).assign(values)
 
     for seed in range(10):
-        again = LocalEngine().train(ids, values, Parameters(seed=seed), shipped_model)
+        again = LocalEngine(SHIPPED).train(ids, values, Parameters(seed=seed), shipped_model)
 
         assert (Assigner(again).assign(values) == before).all()
         assert again.segments == shipped_model.segments
@@ -149,9 +149,11 @@ def test_the_first_training_gives_the_same_segments_for_any_seed_and_row_order(
     before = Assigner(shipped_model).assign(values)
     order = np.random.default_rng(7).permutation(len(ids))
 
-    others = [LocalEngine().train(ids, values, Parameters(seed=seed)) for seed in range(10)]
-    others.append(LocalEngine().train(ids[order], values[order], Parameters()))
-    others.append(LocalEngine().train(ids[order], values[order], Parameters(), shipped_model))
+    others = [LocalEngine(SHIPPED).train(ids, values, Parameters(seed=seed)) for seed in range(10)]
+    others.append(LocalEngine(SHIPPED).train(ids[order], values[order], Parameters()))
+    others.append(
+        LocalEngine(SHIPPED).train(ids[order], values[order], Parameters(), shipped_model)
+    )
 
     assert all((Assigner(other).assign(values) == before).all() for other in others)
 
@@ -164,7 +166,7 @@ def test_segments_keep_their_names_when_the_customers_change(
     richer = values[kept].copy()
     richer[:, FEATURE_NAMES.index("monthly_income")] *= 1.2
 
-    after = LocalEngine().train(ids[kept], richer, Parameters(seed=5), shipped_model)
+    after = LocalEngine(SHIPPED).train(ids[kept], richer, Parameters(seed=5), shipped_model)
 
     assert after.segments == shipped_model.segments
     assert all(match.distance < 0.5 and match.overlap > 0.7 for match in after.matching)
@@ -180,7 +182,7 @@ def test_renamed_segments_keep_the_name_they_were_given(
         replace(s, name=name) for s, name in zip(shipped_model.segments, names, strict=True)
     )
 
-    after = LocalEngine().train(
+    after = LocalEngine(SHIPPED).train(
         *shipped_customers, Parameters(), replace(shipped_model, segments=segments)
     )
 
@@ -190,7 +192,7 @@ def test_renamed_segments_keep_the_name_they_were_given(
 def test_more_clusters_than_segments_keep_the_old_and_number_the_new_next(
     shipped_customers: Customers, shipped_model: Model
 ) -> None:
-    after = LocalEngine().train(*shipped_customers, Parameters(k=5), shipped_model)
+    after = LocalEngine(SHIPPED).train(*shipped_customers, Parameters(k=5), shipped_model)
 
     assert [segment.number for segment in after.segments] == [0, 1, 2, 3, 4]
     assert after.segments[:4] == shipped_model.segments
@@ -221,14 +223,14 @@ def test_fewer_customers_than_segments_are_refused(
     ids, values = shipped_customers
 
     with pytest.raises(TrainingRefusedError, match="at least 4 customers"):
-        LocalEngine().train(ids[:customers], values[:customers], Parameters())
+        LocalEngine(SHIPPED).train(ids[:customers], values[:customers], Parameters())
 
 
 def test_customers_who_are_all_alike_are_refused(shipped_customers: Customers) -> None:
     ids, values = shipped_customers
 
     with pytest.raises(TrainingRefusedError, match="differ"):
-        LocalEngine().train(ids[:9], np.repeat(values[:3], 3, axis=0), Parameters())
+        LocalEngine(SHIPPED).train(ids[:9], np.repeat(values[:3], 3, axis=0), Parameters())
 
 
 def test_amounts_as_large_as_a_float_holds_can_be_trained_on(
@@ -239,7 +241,7 @@ def test_amounts_as_large_as_a_float_holds_can_be_trained_on(
     huge[:9, FEATURE_NAMES.index("account_balance")] = 1.7e308
     huge[9:15, FEATURE_NAMES.index("account_balance")] = -1.7e308
 
-    model = from_json(to_json(LocalEngine().train(ids, huge, Parameters())))
+    model = from_json(to_json(LocalEngine(SHIPPED).train(ids, huge, Parameters())), FEATURES)
 
     assert set(Assigner(model).assign(huge).tolist()) <= set(model.numbers.tolist())
 
@@ -247,7 +249,7 @@ def test_amounts_as_large_as_a_float_holds_can_be_trained_on(
 def test_as_few_customers_as_segments_can_be_trained_on(shipped_customers: Customers) -> None:
     ids, values = shipped_customers
 
-    model = LocalEngine().train(ids[:4], values[:4], Parameters())
+    model = LocalEngine(SHIPPED).train(ids[:4], values[:4], Parameters())
 
     assert sorted(model.quality.sizes.values()) == [1, 1, 1, 1]
 
@@ -270,10 +272,45 @@ def test_an_artifact_reads_back_as_the_same_model(
 ) -> None:
     _, values = shipped_customers
 
-    again = from_json(to_json(shipped_model))
+    again = from_json(to_json(shipped_model), FEATURES)
 
     assert (Assigner(again).assign(values) == Assigner(shipped_model).assign(values)).all()
     assert to_json(again) == to_json(shipped_model)
+
+
+def test_an_artifact_of_schema_version_2_is_read_as_of_the_shipped_attributes(
+    shipped_model: Model,
+) -> None:
+    content = json.loads(to_json(shipped_model))["model"]
+    del content["attributes"]
+    content["features"] = list(FEATURE_NAMES)
+
+    again = from_json(signed(content, version=2), FEATURES)
+
+    assert to_json(again) == to_json(shipped_model)
+
+
+def test_an_artifact_holds_the_attributes_that_it_was_trained_on(shipped_model: Model) -> None:
+    current = [replace(FEATURES[0], weight=5.0, title="Years"), *FEATURES[1:]]
+
+    assert from_json(to_json(shipped_model), current).attributes == FEATURES
+
+
+def test_an_artifact_of_other_attributes_is_refused(shipped_model: Model) -> None:
+    content = json.loads(to_json(shipped_model))["model"]
+    before = content | {"features": [*FEATURE_NAMES[1:], "height"]}
+    del before["attributes"]
+
+    for text in (to_json(shipped_model), signed(content), signed(before, version=2)):
+        with pytest.raises(ArtifactError, match="made for other attributes"):
+            from_json(text, FEATURES[1:])
+
+
+def signed(content: dict[str, Any], version: int = 3) -> str:
+    """Write an artifact with the checksum that it must have."""
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    checksum = hashlib.sha256(canonical.encode()).hexdigest()
+    return json.dumps({"schema_version": version, "sha256": checksum, "model": content})
 
 
 @given(data=st.data())
@@ -287,7 +324,7 @@ def test_a_damaged_artifact_is_refused(shipped_model: Model, data: st.DataObject
         return
 
     with pytest.raises(ArtifactError):
-        from_json(damaged)
+        from_json(damaged, FEATURES)
 
 
 Fault = Callable[[dict[str, Any]], object]
@@ -325,6 +362,8 @@ def _set(*path: str | int, value: object) -> Fault:
         _set("distribution", "outliers", value=[1]),
         _set("fingerprint", "attributes", value={}),
         _set("parameters", value={}),
+        _set("attributes", 3, "kind", value="colour"),
+        _set("attributes", value=None),
         _set("segments", value=None),
     ],
 )
@@ -333,11 +372,9 @@ def test_an_artifact_whose_numbers_make_no_model_is_refused(
 ) -> None:
     content = json.loads(to_json(shipped_model))["model"]
     fault(content)
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    checksum = hashlib.sha256(canonical.encode()).hexdigest()
 
     with pytest.raises(ArtifactError, match="damaged"):
-        from_json(json.dumps({"schema_version": 2, "sha256": checksum, "model": content}))
+        from_json(signed(content), FEATURES)
 
 
 def _content(text: str) -> object:

@@ -128,7 +128,7 @@ def test_what_is_said_of_random_customers_is_true(values: FloatArray, k: int) ->
         return
     ids = np.arange(1, len(values) + 1)
 
-    check_claims(LocalEngine().train(ids, values, Parameters(k=k, restarts=1)), values)
+    check_claims(LocalEngine(SHIPPED).train(ids, values, Parameters(k=k, restarts=1)), values)
 
 
 AMOUNTS = [j for j, feature in enumerate(FEATURES) if feature.maximum is None and not feature.codes]
@@ -179,7 +179,7 @@ def test_what_is_said_of_public_tables_is_true(name: str) -> None:
     values = read_table(name, 1_500)
     ids = np.arange(1, len(values) + 1)
     for k in (4, 7):
-        check_claims(LocalEngine().train(ids, values, Parameters(k=k, restarts=2)), values)
+        check_claims(LocalEngine(SHIPPED).train(ids, values, Parameters(k=k, restarts=2)), values)
 
 
 def test_segments_that_a_retrain_adds_are_named_truly(
@@ -188,7 +188,9 @@ def test_segments_that_a_retrain_adds_are_named_truly(
     ids, values = shipped_customers
     some = slice(None, None, 5)
 
-    model = LocalEngine().train(ids[some], values[some], Parameters(k=8, restarts=2), shipped_model)
+    model = LocalEngine(SHIPPED).train(
+        ids[some], values[some], Parameters(k=8, restarts=2), shipped_model
+    )
 
     check_claims(model, values[some])
     assert [s.name for s in model.segments[:4]] == [profile.name for profile in SHIPPED.profiles]
@@ -206,7 +208,7 @@ def test_nobody_without_transactions_is_frequent_and_nobody_in_debt_is_affluent(
     owed[::3, FEATURE_NAMES.index("total_deposit_amount")] = random.lognormal(8.0, 1.0, 200)
 
     for values in (none, owed):
-        model = LocalEngine().train(np.arange(len(values)), values, Parameters())
+        model = LocalEngine(SHIPPED).train(np.arange(len(values)), values, Parameters())
 
         check_claims(model, values)
         told = " ".join(segment.name for segment in model.segments)
@@ -219,7 +221,7 @@ def test_an_example_reads_as_people_speak(
     ids, values = shipped_customers
     richer = values.copy()
     richer[:, FEATURE_NAMES.index("loyalty_score")] = 0.0
-    model = LocalEngine().train(ids[::5], richer[::5], Parameters(k=6, restarts=2))
+    model = LocalEngine(SHIPPED).train(ids[::5], richer[::5], Parameters(k=6, restarts=2))
 
     named = {profile.name for profile in SHIPPED.profiles}
     made_up = [segment.name for segment in model.segments if segment.name not in named]

@@ -374,6 +374,8 @@ class Attribute(Column):
             ValueError: the value has another type or lies outside what is allowed; the message
                 names the value's type and what is allowed, and never the value itself.
         """
+        if type(value) is int and value in self.codes:
+            return value
         if value is None and self.missing is Missing.ALLOWED:
             return math.nan
         if self.categories:

@@ -4,7 +4,7 @@ A schema is read from a TOML file (`schema_file.py`).
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -106,7 +106,7 @@ def make_schema(document: Mapping[str, Any]) -> Schema:
     number = segments.get("number", AUTO)
     return Schema(
         _make_id(document["id"]),
-        tuple(map(_make_attribute, document["attributes"])),
+        tuple(map(make_attribute, document["attributes"])),
         tuple(map(_make_profile, segments.get("profiles", ()))),
         None if number == AUTO else number,
         tuple(document.get("channels", ())),
@@ -130,7 +130,22 @@ def _titled(entry: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _make_attribute(entry: Mapping[str, Any]) -> Attribute:
+def attribute_content(attribute: Attribute) -> dict[str, Any]:
+    """Return an attribute as JSON has it."""
+    content = {name: value for name, value in asdict(attribute).items() if value is not None}
+    return content | {
+        "codes": {str(code): label for code, label in attribute.codes.items()},
+        "categories": list(attribute.categories),
+        "bands": [list(band) for band in attribute.bands],
+    }
+
+
+def make_attribute(entry: Mapping[str, Any]) -> Attribute:
+    """Return the attribute that an entry holds.
+
+    Args:
+        entry: as TOML or `attribute_content` has it, of the right types.
+    """
     given = {key: value for key, value in entry.items() if key not in _titled(entry)}
     kind = Kind(entry["kind"])
     if codes := [int(code) for code in entry.get("codes", {})]:

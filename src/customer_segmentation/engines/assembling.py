@@ -1,7 +1,7 @@
 """From a fitted clustering to the artifact: what every engine does the same way."""
 
 import platform
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -10,6 +10,7 @@ import numpy as np
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.errors import TrainingRefusedError
 from customer_segmentation.domain.jobs import Phase
+from customer_segmentation.domain.schema import Profile
 from customer_segmentation.domain.segments import Segment
 from customer_segmentation.engines.engine import Progress
 from customer_segmentation.model.artifact import Fingerprint, Match, Model, Parameters, Quality
@@ -31,7 +32,7 @@ class Fitted:
 
     Attributes:
         preparation: how attributes become coordinates.
-        centroids: (k, d), in these coordinates, d being the whole feature table.
+        centroids: (k, d), in these coordinates, d being all attributes.
         shared: (k, m), customers by cluster and by segment of the active model; None without one.
         inertia: the sum of squared distances of all customers to their centroid.
         silhouette: as in `Quality`.
@@ -56,6 +57,7 @@ class Fitted:
 
 def assemble(
     fitted: Fitted,
+    profiles: Sequence[Profile],
     parameters: Parameters,
     serving: Model | None,
     next_number: int | None,
@@ -65,6 +67,7 @@ def assemble(
 
     Args:
         fitted: the clustering.
+        profiles: that name the segments of a first model.
         parameters: how it was trained.
         serving: the active model; its segments keep number, name and strategies.
         next_number: the number of the first segment that is new, by default the active model's
@@ -74,7 +77,7 @@ def assemble(
     matching: tuple[Match, ...] = ()
     clusters = profile_clusters(fitted.bins, fitted.fingerprint, fitted.distribution)
     if serving is None or fitted.shared is None:
-        segments = name_by_profile(clusters)
+        segments = name_by_profile(clusters, profiles)
     else:
         matching = match_clusters(
             fitted.centroids,

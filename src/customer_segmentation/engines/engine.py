@@ -37,7 +37,7 @@ class Engine(Protocol):
 
         Args:
             ids: (n,), the customers' ids, rising.
-            values: (n, d), their attributes in the feature table's order, in users' units.
+            values: (n, d), the values of the schema's attributes, in users' units.
             parameters: how to train.
             serving: the active model; its segments keep number, name and strategies.
             next_number: the number of the first segment that is new, by default the serving

@@ -1,13 +1,15 @@
 """The engine of one machine."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
+from customer_segmentation.domain.attributes import Attribute
 from customer_segmentation.domain.errors import TrainingRefusedError
 from customer_segmentation.domain.jobs import Phase
+from customer_segmentation.domain.schema import Schema
 from customer_segmentation.engines.assembling import (
     Fitted,
     assemble,
@@ -38,6 +40,10 @@ from customer_segmentation.model.threads import map_parts
 class LocalEngine:
     """Trains in memory on this machine, with scikit-learn and NumPy."""
 
+    def __init__(self, schema: Schema) -> None:
+        """Train on customers of a schema."""
+        self._schema = schema
+
     def train(
         self,
         ids: IntArray,
@@ -49,10 +55,11 @@ class LocalEngine:
         progress: Progress = unheard,
     ) -> Model:
         """Prepare, fit, match or name, and measure; see `Engine.train`."""
+        attributes = self._schema.attributes
         progress(Phase.FITTING, 0, parameters.restarts)
         with ThreadPoolExecutor(1) as beside:
-            digested = beside.submit(fingerprint, ids, values)
-            preparation, coordinates = _prepare(values, parameters)
+            digested = beside.submit(fingerprint, attributes, ids, values)
+            preparation, coordinates = _prepare(attributes, values, parameters)
             check_trainable(coordinates, parameters.k)
             clusters = fit_clusters(
                 coordinates,
@@ -63,7 +70,7 @@ class LocalEngine:
                 progress=lambda done, total: progress(Phase.FITTING, done, total),
             )
             progress(Phase.MATCHING, 0, len(values))
-            bins = fit_bins(values)
+            bins = fit_bins(attributes, values)
             distances = _nearest_distances(coordinates, clusters)
             farthest = outlier_distance(distances)
             distribution, shared = _count(values, clusters, serving, bins, distances > farthest)
@@ -82,7 +89,7 @@ class LocalEngine:
                 outlier_distance=farthest,
                 fingerprint=digested.result(),
             )
-        return assemble(fitted, parameters, serving, next_number)
+        return assemble(fitted, self._schema.profiles, parameters, serving, next_number)
 
     def study(
         self,
@@ -99,8 +106,9 @@ class LocalEngine:
                 f"A study of up to {max(ks)} segments needs more customers than that; "
                 f"there are {len(values)}"
             )
-        check_trainable(transform(values), max(ks))
+        check_trainable(transform(self._schema.attributes, values), max(ks))
         return study_segments(
+            self._schema,
             values,
             parameters,
             gates,
@@ -117,7 +125,9 @@ def _start(preparation: Preparation, serving: Model | None) -> FloatArray | None
     return in_coordinates_of(preparation, serving)[:, preparation.used]
 
 
-def _prepare(values: FloatArray, parameters: Parameters) -> tuple[Preparation, FloatArray]:
+def _prepare(
+    attributes: Sequence[Attribute], values: FloatArray, parameters: Parameters
+) -> tuple[Preparation, FloatArray]:
     """Return the preparation, and the coordinates, (n, d), of the attributes that are used.
 
     Each column lies together, and takes the place of its transformed attribute: of many customers
@@ -126,10 +136,10 @@ def _prepare(values: FloatArray, parameters: Parameters) -> tuple[Preparation, F
     columns = np.empty(values.shape[::-1])
 
     def transform_part(part: slice) -> None:
-        columns[:, part] = transform(values[part]).T
+        columns[:, part] = transform(attributes, values[part]).T
 
     map_parts(transform_part, len(values))
-    preparation = fit_preparation(columns.T, parameters.weights, parameters.excluded)
+    preparation = fit_preparation(attributes, columns.T, parameters.weights, parameters.excluded)
 
     def prepare_part(part: slice) -> None:
         columns[:, part] = preparation.prepare_transformed(columns[:, part].T).T

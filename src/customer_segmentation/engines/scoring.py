@@ -5,7 +5,6 @@ import pyarrow as pa
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.customer import SEGMENT_RECORD_NAME
-from customer_segmentation.domain.features import FEATURE_NAMES
 from customer_segmentation.model.artifact import Model
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.describing.explain import pulls_apart
@@ -69,7 +68,7 @@ class Scorer:
         """Return the attributes that pull most toward each one's segment, (n,) texts."""
         pulls = pulls_apart(self._model, self._assigner, values)
         strongest = np.argsort(-pulls, axis=1, kind="stable")[:, :_REASONS]
-        names = np.array(FEATURE_NAMES, dtype=object)[strongest]
+        names = np.array(self._model.names, dtype=object)[strongest]
         speaking = np.take_along_axis(pulls, strongest, axis=1) > 0.0
         return pa.array(
             [

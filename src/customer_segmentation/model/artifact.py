@@ -5,7 +5,7 @@ An artifact is a JSON document with a schema version and a checksum. Loading it 
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from math import isfinite
 from typing import Any
@@ -13,13 +13,17 @@ from typing import Any
 import numpy as np
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.attributes import Attribute
 from customer_segmentation.domain.errors import ArtifactError
-from customer_segmentation.domain.features import FEATURE_NAMES
+from customer_segmentation.domain.schema import attribute_content, make_attribute
 from customer_segmentation.domain.segments import Channel, Segment, Strategy
 from customer_segmentation.model.monitoring.distribution import Bins, Distribution, split_sums
 from customer_segmentation.model.prepare import Preparation
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+
+_WITHOUT_ATTRIBUTES = 2
+"""The schema version of artifacts that name their attributes, and do not hold them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class Parameters:
         k: the number of segments.
         seed: of every random choice.
         restarts: how many random starts K-means tries.
-        weights: replaces the feature table's weights, by attribute name.
+        weights: replaces the attributes' own weights, by name.
         excluded: names of attributes that the model must not use.
         thresholds: what still counts as the same segment.
         hysteresis: how much nearer, as a share of its distance, another segment must be before a
@@ -127,7 +131,7 @@ class Model:
     Attributes:
         parameters: how it was trained.
         preparation: how attributes become coordinates.
-        centroids: (k, d), in prepared coordinates, d being the whole feature table.
+        centroids: (k, d), in prepared coordinates, d being all attributes.
         segments: the k segments, in the order of the centroids.
         quality: how good and how stable it is.
         matching: how its clusters were matched to those of the active model; empty for the first.
@@ -151,6 +155,16 @@ class Model:
     libraries: dict[str, str]
 
     @property
+    def attributes(self) -> tuple[Attribute, ...]:
+        """The d attributes that it was trained on, in the order of columns."""
+        return self.preparation.attributes
+
+    @property
+    def names(self) -> list[str]:
+        """Their names."""
+        return [attribute.name for attribute in self.preparation.attributes]
+
+    @property
     def numbers(self) -> IntArray:
         """The segment number of each centroid, (k,)."""
         return np.array([segment.number for segment in self.segments], dtype=np.int64)
@@ -169,7 +183,7 @@ class Model:
 def to_json(model: Model) -> str:
     """Write a model as an artifact."""
     content = {
-        "features": list(FEATURE_NAMES),
+        "attributes": [attribute_content(attribute) for attribute in model.attributes],
         "parameters": asdict(model.parameters),
         "preparation": {
             "center": model.preparation.center.tolist(),
@@ -193,12 +207,17 @@ def to_json(model: Model) -> str:
     )
 
 
-def from_json(text: str) -> Model:
+def from_json(text: str, current: Sequence[Attribute]) -> Model:
     """Read a model from an artifact.
 
+    Args:
+        text: the artifact.
+        current: the attributes that customers have. Those of an artifact of schema version 2,
+            which does not hold its own, are taken from them.
+
     Raises:
-        ArtifactError: the text is cut, changed, of another schema version, made for another
-            feature table, or its numbers make no model.
+        ArtifactError: the text is cut, changed, of another schema version, made for other
+            attributes than the current ones, or its numbers make no model.
     """
     try:
         document = json.loads(text, parse_constant=_refuse_constant)
@@ -209,16 +228,22 @@ def from_json(text: str) -> Model:
         )
     except (ValueError, KeyError, TypeError) as damage:
         raise ArtifactError("The model artifact is damaged: it is not a whole document") from damage
-    if version != SCHEMA_VERSION:
+    if version not in {_WITHOUT_ATTRIBUTES, SCHEMA_VERSION}:
         raise ArtifactError(
-            f"The model artifact has schema version {version}, this release reads {SCHEMA_VERSION}"
+            f"The model artifact has schema version {version}, this release reads "
+            f"{_WITHOUT_ATTRIBUTES} and {SCHEMA_VERSION}"
         )
     if checksum != _checksum(content):
         raise ArtifactError("The model artifact is damaged: its checksum does not match")
-    if content["features"] != list(FEATURE_NAMES):
-        raise ArtifactError("The model artifact was made for another feature table; train again")
     try:
-        model = _read(content)
+        if version == _WITHOUT_ATTRIBUTES:
+            attributes, names = tuple(current), content["features"]
+        else:
+            attributes = tuple(map(make_attribute, content["attributes"]))
+            names = [attribute.name for attribute in attributes]
+        if names != [attribute.name for attribute in current]:
+            raise ArtifactError("The model artifact was made for other attributes; train again")
+        model = _read(content, attributes)
         faults = [told for told, is_right in _soundness(model) if not is_right]
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as damage:
         raise ArtifactError("The model artifact is damaged: a part of it is not sound") from damage
@@ -233,7 +258,7 @@ def _refuse_constant(constant: str) -> float:
 
 def _soundness(model: Model) -> Iterator[tuple[str, bool]]:
     """Yield what a model consists of, and whether it is as whoever answers by it relies on."""
-    d, k, numbers = len(FEATURE_NAMES), len(model.segments), model.numbers.tolist()
+    d, k, numbers = len(model.attributes), len(model.segments), model.numbers.tolist()
     preparation, counted, quality = model.preparation, model.distribution, model.quality
     yield "segments' numbers", k > 0 and len(set(numbers)) == k and min(numbers) >= 0
     yield "segments' words", all(segment.strategies for segment in model.segments)
@@ -259,7 +284,7 @@ def _soundness(model: Model) -> Iterator[tuple[str, bool]]:
     known = model.fingerprint.attributes
     yield (
         "summaries",
-        set(known) == set(FEATURE_NAMES)
+        set(known) == set(model.names)
         and all(
             summary.deviation >= 0.0 and summary.minimum <= summary.maximum
             for summary in known.values()
@@ -303,7 +328,7 @@ def _checksum(content: dict[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _read(content: dict[str, Any]) -> Model:
+def _read(content: dict[str, Any], attributes: tuple[Attribute, ...]) -> Model:
     parameters = content["parameters"]
     quality = content["quality"]
     fingerprint = content["fingerprint"]
@@ -316,7 +341,8 @@ def _read(content: dict[str, Any]) -> Model:
             }
         ),
         preparation=Preparation(
-            **{name: np.array(values) for name, values in content["preparation"].items()}
+            attributes,
+            **{name: np.array(values) for name, values in content["preparation"].items()},
         ),
         centroids=np.array(content["centroids"]),
         segments=tuple(read_segment(segment) for segment in content["segments"]),
@@ -328,7 +354,7 @@ def _read(content: dict[str, Any]) -> Model:
             **fingerprint
             | {"attributes": {n: Summary(**s) for n, s in fingerprint["attributes"].items()}}
         ),
-        bins=Bins(tuple(np.array(cuts, dtype=np.float64) for cuts in content["bins"])),
+        bins=Bins(attributes, tuple(np.array(cuts, dtype=np.float64) for cuts in content["bins"])),
         distribution=read_distribution(content["distribution"]),
         outlier_distance=content["outlier_distance"],
         libraries=content["libraries"],

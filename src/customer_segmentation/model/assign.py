@@ -9,7 +9,6 @@ import numpy as np
 
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.domain.customer import Attributes
-from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES
 from customer_segmentation.model.artifact import Model
 from customer_segmentation.model.fitting.minimum import two_least
 from customer_segmentation.model.prepare import transform
@@ -76,19 +75,21 @@ class Assigner:
     def __init__(self, model: Model) -> None:
         """Fold a model."""
         preparation = model.preparation
-        used = preparation.used
+        used, attributes = preparation.used, model.attributes
         slope = -2.0 * model.centroids[:, used] * preparation.scale[used]
         self._numbers = model.numbers
+        self._all_attributes = attributes
+        self._names = model.names
         self._outlier_distance = model.outlier_distance
         self._hysteresis = model.parameters.hysteresis
         self._used = used
         self._slope = slope
         self._center, self._scale = preparation.center[used], preparation.scale[used]
         self._base = ((model.centroids**2).sum(axis=1) - slope @ self._center)[:, None]
-        largest = [_LARGEST_LOGARITHM if f.is_logarithmic else f.plain_range[1] for f in FEATURES]
+        largest = [_LARGEST_LOGARITHM if f.is_logarithmic else f.plain_range[1] for f in attributes]
         self._rounding = _ROUNDING * float(np.abs(slope).max(axis=0) @ np.array(largest)[used])
         self._attributes = [
-            (FEATURES[j].name, FEATURES[j].is_logarithmic, FEATURES[j].unscored, center)
+            (attributes[j].name, attributes[j].is_logarithmic, attributes[j].unscored, center)
             for j, center in zip(used.tolist(), self._center.tolist(), strict=True)
         ]
         self._lines = list(
@@ -130,7 +131,7 @@ class Assigner:
                 second = distance
         if second - least > self._rounding:
             return nearest
-        values = np.array([[attributes[name] for name in FEATURE_NAMES]], dtype=np.float64)
+        values = np.array([[attributes[name] for name in self._names]], dtype=np.float64)
         return int(self._numbers[self._settled(values).argmin(axis=0)[0]])
 
     def assign(self, values: FloatArray) -> IntArray:
@@ -184,7 +185,7 @@ class Assigner:
 
     def _transformed(self, values: FloatArray) -> FloatArray:
         """Return the transformed attributes that are used, (d, n), those not scored as typical."""
-        columns = transform(values).T[self._used]
+        columns = transform(self._all_attributes, values).T[self._used]
         for column, (_, _, unscored, center) in zip(columns, self._attributes, strict=True):
             if unscored is not None:
                 column[np.isnan(column)] = center

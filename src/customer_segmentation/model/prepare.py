@@ -1,19 +1,16 @@
 """Preparing attributes for K-means: skew taken out, scales made alike, weights applied."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURES
+from customer_segmentation.domain.attributes import Attribute, Transform
 from customer_segmentation.model.threads import map_all
 
-_SKEWED = [j for j, feature in enumerate(FEATURES) if feature.is_logarithmic]
-_UNSCORED = [(j, f.unscored) for j, f in enumerate(FEATURES) if f.unscored is not None]
 
-
-def transform(values: FloatArray) -> FloatArray:
+def transform(attributes: Sequence[Attribute], values: FloatArray) -> FloatArray:
     """Take the skew out of amounts and counts; leave the attributes that are not skewed.
 
     The transform is sign(x) ln(1 + |x|): it rises everywhere, takes any finite number, overdrawn
@@ -21,17 +18,19 @@ def transform(values: FloatArray) -> FloatArray:
     means "not scored yet" becomes NaN.
 
     Args:
-        values: (n, 14), attributes in the feature table's order and in users' units.
+        attributes: the d attributes.
+        values: (n, d), in users' units.
 
     Returns:
-        (n, 14), transformed.
+        (n, d), transformed.
     """
     transformed = values.copy(order="K")
-    for j in _SKEWED:
-        column = values[:, j]
-        transformed[:, j] = np.copysign(np.log1p(np.abs(column)), column)
-    for j, unscored in _UNSCORED:
-        transformed[values[:, j] == unscored, j] = np.nan
+    for j, attribute in enumerate(attributes):
+        if attribute.transform is Transform.LOG:
+            column = values[:, j]
+            transformed[:, j] = np.copysign(np.log1p(np.abs(column)), column)
+        if attribute.unscored is not None:
+            transformed[values[:, j] == attribute.unscored, j] = np.nan
     return transformed
 
 
@@ -42,38 +41,42 @@ class Preparation:
     A coordinate is `(transformed - center) * scale`. An attribute that is not used has scale 0.
 
     Attributes:
-        center: (14,), the training mean of each transformed attribute.
-        spread: (14,), the training standard deviation of each transformed attribute.
-        scale: (14,), coordinate units per transformed unit, the weight included.
+        attributes: the d attributes that a customer is given by.
+        center: (d,), the training mean of each transformed attribute.
+        spread: (d,), the training standard deviation of each transformed attribute.
+        scale: (d,), coordinate units per transformed unit, the weight included.
     """
 
+    attributes: tuple[Attribute, ...]
     center: FloatArray
     spread: FloatArray
     scale: FloatArray
 
     @property
     def used(self) -> IntArray:
-        """The positions in the feature table of the attributes that the model uses."""
+        """The positions of the attributes that the model uses."""
         return np.flatnonzero(self.scale)
 
     def prepare(self, values: FloatArray) -> FloatArray:
-        """Return the coordinates, (n, 14), of customers given in users' units, (n, 14)."""
-        return self.prepare_transformed(transform(values))
+        """Return the coordinates, (n, d), of customers given in users' units, (n, d)."""
+        return self.prepare_transformed(transform(self.attributes, values))
 
     def prepare_transformed(self, transformed: FloatArray) -> FloatArray:
-        """Return the coordinates, (n, 14), of transformed attributes; unscored ones are typical."""
+        """Return the coordinates, (n, d), of transformed attributes; unscored ones are typical."""
         coordinates = (transformed - self.center) * self.scale
-        for j, _ in _UNSCORED:
-            coordinates[np.isnan(coordinates[:, j]), j] = 0.0
+        for j, attribute in enumerate(self.attributes):
+            if attribute.unscored is not None:
+                coordinates[np.isnan(coordinates[:, j]), j] = 0.0
         return coordinates
 
     def restore(self, coordinates: FloatArray) -> FloatArray:
-        """Return transformed attributes from coordinates, (n, 14); unused ones as the center."""
+        """Return transformed attributes from coordinates, (n, d); unused ones as the center."""
         scale = np.where(self.scale == 0.0, np.inf, self.scale)
         return coordinates / scale + self.center
 
 
 def fit_preparation(
+    attributes: Sequence[Attribute],
     transformed: FloatArray,
     weights: Mapping[str, float] | None = None,
     excluded: Collection[str] = (),
@@ -81,21 +84,23 @@ def fit_preparation(
     """Learn the preparation from training data; see `preparation_of`.
 
     Args:
-        transformed: (n, 14), n >= 1.
-        weights: replaces the feature table's weights, by attribute name.
+        attributes: the d attributes.
+        transformed: (n, d), n >= 1.
+        weights: replaces the attributes' own weights, by name.
         excluded: names of attributes that the model must not use.
     """
     center, spread = np.array(map_all(_moments, transformed.T)).T
-    return preparation_of(center, spread, weights, excluded)
+    return preparation_of(attributes, center, spread, weights, excluded)
 
 
 def preparation_of(
+    attributes: Sequence[Attribute],
     center: FloatArray,
     spread: FloatArray,
     weights: Mapping[str, float] | None = None,
     excluded: Collection[str] = (),
 ) -> Preparation:
-    """Return the preparation for transformed attributes of these means and deviations, (14,).
+    """Return the preparation for transformed attributes of these means and deviations, (d,).
 
     Amounts, counts and scores are divided by their standard deviation. Binary and coded
     attributes are not: a rare flag has a small deviation, and dividing by it would let that one
@@ -103,12 +108,18 @@ def preparation_of(
     """
     weights = weights or {}
     weight = np.array(
-        [0.0 if f.name in excluded else weights.get(f.name, f.weight) for f in FEATURES]
+        [
+            weights.get(attribute.name, attribute.weight)
+            if attribute.used and attribute.name not in excluded
+            else 0.0
+            for attribute in attributes
+        ]
     )
-    coded = np.array([bool(f.codes) for f in FEATURES])
+    coded = np.array([bool(attribute.codes) for attribute in attributes])
     varies = spread > 1e-12 * np.maximum(np.abs(center), 1.0)
     divisor = np.where(coded | ~varies, 1.0, spread)
-    return Preparation(center=center, spread=spread, scale=np.where(varies, weight / divisor, 0.0))
+    scale = np.where(varies, weight / divisor, 0.0)
+    return Preparation(tuple(attributes), center, spread, scale)
 
 
 def _moments(column: FloatArray) -> tuple[float, float]:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from customer_segmentation.domain.arrays import FloatArray
-from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_NAMES
+from customer_segmentation.domain.schema import Schema
 from customer_segmentation.engines.spark.session import map_batches
 from customer_segmentation.engines.spark.tables import (
     REFUSAL,
@@ -33,16 +33,13 @@ if TYPE_CHECKING:
 Sums = dict[str, FloatArray]
 """What adds up over customers, by name."""
 
-REPEATED = f"{CUSTOMER_ID.name} must be unique, and other rows have it too"
-
-_COLUMNS = [CUSTOMER_ID.name, *FEATURE_NAMES]
-
 
 @dataclass(frozen=True, eq=False, slots=True)
 class SparkCustomers:
     """Customers to go over again and again.
 
     Attributes:
+        schema: of the customers.
         frame: a row for each, ids and attributes under the request names.
         count: how many there are.
         refusals: how many rows of the table are none, by the reason.
@@ -50,6 +47,7 @@ class SparkCustomers:
         greatest: (d,), the greatest value of each.
     """
 
+    schema: Schema
     frame: "DataFrame"
     count: int
     refusals: dict[str, int]
@@ -103,10 +101,11 @@ class SparkCustomers:
         """
         from pyspark.sql import functions as sql
 
-        draw = sql.xxhash64(sql.lit(seed), CUSTOMER_ID.name)
-        drawn = self.frame.orderBy(draw, CUSTOMER_ID.name).limit(size).toArrow()
-        in_order = drawn.sort_by(CUSTOMER_ID.name).combine_chunks()
-        return np.column_stack([in_order[name].to_numpy() for name in FEATURE_NAMES])
+        key = self.schema.id.name
+        draw = sql.xxhash64(sql.lit(seed), key)
+        drawn = self.frame.orderBy(draw, key).limit(size).toArrow()
+        in_order = drawn.sort_by(key).combine_chunks()
+        return np.column_stack([in_order[name].to_numpy() for name in self.schema.names])
 
 
 _SUMS = pa.schema(
@@ -124,29 +123,31 @@ def open_customers(table: SparkTable) -> Iterator[SparkCustomers]:
     from pyspark.sql import Window
     from pyspark.sql import functions as sql
 
-    leaf = sql.shiftright(CUSTOMER_ID.name, LEAF_BITS)
-    same_id = sql.count("*").over(Window.partitionBy("leaf", CUSTOMER_ID.name))
-    is_repeated = sql.col(CUSTOMER_ID.name).isNotNull() & (sql.col("copies") > 1)
+    schema, key = table.schema, table.schema.id.name
+    leaf = sql.shiftright(key, LEAF_BITS)
+    same_id = sql.count("*").over(Window.partitionBy("leaf", key))
+    is_repeated = sql.col(key).isNotNull() & (sql.col("copies") > 1)
+    repeated = f"{key} must be unique, and other rows have it too"
     rows = (
         checked(table)
         .withColumn("leaf", leaf)
         .repartition("leaf")
         .withColumn("copies", same_id)
-        .withColumn(REFUSAL, sql.when(is_repeated, REPEATED).otherwise(sql.col(REFUSAL)))
-        .sortWithinPartitions("leaf", CUSTOMER_ID.name)
-        .select(CUSTOMER_ID.name, REFUSAL, ROWS, *FEATURE_NAMES)
+        .withColumn(REFUSAL, sql.when(is_repeated, sql.lit(repeated)).otherwise(sql.col(REFUSAL)))
+        .sortWithinPartitions("leaf", key)
+        .select(key, REFUSAL, ROWS, *schema.names)
         .persist()
     )
     try:
         refused = rows.where(sql.col(REFUSAL).isNotNull()).groupBy(REFUSAL)
         refusals = dict(map(tuple, refused.agg(sql.sum(ROWS)).collect()))
-        frame = rows.where(sql.col(REFUSAL).isNull()).select(*_COLUMNS)
-        ends = [f(name) for f in (sql.min, sql.max) for name in FEATURE_NAMES]
+        frame = rows.where(sql.col(REFUSAL).isNull()).select(key, *schema.names)
+        ends = [f(name) for f in (sql.min, sql.max) for name in schema.names]
         (found,) = frame.agg(sql.count("*"), *ends).collect()
         count, *extremes = found
         filled = [0.0 if value is None else value for value in extremes]
-        least, greatest = np.array(filled).reshape(2, len(FEATURE_NAMES))
-        yield SparkCustomers(frame, count, refusals, least, greatest)
+        least, greatest = np.array(filled).reshape(2, len(schema.names))
+        yield SparkCustomers(schema, frame, count, refusals, least, greatest)
     finally:
         rows.unpersist()
 

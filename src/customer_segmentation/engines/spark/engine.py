@@ -53,7 +53,10 @@ def train(
     start = _choose_start(coordinates, parameters, following, progress)
     around = _polish(customers, preparation, start, progress)
     progress(Phase.MATCHING, 0, customers.count)
-    bins, of_sample = fit_bins(sample), _clusters_around(coordinates, around)
+    bins, of_sample = (
+        fit_bins(customers.schema.attributes, sample),
+        _clusters_around(coordinates, around),
+    )
     distances = np.sqrt(((coordinates - around[of_sample.labels]) ** 2).sum(axis=1))
     farthest = outlier_distance(distances)
     counted = count(customers, preparation, around, bins, farthest, serving)
@@ -73,7 +76,8 @@ def train(
         outlier_distance=farthest,
         fingerprint=Fingerprint(customers.count, digest, summaries),
     )
-    return assemble(fitted, parameters, serving, next_number, libraries=("pyspark",))
+    profiles = customers.schema.profiles
+    return assemble(fitted, profiles, parameters, serving, next_number, libraries=("pyspark",))
 
 
 def _choose_start(

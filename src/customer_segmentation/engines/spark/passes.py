@@ -1,11 +1,12 @@
 """The passes over all customers that a training makes, each as what some customers add to it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURES
+from customer_segmentation.domain.attributes import Attribute
 from customer_segmentation.engines.spark.customers import SparkCustomers, Sums
 from customer_segmentation.model.artifact import Model, Parameters, Summary
 from customer_segmentation.model.assign import Assigner
@@ -20,24 +21,30 @@ def fit_to(
     customers: SparkCustomers, parameters: Parameters
 ) -> tuple[Preparation, dict[str, Summary]]:
     """Return the preparation and the summaries of all customers, in two passes."""
+    attributes = customers.schema.attributes
     # Divided by the largest value first, as the square of a large amount overflows.
     largest = np.maximum(np.maximum(np.abs(customers.least), np.abs(customers.greatest)), 1.0)
-    first = customers.add_up(lambda values: _first_moments(values, largest))
+    first = customers.add_up(lambda values: _first_moments(attributes, values, largest))
     measured = np.maximum(first["measured"], 1.0)
     center, mean = first["transformed"] / measured, first["shares"] / customers.count
-    second = customers.add_up(lambda values: _second_moments(values, center, largest, mean))
+    second = customers.add_up(
+        lambda values: _second_moments(attributes, values, center, largest, mean)
+    )
     spread = np.sqrt(second["transformed"] / measured)
     deviation = np.sqrt(second["shares"] / customers.count) * largest
     found = np.column_stack([mean * largest, deviation, customers.least, customers.greatest])
     summaries = {
         feature.name: summary_of(feature, *row)
-        for feature, row in zip(FEATURES, found.tolist(), strict=True)
+        for feature, row in zip(attributes, found.tolist(), strict=True)
     }
-    return preparation_of(center, spread, parameters.weights, parameters.excluded), summaries
+    weights, excluded = parameters.weights, parameters.excluded
+    return preparation_of(attributes, center, spread, weights, excluded), summaries
 
 
-def _first_moments(values: FloatArray, largest: FloatArray) -> Sums:
-    transformed = transform(values)
+def _first_moments(
+    attributes: Sequence[Attribute], values: FloatArray, largest: FloatArray
+) -> Sums:
+    transformed = transform(attributes, values)
     return {
         "measured": (~np.isnan(transformed)).sum(axis=0).astype(np.float64),
         "transformed": np.nan_to_num(transformed, nan=0.0).sum(axis=0),
@@ -46,10 +53,14 @@ def _first_moments(values: FloatArray, largest: FloatArray) -> Sums:
 
 
 def _second_moments(
-    values: FloatArray, center: FloatArray, largest: FloatArray, mean: FloatArray
+    attributes: Sequence[Attribute],
+    values: FloatArray,
+    center: FloatArray,
+    largest: FloatArray,
+    mean: FloatArray,
 ) -> Sums:
     return {
-        "transformed": np.nansum((transform(values) - center) ** 2, axis=0),
+        "transformed": np.nansum((transform(attributes, values) - center) ** 2, axis=0),
         "shares": ((values / largest - mean) ** 2).sum(axis=0),
     }
 

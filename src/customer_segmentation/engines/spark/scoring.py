@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from customer_segmentation.domain.errors import DataFileError
-from customer_segmentation.domain.features import COLUMNS
 from customer_segmentation.engines.scoring import WORDS, Scorer
 from customer_segmentation.engines.spark.session import BatchFunction, faults_told, map_batches
 from customer_segmentation.engines.spark.tables import (
@@ -58,7 +57,7 @@ def score_table(table: SparkTable, scorer: Scorer, output: str) -> Written:
     # What is refused is counted on the way: a second pass could meet other rows.
     observed, reason, rows = Observation(), sql.col(REFUSAL), sql.col(ROWS)
     metrics = [sql.count(sql.when(reason.isNull(), 1)).alias("people")]
-    for feature in COLUMNS:
+    for feature in table.schema.columns:
         is_its = reason.startswith(f"{feature.name} ")
         metrics.append(sql.sum(sql.when(is_its, rows)).alias(f"rows {feature.name}"))
         metrics.append(sql.max(sql.when(is_its, reason)).alias(f"reason {feature.name}"))
@@ -73,7 +72,7 @@ def score_table(table: SparkTable, scorer: Scorer, output: str) -> Written:
     found = observed.get
     refusals = {
         found[f"reason {feature.name}"]: found[f"rows {feature.name}"]
-        for feature in COLUMNS
+        for feature in table.schema.columns
         if found[f"rows {feature.name}"]
     }
     return Written(found["people"], refusals)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_NAMES
+from customer_segmentation.domain.schema import Schema
 from customer_segmentation.engines.spark.session import BatchFunction, faults_told, map_batches
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class CheckedRows:
 
     Attributes:
         ids: (n,).
-        values: (n, d), attributes in the feature table's order, in users' units.
+        values: (n, d), the values of the schema's attributes, in users' units.
         refusals: how many rows are refused, by the reason.
     """
 
@@ -82,20 +82,26 @@ class SparkTable:
     Attributes:
         frame: the columns that the check looks at.
         check: of its rows.
+        schema: of the customers that they become.
     """
 
     frame: "DataFrame"
     check: Check
+    schema: Schema
 
 
 def open_table(
-    session: "SparkSession", place: TableLocation, check_for: Callable[[list[str]], Check]
+    session: "SparkSession",
+    place: TableLocation,
+    schema: Schema,
+    check_for: Callable[[list[str]], Check],
 ) -> SparkTable:
     """Find a table.
 
     Args:
         session: that reads it.
         place: where it is.
+        schema: of the customers that its rows become.
         check_for: returns the check of a table with these columns.
 
     Raises:
@@ -109,7 +115,8 @@ def open_table(
         check = check_for(frame.columns)
         if place.source.startswith(JDBC):
             frame = _split(session, place, frame, check.id_column)
-        return SparkTable(frame.select([frame[_quoted(name)] for name in check.wanted]), check)
+        wanted = frame.select([frame[_quoted(name)] for name in check.wanted])
+        return SparkTable(wanted, check, schema)
 
 
 def _split(
@@ -147,24 +154,25 @@ def _jdbc(place: TableLocation) -> dict[str, str | int]:
 
 REFUSAL = "refusal"
 ROWS = "rows"
-CHECKED = ", ".join(
-    [f"{CUSTOMER_ID.name} long", f"{REFUSAL} string", f"{ROWS} long"]
-    + [f"{name} double" for name in FEATURE_NAMES]
-)
-"""The columns of `checked`: a customer's, or a reason and how many rows are refused for it."""
+_SPARK_TYPES = {pa.int64(): "long", pa.float64(): "double", pa.string(): "string"}
 
-_CHECKED = pa.schema(
-    [(CUSTOMER_ID.name, pa.int64()), (REFUSAL, pa.string()), (ROWS, pa.int64())]
-    + [(name, pa.float64()) for name in FEATURE_NAMES]
-)
+
+def _checked_schema(schema: Schema) -> pa.Schema:
+    """Return the columns of `checked`: a customer's, or a reason and how often it refuses."""
+    return pa.schema(
+        [(schema.id.name, pa.int64()), (REFUSAL, pa.string()), (ROWS, pa.int64())]
+        + [(name, pa.float64()) for name in schema.names]
+    )
 
 
 def checked(table: SparkTable) -> "DataFrame":
     """Return a table's customers, and a row for each reason why some of a batch are refused."""
-    return map_batches(table.frame, _checking(table.check), CHECKED)
+    columns = _checked_schema(table.schema)
+    told = ", ".join(f"{column.name} {_SPARK_TYPES[column.type]}" for column in columns)
+    return map_batches(table.frame, _checking(table.check, columns), told)
 
 
-def _checking(check: Check) -> BatchFunction:
+def _checking(check: Check, columns: pa.Schema) -> BatchFunction:
     def each(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             found = check(pa.table(batch))
@@ -172,10 +180,10 @@ def _checking(check: Check) -> BatchFunction:
             yield pa.record_batch(
                 [pa.array(found.ids), pa.nulls(n, pa.string()), pa.array(np.ones(n, np.int64))]
                 + [pa.array(column) for column in found.values.T],
-                schema=_CHECKED,
+                schema=columns,
             )
             if found.refusals:
-                yield refused_batch(_CHECKED, found.refusals)
+                yield refused_batch(columns, found.refusals)
 
     return each
 
@@ -191,9 +199,9 @@ def refused_batch(schema: pa.Schema, refusals: Mapping[str, int]) -> pa.RecordBa
 
 
 def customers_of(batch: pa.RecordBatch) -> tuple[IntArray, FloatArray]:
-    """Return the ids, (n,), and the attributes, (n, d), of checked customers."""
-    columns = [batch.column(name).to_numpy() for name in FEATURE_NAMES]
-    return batch.column(CUSTOMER_ID.name).to_numpy(), np.column_stack(columns)
+    """Return the ids, (n,), and the attributes, (n, d), of checked rows, ids first."""
+    ids, *columns = (column.to_numpy() for column in batch.columns)
+    return ids, np.column_stack(columns)
 
 
 def _quoted(name: str) -> str:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.attributes import Attribute
 from customer_segmentation.domain.customer import Attributes
-from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES
 from customer_segmentation.domain.numbers import Number, plain_number
 from customer_segmentation.model.artifact import Model
 from customer_segmentation.model.assign import Assigner
@@ -91,7 +90,7 @@ def explain(model: Model, assigner: Assigner, attributes: Attributes) -> Explana
     Raises:
         ValueError: the model has a single segment, so there is nothing to compare.
     """
-    values = np.array([[attributes[name] for name in FEATURE_NAMES]], dtype=np.float64)
+    values = np.array([[attributes[name] for name in model.names]], dtype=np.float64)
     position = model.preparation.prepare(values)[0]
     squared = ((position - model.centroids) ** 2).sum(axis=1)
     numbers = model.numbers.tolist()
@@ -120,7 +119,7 @@ def explain(model: Model, assigner: Assigner, attributes: Attributes) -> Explana
 def typical_values(model: Model) -> FloatArray:
     """Return the centroids in users' units, (k, d); an attribute not used at its training mean."""
     restored = model.preparation.restore(model.centroids)
-    skewed = np.array([feature.is_logarithmic for feature in FEATURES])
+    skewed = np.array([feature.is_logarithmic for feature in model.attributes])
     with np.errstate(over="ignore"):
         back = np.copysign(np.expm1(np.abs(restored)), restored)
     return np.where(skewed, back, restored)
@@ -142,7 +141,7 @@ def smallest_change(
     """
     best: Change | None = None
     for j in model.preparation.used.tolist():
-        if FEATURES[j].changeable:
+        if model.attributes[j].changeable:
             change = _change_one(model, assigner, attributes, target, j)
             if change is not None and (best is None or change.effort < best.effort):
                 best = change
@@ -190,7 +189,7 @@ def explain_many(
         others=model.numbers[second],
         distances=distances,
         contributions={
-            "attribute": np.array(FEATURE_NAMES, dtype=object)[attributes],
+            "attribute": np.array(model.names, dtype=object)[attributes],
             "value": np.take_along_axis(values, attributes, axis=1),
             "typical": typical[nearest[:, None], attributes],
             "typical_other": typical[second[:, None], attributes],
@@ -219,11 +218,11 @@ def _contributions(
 ) -> tuple[Contribution, ...]:
     here, there = model.centroids[nearest], model.centroids[second]
     pulls = (position - there) ** 2 - (position - here) ** 2
-    typical = typical_values(model)
+    typical, names = typical_values(model), model.names
     contributions = [
         Contribution(
-            attribute=FEATURE_NAMES[j],
-            value=attributes[FEATURE_NAMES[j]],
+            attribute=names[j],
+            value=attributes[names[j]],
             typical=float(typical[nearest, j]),
             typical_other=float(typical[second, j]),
             pull=float(pulls[j]),
@@ -241,7 +240,7 @@ def _change_one(
     Along one coordinate x the target is nearer than another centroid m where
     2 (m_j - c_j) x < b, which is linear in x; together the others leave one interval.
     """
-    feature = FEATURES[j]
+    feature = model.attributes[j]
     low, high = _interval(model, attributes, target, j)
     if not low < high:
         return None
@@ -263,7 +262,7 @@ def _change_one(
 
 def _interval(model: Model, attributes: Attributes, target: int, j: int) -> tuple[float, float]:
     """Return between which coordinates of one attribute the target is the nearest centroid."""
-    values = np.array([[attributes[name] for name in FEATURE_NAMES]], dtype=np.float64)
+    values = np.array([[attributes[name] for name in model.names]], dtype=np.float64)
     position = model.preparation.prepare(values)[0]
     position[j] = 0.0
     centroids = model.centroids
@@ -285,7 +284,7 @@ def _interval(model: Model, attributes: Attributes, target: int, j: int) -> tupl
 
 
 def _coordinate(model: Model, feature: Attribute, j: int, value: Number) -> float:
-    transformed = transform(np.array([[float(value)] * len(FEATURES)]))[0, j]
+    transformed = float(transform([feature], np.array([[float(value)]]))[0, 0])
     if value == feature.unscored:
         return 0.0
     return float((transformed - model.preparation.center[j]) * model.preparation.scale[j])

@@ -6,7 +6,6 @@ from itertools import combinations
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from customer_segmentation.domain.features import FEATURE_BY_NAME, SHIPPED
 from customer_segmentation.domain.schema import Profile
 from customer_segmentation.domain.segments import Segment, Strategy
 from customer_segmentation.model.describing.profile import AttributeProfile, strongest
@@ -20,7 +19,9 @@ _WORDS = 6
 Attributes = tuple[AttributeProfile, ...]
 
 
-def name_by_profile(clusters: Sequence[Attributes]) -> tuple[Segment, ...]:
+def name_by_profile(
+    clusters: Sequence[Attributes], profiles: Sequence[Profile]
+) -> tuple[Segment, ...]:
     """Return each cluster's segment.
 
     A profile names a cluster only where its conditions hold; among those, names are given so that
@@ -28,19 +29,21 @@ def name_by_profile(clusters: Sequence[Attributes]) -> tuple[Segment, ...]:
 
     Args:
         clusters: each one's attributes.
+        profiles: of the schema.
 
     Returns:
         the segments in the order of the clusters, numbered from 0 in the order of the profiles.
     """
-    scores = np.array([[_score(profile, own) for profile in SHIPPED.profiles] for own in clusters])
+    scores = np.array([[_score(profile, own) for profile in profiles] for own in clusters])
+    scores = scores.reshape(len(clusters), len(profiles))
     pairs = zip(*(found.tolist() for found in linear_sum_assignment(-scores)), strict=True)
     profile_of = {row: place for row, place in pairs if scores[row, place] > _FORBIDDEN}
-    last = len(SHIPPED.profiles)
+    last = len(profiles)
     order = sorted(range(len(clusters)), key=lambda c: (profile_of.get(c, last), c))
     segments: dict[int, Segment] = {}
     for number, cluster in enumerate(order):
         if cluster in profile_of:
-            profile = SHIPPED.profiles[profile_of[cluster]]
+            profile = profiles[profile_of[cluster]]
             segments[cluster] = Segment(number, profile.name, (Strategy(profile.strategy),))
         else:
             taken = [segment.name for segment in segments.values()]
@@ -74,7 +77,7 @@ def _names(attributes: Attributes) -> Iterator[str]:
 
 
 def _word(attribute: AttributeProfile) -> str:
-    feature = FEATURE_BY_NAME[attribute.attribute]
+    feature = attribute.declared
     if attribute.is_below:
         return feature.low
     # Who owes less than others has no high balance.

@@ -6,7 +6,6 @@ import numpy as np
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.attributes import Attribute
-from customer_segmentation.domain.features import FEATURE_BY_NAME, FEATURES
 from customer_segmentation.domain.numbers import readable
 from customer_segmentation.domain.plurals import counted
 from customer_segmentation.model.artifact import Fingerprint, Model
@@ -28,7 +27,7 @@ class AttributeProfile:
     """One attribute of one segment's customers, in users' units.
 
     Attributes:
-        attribute: its request name.
+        declared: the attribute.
         mean: the mean, exact.
         trimmed_mean: the mean without the twentieth of the customers who have least and the one who
             have most, so that no single value decides; each value to within a percentile. Of a
@@ -51,7 +50,7 @@ class AttributeProfile:
         is_usual: whether half of the customers have as much as half of everybody, and some.
     """
 
-    attribute: str
+    declared: Attribute
     mean: float
     trimmed_mean: float
     lower_quartile: float
@@ -67,6 +66,11 @@ class AttributeProfile:
     is_trimmed: bool
     is_clear: bool
     is_usual: bool
+
+    @property
+    def attribute(self) -> str:
+        """Its request name."""
+        return self.declared.name
 
     @property
     def is_above(self) -> bool:
@@ -89,7 +93,7 @@ class SegmentProfile:
         size: how many customers it has.
         share: of all customers.
         outliers: how many of them are far from every centroid.
-        attributes: a profile of each attribute, in the feature table's order; none without
+        attributes: a profile of each attribute, in the model's order; none without
             customers.
         summary: one sentence that tells the segment apart.
     """
@@ -164,18 +168,16 @@ def profile_clusters(
         fingerprint: of the customers of the training.
         distribution: of the customers to profile.
     """
-    everybody = [_Figures.of(bins, fingerprint, distribution, j) for j in range(len(FEATURES))]
+    d = len(bins.attributes)
+    everybody = [_Figures.of(bins, fingerprint, distribution, j) for j in range(d)]
     clusters = [
-        [
-            _Figures.of(bins, fingerprint, distribution.at(row), j)
-            for j in range(len(FEATURES) if size else 0)
-        ]
+        [_Figures.of(bins, fingerprint, distribution.at(row), j) for j in range(d if size else 0)]
         for row, size in enumerate(distribution.sizes.tolist())
     ]
     # One value that moves everybody's mean must not make a claim about each segment.
     trims = [
         any(figures[j].is_moved for figures in (everybody, *filter(None, clusters)))
-        for j in range(len(FEATURES))
+        for j in range(d)
     ]
     return [
         tuple(
@@ -188,26 +190,35 @@ def profile_clusters(
     ]
 
 
-def group_shares(
-    model: Model, distribution: Distribution
-) -> tuple[tuple[GroupShares, ...], tuple[GroupShares, ...]]:
-    """Return each gender's and each age band's shares of the segments, for a look at fairness.
+def group_shares(model: Model, distribution: Distribution) -> dict[str, tuple[GroupShares, ...]]:
+    """Return the shares of the segments by groups of each protected attribute, by its name.
 
-    The ratio is the one that the "four-fifths rule" looks at (29 CFR 1607.4 D), with everybody as
-    the reference.
+    The groups are those of its codes, or its bands that hold anybody. The ratio is the one that the
+    "four-fifths rule" looks at (29 CFR 1607.4 D), with everybody as the reference.
     """
-    names = [feature.name for feature in FEATURES]
-    gender = names.index("gender")
-    by_gender = distribution.counts[:, model.bins.of_attribute(gender)]
-    by_age = distribution.counts[:, model.bins.of_attribute(names.index("age"))]
-    numbers = model.numbers.tolist()
-    codes = FEATURES[gender].codes
-    genders = tuple(_group(codes[code], by_gender[:, code], by_gender, numbers) for code in codes)
-    bands = tuple(
-        _group(f"{least}-{most}", by_age[:, least : most + 1].sum(axis=1), by_age, numbers)
-        for least, most in FEATURE_BY_NAME["age"].bands
-    )
-    return genders, tuple(band for band in bands if band.size)
+    return {
+        attribute.name: _groups_of(model, distribution, j)
+        for j, attribute in enumerate(model.attributes)
+        if attribute.protected and (attribute.codes or attribute.bands)
+    }
+
+
+def _groups_of(model: Model, distribution: Distribution, j: int) -> tuple[GroupShares, ...]:
+    attribute, cuts, numbers = model.attributes[j], model.bins.cuts[j], model.numbers.tolist()
+    counts = distribution.counts[:, model.bins.of_attribute(j)]
+    ranges = attribute.bands or [(code, code) for code in attribute.codes]
+    labels = attribute.codes.values() if not attribute.bands else map(_band_in_words, ranges)
+    # A bin of several values counts with the group of its least.
+    starts = np.concatenate([[ranges[0][0]], cuts])
+    groups = [
+        _group(label, counts[:, (starts >= least) & (starts <= most)].sum(axis=1), counts, numbers)
+        for label, (least, most) in zip(labels, ranges, strict=True)
+    ]
+    return tuple(group for group in groups if group.size or not attribute.bands)
+
+
+def _band_in_words(band: tuple[int, int]) -> str:
+    return f"{band[0]}-{band[1]}"
 
 
 def _group(label: str, counts: IntArray, everybody: IntArray, numbers: list[int]) -> GroupShares:
@@ -246,7 +257,7 @@ class _Figures:
     def of(
         cls, bins: Bins, fingerprint: Fingerprint, distribution: Distribution, position: int
     ) -> "_Figures":
-        feature = FEATURES[position]
+        feature = bins.attributes[position]
         counts = distribution.counts[:, bins.of_attribute(position)].sum(axis=0)
         size = int(counts.sum())
         if size == 0:
@@ -283,7 +294,7 @@ def _profile_attribute(
     *,
     trims: bool,
 ) -> AttributeProfile:
-    feature = FEATURES[position]
+    feature = bins.attributes[position]
     counts = distribution.counts[0, bins.of_attribute(position)]
     deviation = fingerprint.attributes[feature.name].deviation
     difference = ours.mean - everybody.mean
@@ -293,7 +304,7 @@ def _profile_attribute(
     told, told_of_all = ours.told(trims=trims), everybody.told(trims=trims)
     told_deviations = trimmed_deviations if trims else deviations
     return AttributeProfile(
-        attribute=feature.name,
+        declared=feature,
         mean=ours.mean,
         trimmed_mean=ours.trimmed_mean,
         lower_quartile=ours.lower_quartile,
@@ -382,7 +393,7 @@ def strongest(attributes: tuple[AttributeProfile, ...]) -> list[AttributeProfile
 
 
 def _phrase(profile: AttributeProfile) -> str:
-    feature = FEATURE_BY_NAME[profile.attribute]
+    feature = profile.declared
     mean = _readable(feature, profile.told)
     everybody = _readable(feature, profile.told_of_all)
     if len(feature.codes) == 2:

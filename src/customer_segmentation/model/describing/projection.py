@@ -1,11 +1,11 @@
 """The customers seen from the side where they differ most: principal components."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from customer_segmentation.domain.arrays import FloatArray
-from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.model.artifact import Model
 
 _TOLD = 3
@@ -53,7 +53,7 @@ def project(model: Model, values: FloatArray) -> Projection:
     plane = plane * np.sign(plane[np.arange(2), np.abs(plane).argmax(axis=1)])[:, None]
     shares = singular[:2] ** 2 / max(float((singular**2).sum()), 1e-300)
     first, second = (
-        Axis(float(share), _strongest(loadings))
+        Axis(float(share), _strongest(model.names, loadings))
         for share, loadings in zip(shares, plane, strict=True)
     )
     return Projection(
@@ -63,6 +63,6 @@ def project(model: Model, values: FloatArray) -> Projection:
     )
 
 
-def _strongest(loadings: FloatArray) -> tuple[str, ...]:
+def _strongest(names: Sequence[str], loadings: FloatArray) -> tuple[str, ...]:
     order = np.argsort(-np.abs(loadings))[:_TOLD]
-    return tuple(("-" if loadings[j] < 0 else "") + FEATURES[j].name for j in order.tolist())
+    return tuple(("-" if loadings[j] < 0 else "") + names[j] for j in order.tolist())

@@ -4,6 +4,7 @@ One distribution tells segment sizes, profiles, drift and shares by gender or ag
 each change of a customer by adding and taking away, without looking at the others.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from sys import float_info
@@ -12,7 +13,6 @@ import numpy as np
 
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.domain.attributes import Attribute
-from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.model.threads import map_all
 
 _LARGEST = float_info.max
@@ -44,10 +44,12 @@ class Bins:
     """Where the values of each attribute are cut into bins.
 
     Attributes:
+        attributes: the d attributes.
         cuts: for each attribute its cuts, rising; a bin holds the values from one cut, which it
             includes, to the next, which it does not. The first bin has no lower end.
     """
 
+    attributes: tuple[Attribute, ...]
     cuts: tuple[FloatArray, ...]
 
     @property
@@ -67,7 +69,7 @@ class Bins:
         A bin that ends where it starts holds one value.
         """
         cuts = self.cuts[position]
-        return cuts - 1.0 if FEATURES[position].is_integer else np.nextafter(cuts, -_LARGEST)
+        return cuts - 1.0 if self.attributes[position].is_integer else np.nextafter(cuts, -_LARGEST)
 
     def equals(self, other: "Bins") -> bool:
         """Return whether the cuts are the same."""
@@ -76,7 +78,7 @@ class Bins:
     def __or__(self, other: "Bins") -> "Bins":
         """Return bins with the cuts of these and of those."""
         both = zip(self.cuts, other.cuts, strict=True)
-        return Bins(tuple(np.union1d(ours, theirs) for ours, theirs in both))
+        return Bins(self.attributes, tuple(np.union1d(one, other) for one, other in both))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -134,14 +136,15 @@ class Distribution:
         return Distribution(counts, self.digits, self.outliers)
 
 
-def fit_bins(values: FloatArray) -> Bins:
+def fit_bins(attributes: Sequence[Attribute], values: FloatArray) -> Bins:
     """Cut attributes of few whole values at each of them, and all others at their percentiles.
 
     Args:
-        values: (n, d), n >= 1, attributes in the feature table's order, in users' units.
+        attributes: the d attributes.
+        values: (n, d), n >= 1, in users' units.
     """
-    cuts = map_all(lambda j: _cuts(FEATURES[j], values[:, j]), range(len(FEATURES)))
-    return Bins(tuple(cuts))
+    cuts = map_all(lambda j: _cuts(attributes[j], values[:, j]), range(len(attributes)))
+    return Bins(tuple(attributes), tuple(cuts))
 
 
 def _few_values(feature: Attribute) -> FloatArray | None:
@@ -170,7 +173,7 @@ def are_coarse(bins: Bins, counts: IntArray) -> bool:
         bins: of each attribute.
         counts: (b,), customers by bin, over all attributes' bins.
     """
-    for j, feature in enumerate(FEATURES):
+    for j, feature in enumerate(bins.attributes):
         if _few_values(feature) is not None:
             continue
         held = counts[bins.of_attribute(j)]
@@ -248,7 +251,7 @@ def count_customers(
     counted = empty_distribution(bins, k)
     for j, (cuts, column) in enumerate(zip(bins.cuts, values.T, strict=True)):
         width = len(cuts) + 1
-        places = rows * width + _bins_of(FEATURES[j], cuts, column)
+        places = rows * width + _bins_of(bins.attributes[j], cuts, column)
         counts = np.bincount(places, weights=ours, minlength=k * width)
         counted.counts[:, bins.of_attribute(j)] = counts.reshape(k, width)
     members = (rows == np.arange(k)[:, None]).astype(np.float64)
@@ -319,7 +322,7 @@ def spreads(bins: Bins, grouped_by: Distribution, current: Distribution) -> tupl
         current: the customers who are counted.
     """
     found = []
-    for j, feature in enumerate(FEATURES):
+    for j, feature in enumerate(bins.attributes):
         ours = bins.of_attribute(j)
         starts = group_bins(grouped_by.counts[:, ours].sum(axis=0))
         # The first bin starts where values may, and not at the least one that somebody has.

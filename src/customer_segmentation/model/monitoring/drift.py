@@ -6,7 +6,6 @@ from enum import StrEnum
 import numpy as np
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.model.artifact import Model
 from customer_segmentation.model.monitoring.distribution import Distribution, group_bins
 
@@ -52,7 +51,7 @@ class Drift:
     Attributes:
         psi: the largest of the attributes' indexes, and the segments'.
         level: what that means; unknown where nobody is counted, or not everybody yet.
-        attributes: each attribute's drift, in the feature table's order.
+        attributes: each attribute's drift, in the model's order.
         segments_psi: the index of the shares of the segments.
         trained_customers: how many the model was trained on.
         current_customers: how many there are now.
@@ -83,7 +82,7 @@ def measure_drift(model: Model, current: Distribution, *, is_complete: bool = Tr
     is_known = is_complete and bool(current.sizes.any())
     trained = model.distribution
     attributes = []
-    for j, feature in enumerate(FEATURES):
+    for j, feature in enumerate(model.attributes):
         bins = model.bins.of_attribute(j)
         before = trained.counts[:, bins].sum(axis=0)
         groups = group_bins(before)

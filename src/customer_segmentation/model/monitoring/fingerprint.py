@@ -5,7 +5,7 @@ ids: a leaf for each 4,096 ids, a node for each 1,048,576 leaves, the root over 
 the same for the same customers, wherever and in whatever parts each leaf is digested.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from hashlib import sha256
 from itertools import groupby
@@ -15,7 +15,6 @@ import numpy as np
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.attributes import Attribute
-from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.model.artifact import Fingerprint, Summary
 
 LEAF_BITS = 12
@@ -30,14 +29,14 @@ _DIGITS = 2
 Part = tuple[int, bytes] | tuple[int, memoryview]
 
 
-def fingerprint(ids: IntArray, values: FloatArray) -> Fingerprint:
-    """Tell which data these are: ids (n,), rising, and attributes (n, d)."""
+def fingerprint(attributes: Sequence[Attribute], ids: IntArray, values: FloatArray) -> Fingerprint:
+    """Tell which data these are: ids (n,), rising, and values (n, d) of d attributes."""
     return Fingerprint(
         customers=len(values),
         sha256=root_of(digest_nodes(digest_leaves(rows_of(ids, values)))),
         attributes={
             feature.name: _summarise(feature, column)
-            for feature, column in zip(FEATURES, values.T, strict=True)
+            for feature, column in zip(attributes, values.T, strict=True)
         },
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES
+from customer_segmentation.domain.schema import Schema
 from customer_segmentation.model.artifact import Fingerprint, Model, Parameters
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.describing.naming import name_by_profile
@@ -96,6 +96,7 @@ class Study:
 
 
 def study_segments(
+    schema: Schema,
     values: FloatArray,
     parameters: Parameters,
     gates: Gates,
@@ -109,6 +110,7 @@ def study_segments(
     doi:10.1109/TPAMI.1979.4766909; for the others see `model/quality/measures.py`.
 
     Args:
+        schema: of the customers.
         values: (n, d), attributes in users' units, n above every k.
         parameters: how a training is done otherwise.
         gates: what a model must show.
@@ -118,7 +120,7 @@ def study_segments(
     """
     random = np.random.default_rng(parameters.seed)
     rows = random.choice(len(values), min(SAMPLE, len(values)), replace=False)
-    sample = _Sample.of(values[np.sort(rows)], serving)
+    sample = _Sample.of(schema, values[np.sort(rows)], serving)
     wanted = [(weighting, k) for weighting in Weighting for k in sorted(ks)]
     trials = []
     for done, (weighting, k) in enumerate(wanted):
@@ -132,6 +134,7 @@ def study_segments(
 class _Sample:
     """Customers, (n, d), and all that does not depend on how a trial segments them."""
 
+    schema: Schema
     values: FloatArray
     transformed: FloatArray
     bins: Bins
@@ -140,12 +143,14 @@ class _Sample:
     places: IntArray
 
     @classmethod
-    def of(cls, values: FloatArray, serving: Model | None) -> "_Sample":
+    def of(cls, schema: Schema, values: FloatArray, serving: Model | None) -> "_Sample":
         places = np.zeros(len(values), dtype=np.int64)
         if serving is not None:
             places = np.searchsorted(serving.numbers, Assigner(serving).assign(values))
-        known = fingerprint(np.arange(len(values)), values)
-        return cls(values, transform(values), fit_bins(values), known, serving, places)
+        attributes = schema.attributes
+        known = fingerprint(attributes, np.arange(len(values)), values)
+        transformed, bins = transform(attributes, values), fit_bins(attributes, values)
+        return cls(schema, values, transformed, bins, known, serving, places)
 
 
 def advise(trials: Iterable[Trial]) -> tuple[int | None, str]:
@@ -195,10 +200,10 @@ def _try(sample: _Sample, parameters: Parameters, weighting: Weighting, gates: G
     transformed = sample.transformed
     weights, excluded = dict(parameters.weights), set(parameters.excluded)
     if weighting is Weighting.EQUAL:
-        weights = dict.fromkeys(FEATURE_NAMES, 1.0)
+        weights = dict.fromkeys(sample.schema.names, 1.0)
     elif weighting is Weighting.UNPROTECTED:
-        excluded |= {feature.name for feature in FEATURES if feature.protected}
-    preparation = fit_preparation(transformed, weights, excluded)
+        excluded |= {a.name for a in sample.schema.attributes if a.protected}
+    preparation = fit_preparation(sample.schema.attributes, transformed, weights, excluded)
     coordinates = preparation.prepare_transformed(transformed)[:, preparation.used]
     clusters = fit_clusters(
         coordinates, parameters.k, seed=parameters.seed, restarts=parameters.restarts
@@ -215,7 +220,9 @@ def _try(sample: _Sample, parameters: Parameters, weighting: Weighting, gates: G
             fails += ("active segments",)
     outliers = np.zeros(len(coordinates), dtype=bool)
     counts = count_customers(sample.bins, parameters.k, sample.values, clusters.labels, outliers)
-    named = name_by_profile(profile_clusters(sample.bins, sample.fingerprint, counts))
+    named = name_by_profile(
+        profile_clusters(sample.bins, sample.fingerprint, counts), sample.schema.profiles
+    )
     largest = np.argsort(-shares, kind="stable").tolist()
     return Trial(
         k=parameters.k,

@@ -61,7 +61,8 @@ def get_record(units: UnitsOfWork, settings: Settings, number: int) -> dict[str,
     """
     version = get_version(units, number)
     model = version.model
-    genders, age_bands = group_shares(model, model.distribution)
+    shares = group_shares(model, model.distribution)
+    genders, age_bands = shares["gender"], shares["age"]
     return {
         "model": {
             "name": "Customer segmentation",

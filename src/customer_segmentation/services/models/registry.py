@@ -70,7 +70,7 @@ def list_versions(units: UnitsOfWork) -> list[Version]:
     with units.database.read() as connection:
         active = models.active_version(connection)
         activations = models.activations_of(connection)
-        rows = [(row, from_json(row.artifact)) for row in models.read_all(connection)]
+        rows = [(row, from_json(row.artifact, FEATURES)) for row in models.read_all(connection)]
         numbers = {number for _, model in rows for number in model.numbers.tolist()}
         words = segments.read_words(connection, numbers)
     return [_version(row, model.with_words(words), active, activations) for row, model in rows]

@@ -1,6 +1,6 @@
 """The use cases of keeping the customers' distribution up to date, and of what it tells: drift."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sqlalchemy import Connection
@@ -233,5 +233,5 @@ def _counted(serving: ServingModel, stored: StoredDistribution | None) -> Counte
     if stored is None:
         return Counted(bins, empty_distribution(bins, len(serving.model.segments)), 0)
     if (cuts := stored.content.get("bins")) is not None:
-        bins = Bins(tuple(np.array(found, dtype=np.float64) for found in cuts))
+        bins = replace(bins, cuts=tuple(np.array(found, dtype=np.float64) for found in cuts))
     return Counted(bins, read_distribution(stored.content), stored.changed)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from customer_segmentation.domain.arrays import IntArray
 from customer_segmentation.domain.customer import Attributes, Customer
 from customer_segmentation.domain.errors import VersionNotFoundError
-from customer_segmentation.domain.features import FEATURE_NAMES
+from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES
 from customer_segmentation.domain.segments import Segment
 from customer_segmentation.engines.scoring import segment_words
 from customer_segmentation.model.artifact import Model, from_json
@@ -123,7 +123,7 @@ def load_model(connection: Connection, version: int) -> ServingModel:
     stored = models.find(connection, version)
     if stored is None:
         raise VersionNotFoundError(version)
-    model = from_json(stored.artifact)
+    model = from_json(stored.artifact, FEATURES)
     model = model.with_words(segments.read_words(connection, model.numbers.tolist()))
     return ServingModel(
         version=version,

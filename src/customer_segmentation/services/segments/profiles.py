@@ -84,7 +84,8 @@ def get_disparity(units: UnitsOfWork) -> Disparity:
         NotReadyError: there is no model yet.
     """
     current = read_current(units)
-    genders, age_bands = group_shares(current.serving.model, current.distribution)
+    shares = group_shares(current.serving.model, current.distribution)
+    genders, age_bands = shares["gender"], shares["age"]
     return Disparity(
         current.serving.version, current.serving.model.parameters.excluded, genders, age_bands
     )

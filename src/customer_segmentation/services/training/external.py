@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from customer_segmentation.domain.arrays import IntArray
 from customer_segmentation.domain.errors import DataFileError, FieldError, InvalidInputError
-from customer_segmentation.domain.features import CUSTOMER_ID
+from customer_segmentation.domain.features import CUSTOMER_ID, SHIPPED
 from customer_segmentation.domain.jobs import Phase
 from customer_segmentation.engines.scoring import Scorer
 from customer_segmentation.engines.spark.customers import open_customers
@@ -163,7 +163,7 @@ def _opened(
         external.source, external.table, settings.jdbc_user, settings.jdbc_password
     )
     with open_session(settings.spark_master, settings.spark_conf) as session:
-        yield open_table(session, place, lambda columns: _Check(external, columns, erased))
+        yield open_table(session, place, SHIPPED, lambda columns: _Check(external, columns, erased))
 
 
 def _meaning(external: ExternalTable, columns: Sequence[str]) -> ColumnMapping:
