@@ -378,14 +378,16 @@ class Attribute(Column):
             return value
         if value is None and self.missing is Missing.ALLOWED:
             return math.nan
-        if self.categories:
-            return self._accept_category(value)
-        number = Column.accept(self, value)
-        if self.codes and number not in self.codes:
-            raise ValueError(self.refusal(f"{describe_type(value)} outside this range"))
-        return number
+        if self.codes or self.categories:
+            return self._accept_choice(value)
+        return Column.accept(self, value)
 
-    def _accept_category(self, value: object) -> int:
+    def _accept_choice(self, value: object) -> Number:
+        if self.codes:
+            number = Column.accept(self, value)
+            if number not in self.codes:
+                raise ValueError(self.refusal(f"{describe_type(value)} outside this range"))
+            return number
         if not isinstance(value, str):
             raise ValueError(self.refusal(describe_type(value)))
         if value in self.categories:

@@ -146,7 +146,7 @@ def outlier_distance(distances: FloatArray) -> float:
 
 
 def in_coordinates_of(preparation: Preparation, serving: Model) -> FloatArray:
-    """Return the serving centroids, (k, d), in another model's coordinates."""
+    """Return the serving centroids, (k, c), in another model's coordinates."""
     return preparation.prepare_transformed(serving.preparation.restore(serving.centroids))
 
 

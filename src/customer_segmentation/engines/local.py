@@ -24,6 +24,7 @@ from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.fitting.fit import fit_clusters
 from customer_segmentation.model.fitting.lloyd import Clusters
 from customer_segmentation.model.fitting.shared import count_shared
+from customer_segmentation.model.missing import stretch
 from customer_segmentation.model.monitoring.distribution import (
     Bins,
     Distribution,
@@ -31,7 +32,12 @@ from customer_segmentation.model.monitoring.distribution import (
     fit_bins,
 )
 from customer_segmentation.model.monitoring.fingerprint import fingerprint
-from customer_segmentation.model.prepare import Preparation, fit_preparation, transform
+from customer_segmentation.model.prepare import (
+    Preparation,
+    columns_of,
+    fit_preparation,
+    transform,
+)
 from customer_segmentation.model.quality.gates import Gates
 from customer_segmentation.model.quality.study import Study, study_segments
 from customer_segmentation.model.threads import map_parts
@@ -71,11 +77,11 @@ class LocalEngine:
             )
             progress(Phase.MATCHING, 0, len(values))
             bins = fit_bins(attributes, values)
-            distances = _nearest_distances(coordinates, clusters)
+            distances = _nearest_distances(preparation, coordinates, clusters)
             farthest = outlier_distance(distances)
             distribution, shared = _count(values, clusters, serving, bins, distances > farthest)
             silhouette, stability = measure(coordinates, clusters, parameters.seed, progress)
-            centroids = np.zeros((parameters.k, values.shape[1]))
+            centroids = np.zeros((parameters.k, len(preparation.scale)))
             centroids[:, preparation.used] = clusters.centroids
             fitted = Fitted(
                 preparation=preparation,
@@ -133,7 +139,7 @@ def _prepare(
     Each column lies together, and takes the place of its transformed attribute: of many customers
     there is no room for both.
     """
-    columns = np.empty(values.shape[::-1])
+    columns = np.empty((columns_of(attributes)[-1].stop, len(values)))
 
     def transform_part(part: slice) -> None:
         columns[:, part] = transform(attributes, values[part]).T
@@ -149,13 +155,20 @@ def _prepare(
     return preparation, (columns if len(used) == len(columns) else columns[used]).T
 
 
-def _nearest_distances(coordinates: FloatArray, clusters: Clusters) -> FloatArray:
-    """Return each customer's distance to its centroid, (n,)."""
+def _nearest_distances(
+    preparation: Preparation, coordinates: FloatArray, clusters: Clusters
+) -> FloatArray:
+    """Return each customer's distance to its centroid, (n,); see `model/missing.py`."""
+    importance = preparation.importance[preparation.used]
 
     def measure_part(part: slice) -> FloatArray:
         # Column by column, as the coordinates lie.
         way = coordinates[part].T - clusters.centroids.T.take(clusters.labels[part], axis=1)
-        return np.sqrt((way**2).sum(axis=0))
+        if not preparation.may_miss:
+            return np.sqrt((way**2).sum(axis=0))
+        missing = np.isnan(way)
+        squared = np.where(missing, 0.0, way**2).sum(axis=0)
+        return np.sqrt(squared * stretch(missing, importance))
 
     return np.concatenate(map_parts(measure_part, len(coordinates)))
 

@@ -131,7 +131,7 @@ class Model:
     Attributes:
         parameters: how it was trained.
         preparation: how attributes become coordinates.
-        centroids: (k, d), in prepared coordinates, d being all attributes.
+        centroids: (k, c), in prepared coordinates, of all columns.
         segments: the k segments, in the order of the centroids.
         quality: how good and how stable it is.
         matching: how its clusters were matched to those of the active model; empty for the first.
@@ -258,16 +258,17 @@ def _refuse_constant(constant: str) -> float:
 
 def _soundness(model: Model) -> Iterator[tuple[str, bool]]:
     """Yield what a model consists of, and whether it is as whoever answers by it relies on."""
-    d, k, numbers = len(model.attributes), len(model.segments), model.numbers.tolist()
+    d, c = len(model.attributes), model.preparation.columns[-1].stop
+    k, numbers = len(model.segments), model.numbers.tolist()
     preparation, counted, quality = model.preparation, model.distribution, model.quality
     yield "segments' numbers", k > 0 and len(set(numbers)) == k and min(numbers) >= 0
     yield "segments' words", all(segment.strategies for segment in model.segments)
     for name in ("center", "spread", "scale"):
         part = getattr(preparation, name)
-        yield f"{name} values", part.shape == (d,) and bool(np.isfinite(part).all())
+        yield f"{name} values", part.shape == (c,) and bool(np.isfinite(part).all())
     yield "scales", bool((preparation.scale >= 0.0).all() and preparation.scale.any())
     yield "spreads", bool((preparation.spread >= 0.0).all())
-    yield "centroids", model.centroids.shape == (k, d) and bool(np.isfinite(model.centroids).all())
+    yield "centroids", model.centroids.shape == (k, c) and bool(np.isfinite(model.centroids).all())
     cuts = model.bins.cuts
     yield "bins", len(cuts) == d and all(c.ndim == 1 and (np.diff(c) > 0).all() for c in cuts)
     shapes = (counted.counts.shape, counted.sums.shape, counted.outliers.shape)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import copysign, inf, log1p
+from math import copysign, inf, isnan, log1p, nan
 from operator import mul
 
 import numpy as np
@@ -11,12 +11,11 @@ from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.domain.customer import Attributes
 from customer_segmentation.model.artifact import Model
 from customer_segmentation.model.fitting.minimum import two_least
+from customer_segmentation.model.folding import fold_columns, group_nominal, indicators_of
+from customer_segmentation.model.missing import stretch
 from customer_segmentation.model.prepare import transform
 
 _CHUNK = 16_384
-_LARGEST_LOGARITHM = 710.0
-"""The logarithm of the largest float."""
-
 ROOTS = 14
 """How many square roots bring every float near enough to 1."""
 
@@ -50,7 +49,8 @@ class Discriminant:
     Attributes:
         number: the segment's.
         base: of the segment.
-        slopes: by attribute name, what a unit of the transformed attribute adds.
+        slopes: what a unit of the transformed attribute adds, by the attribute's name; of a nominal
+            one what each category adds, by the name, "=" and the category's number.
     """
 
     number: int
@@ -78,42 +78,72 @@ class Assigner:
         used, attributes = preparation.used, model.attributes
         slope = -2.0 * model.centroids[:, used] * preparation.scale[used]
         self._numbers = model.numbers
-        self._all_attributes = attributes
+        self._attributes = attributes
         self._names = model.names
         self._outlier_distance = model.outlier_distance
         self._hysteresis = model.parameters.hysteresis
+        self._may_miss = preparation.may_miss
         self._used = used
         self._slope = slope
         self._center, self._scale = preparation.center[used], preparation.scale[used]
+        self._importance = preparation.importance[used]
         self._base = ((model.centroids**2).sum(axis=1) - slope @ self._center)[:, None]
-        largest = [_LARGEST_LOGARITHM if f.is_logarithmic else f.plain_range[1] for f in attributes]
-        self._rounding = _ROUNDING * float(np.abs(slope).max(axis=0) @ np.array(largest)[used])
-        self._attributes = [
-            (attributes[j].name, attributes[j].is_logarithmic, attributes[j].unscored, center)
-            for j, center in zip(used.tolist(), self._center.tolist(), strict=True)
+        # What somebody typical in a column adds to each squared distance.
+        self._squares = model.centroids[:, used] ** 2
+        self._columns = fold_columns(preparation)
+        self._unscored = [
+            (at, column.center)
+            for at, column in enumerate(self._columns)
+            if column.unscored is not None
         ]
+        largest = [column.largest for column in self._columns]
+        self._rounding = _ROUNDING * float(np.abs(slope).max(axis=0) @ np.array(largest))
+        self._fold(slope)
+
+    def _fold(self, slope: FloatArray) -> None:
+        """Put columns in the order in which `assign_one` goes through them: plain ones first."""
+        plain = [at for at, column in enumerate(self._columns) if column.choice is None]
+        self._plain = [
+            (column.name, column.is_logarithmic, column.unscored, column.center)
+            for column in self._columns
+            if column.choice is None
+        ]
+        nominal = group_nominal(self._columns)
+        self._nominal = [
+            (name, indicators_of(self._columns, places), [nan] * len(places))
+            for name, places in nominal.items()
+        ]
+        order = plain + [at for places in nominal.values() for at in places]
+        self._centers = self._center[order].tolist()
+        self._squares_in_order = self._squares[:, order].tolist()
         self._lines = list(
-            zip(self._numbers.tolist(), self._base[:, 0].tolist(), slope.tolist(), strict=True)
+            zip(
+                self._numbers.tolist(),
+                self._base[:, 0].tolist(),
+                slope[:, order].tolist(),
+                strict=True,
+            )
         )
 
     @property
     def discriminants(self) -> list[Discriminant]:
         """One for each segment: whose is the least, is a customer's."""
-        names = [name for name, *_ in self._attributes]
+        labels = [column.label for column in self._columns]
+        rows = zip(self._numbers.tolist(), self._base[:, 0], self._slope.tolist(), strict=True)
         return [
-            Discriminant(number, base, dict(zip(names, slope, strict=True)))
-            for number, base, slope in self._lines
+            Discriminant(number, float(base), dict(zip(labels, slope, strict=True)))
+            for number, base, slope in rows
         ]
 
     @property
     def centers(self) -> dict[str, float]:
         """By name, what stands for an attribute that is not scored yet, transformed."""
-        return {name: center for name, _, _, center in self._attributes}
+        return {column.label: column.center for column in self._columns}
 
     def assign_one(self, attributes: Attributes) -> int:
-        """Return the segment number of one customer's complete attributes."""
+        """Return the segment number of one customer's attributes; what is missing is NaN."""
         transformed = []
-        for name, skewed, unscored, center in self._attributes:
+        for name, skewed, unscored, center in self._plain:
             value = attributes[name]
             if value == unscored:
                 transformed.append(center)
@@ -121,6 +151,8 @@ class Assigner:
                 transformed.append(copysign(log1p(abs(value)), value))
             else:
                 transformed.append(value)
+        for name, indicators, unknown in self._nominal:
+            transformed += indicators.get(attributes[name], unknown)
         nearest = -1
         least = second = inf
         for number, base, slope in self._lines:
@@ -131,8 +163,29 @@ class Assigner:
                 second = distance
         if second - least > self._rounding:
             return nearest
-        values = np.array([[attributes[name] for name in self._names]], dtype=np.float64)
-        return int(self._numbers[self._settled(values).argmin(axis=0)[0]])
+        # Where something is missing no distance is a number.
+        found = self._assign_incomplete(transformed) if nearest == -1 else None
+        if found is None:
+            row = np.array([[attributes[name] for name in self._names]], dtype=np.float64)
+            return int(self.assign(row)[0])
+        return found
+
+    def _assign_incomplete(self, transformed: list[float]) -> int | None:
+        """Return the segment's number by what is known; None too near to a border, or of nobody."""
+        missing = [at for at, value in enumerate(transformed) if isnan(value)]
+        if len(missing) == len(transformed):
+            return None
+        for at in missing:
+            transformed[at] = self._centers[at]
+        distances = [
+            (sum(map(mul, slope, transformed), base) - sum(squares[at] for at in missing), number)
+            for (number, base, slope), squares in zip(
+                self._lines, self._squares_in_order, strict=True
+            )
+        ]
+        (least, nearest), *others = sorted(distances)
+        is_clear = not others or others[0][0] - least > self._rounding
+        return nearest if is_clear else None
 
     def assign(self, values: FloatArray) -> IntArray:
         """Return the segment number, (n,), of each customer, (n, d), in users' units.
@@ -141,7 +194,7 @@ class Assigner:
         """
         segments = np.empty(len(values), dtype=np.int64)
         for rows in _chunks(len(values)):
-            places, _, _ = self._nearest(values[rows], self._transformed(values[rows]))
+            places, _, _ = self._nearest(values[rows], *self._transformed(values[rows]))
             segments[rows] = self._numbers[places]
         return segments
 
@@ -154,7 +207,7 @@ class Assigner:
         if self._hysteresis == 0.0:
             return self.assign(values)
         lines = self._settled(values)
-        distances = _distances(lines, self._norms(self._settled_columns(values)))
+        distances = _distances(lines, *self._norms(*self._settled_columns(values)))
         places = np.searchsorted(self._numbers, current).clip(max=len(self._numbers) - 1)
         there = self._numbers[places] == current
         stay = distances[places, np.arange(len(values))] * (1.0 - self._hysteresis)
@@ -166,10 +219,10 @@ class Assigner:
         segments = np.empty(len(values), dtype=np.int64)
         confidence, nearest = np.empty(len(values)), np.empty(len(values))
         for rows in _chunks(len(values)):
-            transformed = self._transformed(values[rows])
-            places, least, second_least = self._nearest(values[rows], transformed)
-            norms = self._norms(transformed)
-            first, second = _distances(least, norms), _distances(second_least, norms)
+            transformed, missing = self._transformed(values[rows])
+            places, least, second_least = self._nearest(values[rows], transformed, missing)
+            norms = self._norms(transformed, missing)
+            first, second = _distances(least, *norms), _distances(second_least, *norms)
             segments[rows] = self._numbers[places]
             nearest[rows] = first
             ratio = np.ones(len(first))
@@ -179,28 +232,47 @@ class Assigner:
 
     def distances(self, values: FloatArray) -> FloatArray:
         """Return the distance, (n, k), of each customer, (n, d), to each centroid."""
-        transformed = self._transformed(values)
-        lines = self._slope @ transformed + self._base
-        return _distances(lines, self._norms(transformed)).T
+        transformed, missing = self._transformed(values)
+        lines = self._discriminate(transformed, missing)
+        return _distances(lines, *self._norms(transformed, missing)).T
 
-    def _transformed(self, values: FloatArray) -> FloatArray:
-        """Return the transformed attributes that are used, (d, n), those not scored as typical."""
-        columns = transform(self._all_attributes, values).T[self._used]
-        for column, (_, _, unscored, center) in zip(columns, self._attributes, strict=True):
-            if unscored is not None:
-                column[np.isnan(column)] = center
-        return columns
+    def _discriminate(self, transformed: FloatArray, missing: BoolArray | None) -> FloatArray:
+        """Return the discriminants, (k, n), of what `_transformed` gives."""
+        lines = self._slope @ transformed + self._base
+        return lines if missing is None else lines - self._squares @ missing.astype(np.float64)
+
+    def _transformed(self, values: FloatArray) -> tuple[FloatArray, BoolArray | None]:
+        """Return the transformed columns that are used, (c, n), and which are missing, (c, n).
+
+        What is not scored is typical; so is for now what is missing, None where nothing is.
+        """
+        columns = transform(self._attributes, values).T[self._used]
+        for at, center in self._unscored:
+            columns[at, np.isinf(columns[at])] = center
+        return self._fill_in(columns)
+
+    def _fill_in(self, columns: FloatArray) -> tuple[FloatArray, BoolArray | None]:
+        """Put what is typical for what is missing in columns, (c, n), and tell where that was.
+
+        Somebody of whom nothing at all is known stays typical.
+        """
+        if not self._may_miss or not (missing := np.isnan(columns)).any():
+            return columns, None
+        filled = np.where(missing, self._center[:, None], columns)
+        missing[:, missing.all(axis=0)] = False
+        return filled, missing
 
     def _nearest(
-        self, values: FloatArray, transformed: FloatArray
+        self, values: FloatArray, transformed: FloatArray, missing: BoolArray | None
     ) -> tuple[IntArray, FloatArray, FloatArray]:
         """Return the rows of the least discriminants, (n,), and the least and second least, (n,).
 
         Args:
             values: (n, d), in users' units.
-            transformed: (d, n), the same customers' transformed attributes.
+            transformed: (c, n), the same customers' transformed columns.
+            missing: (c, n), as `_transformed` gives them.
         """
-        rows, least, second = two_least(self._slope @ transformed + self._base)
+        rows, least, second = two_least(self._discriminate(transformed, missing))
         close = np.flatnonzero(second - least <= self._rounding)
         if len(close) > 0:
             rows[close] = self._settled(values[close]).argmin(axis=0)
@@ -209,27 +281,41 @@ class Assigner:
     def _settled(self, values: FloatArray) -> FloatArray:
         """Return the discriminants, (k, n), of customers, (n, d), to the last bit."""
         lines = np.zeros((len(self._numbers), len(values)))
-        for slope, column in zip(self._slope.T, self._settled_columns(values), strict=True):
+        columns, missing = self._settled_columns(values)
+        for slope, column in zip(self._slope.T, columns, strict=True):
             lines += slope[:, None] * column
-        return lines + self._base
+        lines += self._base
+        if missing is not None:
+            for squares, lacks in zip(self._squares.T, missing, strict=True):
+                lines -= squares[:, None] * lacks
+        return lines
 
-    def _settled_columns(self, values: FloatArray) -> FloatArray:
+    def _settled_columns(self, values: FloatArray) -> tuple[FloatArray, BoolArray | None]:
         """Return what `_transformed` does, to the last bit."""
-        columns = values.T[self._used]
-        for column, (_, skewed, unscored, center) in zip(columns, self._attributes, strict=True):
-            if skewed:
-                column[:] = np.sign(column) * settled_logarithm(np.abs(column))
-            if unscored is not None:
-                column[column == unscored] = center
-        return columns
+        columns = np.empty((len(self._columns), len(values)))
+        for row, column in zip(columns, self._columns, strict=True):
+            given = values[:, column.position]
+            row[:] = given
+            if column.choice is not None:
+                row[:] = np.where(np.isnan(given), given, given == column.choice)
+            if column.is_logarithmic:
+                row[:] = np.sign(row) * settled_logarithm(np.abs(row))
+            if column.unscored is not None:
+                row[given == column.unscored] = column.center
+        return self._fill_in(columns)
 
-    def _norms(self, transformed: FloatArray) -> FloatArray:
-        """Return what every discriminant lacks to be a squared distance, (n,)."""
+    def _norms(
+        self, transformed: FloatArray, missing: BoolArray | None
+    ) -> tuple[FloatArray, FloatArray | float]:
+        """Return what discriminants lack to be squared distances, (n,), and their stretch, (n,).
+
+        The arguments are as `_transformed` gives them: what is missing adds nothing.
+        """
         norms = np.zeros(transformed.shape[1])
         for column, center, scale in zip(transformed, self._center, self._scale, strict=True):
             coordinates = (column - center) * scale
             norms += coordinates * coordinates
-        return norms
+        return norms, 1.0 if missing is None else stretch(missing, self._importance)
 
 
 def settled_logarithm(values: FloatArray) -> FloatArray:
@@ -250,10 +336,10 @@ def settled_logarithm(values: FloatArray) -> FloatArray:
     return series * ratio
 
 
-def _distances(lines: FloatArray, norms: FloatArray) -> FloatArray:
+def _distances(lines: FloatArray, norms: FloatArray, stretched: FloatArray | float) -> FloatArray:
     """Return the distances that discriminants, (n,) or (k, n), are of."""
     # Rounding leaves those who stand on a centroid a little on either side of it.
-    return np.sqrt(np.maximum(lines + norms, 0.0))
+    return np.sqrt(np.maximum(lines + norms, 0.0) * stretched)
 
 
 def _chunks(rows: int) -> Iterator[slice]:

@@ -1,50 +1,92 @@
-"""Preparing attributes for K-means: skew taken out, scales made alike, weights applied."""
+"""Preparing attributes for K-means: skew taken out, scales made alike, weights applied.
 
-from collections.abc import Collection, Mapping, Sequence
+A nominal attribute takes a column for each of its categories, any other attribute takes one. What
+is missing is NaN everywhere; see `missing.py`.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from math import sqrt
 
 import numpy as np
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.attributes import Attribute, Transform
+from customer_segmentation.domain.attributes import Attribute, Kind, Missing, Transform
 from customer_segmentation.model.threads import map_all
+
+_UNSCORED = np.inf
+"""What stands for "not scored yet" among transformed attributes, which are finite otherwise."""
+
+
+def columns_of(attributes: Sequence[Attribute]) -> list[slice]:
+    """Return which columns each attribute takes once it is transformed."""
+    widths = [len(a.choices) if a.kind is Kind.NOMINAL else 1 for a in attributes]
+    ends = accumulate(widths)
+    return [slice(end - width, end) for width, end in zip(widths, ends, strict=True)]
 
 
 def transform(attributes: Sequence[Attribute], values: FloatArray) -> FloatArray:
-    """Take the skew out of amounts and counts; leave the attributes that are not skewed.
+    """Take the skew out of amounts and counts, and tell categories by indicators.
 
     The transform is sign(x) ln(1 + |x|): it rises everywhere, takes any finite number, overdrawn
     balances too, and turns the long right tail of money into a near-symmetric one. A value that
-    means "not scored yet" becomes NaN.
+    means "not scored yet" becomes infinite. Of a nominal attribute each category's column is 1 for
+    those who are in it and 0 for others.
 
     Args:
         attributes: the d attributes.
         values: (n, d), in users' units.
 
     Returns:
-        (n, d), transformed.
+        (n, c), transformed, in the columns that `columns_of` tells.
     """
-    transformed = values.copy(order="K")
-    for j, attribute in enumerate(attributes):
+    nominal = any(attribute.kind is Kind.NOMINAL for attribute in attributes)
+    transformed = _indicate(attributes, values) if nominal else values.copy(order="K")
+    starts: Iterable[int] = range(len(attributes))
+    if nominal:
+        starts = (place.start for place in columns_of(attributes))
+    for j, (attribute, at) in enumerate(zip(attributes, starts, strict=True)):
         if attribute.transform is Transform.LOG:
-            column = values[:, j]
-            transformed[:, j] = np.copysign(np.log1p(np.abs(column)), column)
-        if attribute.unscored is not None:
-            transformed[values[:, j] == attribute.unscored, j] = np.nan
+            transformed[:, at] = _logarithm(attribute, values[:, j])
+        if attribute.unscored is not None and attribute.kind is not Kind.NOMINAL:
+            transformed[values[:, j] == attribute.unscored, at] = _UNSCORED
     return transformed
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+def _logarithm(attribute: Attribute, column: FloatArray) -> FloatArray:
+    if attribute.missing is Missing.ALLOWED and (missing := np.isnan(column)).any():
+        # The logarithm of NaN takes five times as long as that of a number.
+        column = np.where(missing, 0.0, column)
+        return np.where(missing, np.nan, np.copysign(np.log1p(np.abs(column)), column))
+    return np.copysign(np.log1p(np.abs(column)), column)
+
+
+def _indicate(attributes: Sequence[Attribute], values: FloatArray) -> FloatArray:
+    """Return values, (n, d), with an indicator for each category of nominal attributes, (n, c)."""
+    places = columns_of(attributes)
+    found = np.empty((len(values), places[-1].stop))
+    for attribute, place, column in zip(attributes, places, values.T, strict=True):
+        if attribute.kind is Kind.NOMINAL:
+            block = column[:, None] == np.array(attribute.choices, dtype=np.float64)
+            found[:, place] = np.where(np.isnan(column)[:, None], np.nan, block)
+        else:
+            found[:, place] = column[:, None]
+    return found
+
+
+@dataclass(frozen=True, eq=False)
 class Preparation:
     """How transformed attributes become the coordinates that K-means measures distances in.
 
-    A coordinate is `(transformed - center) * scale`. An attribute that is not used has scale 0.
+    A coordinate is `(transformed - center) * scale`. A column that is not used has scale 0.
 
     Attributes:
         attributes: the d attributes that a customer is given by.
-        center: (d,), the training mean of each transformed attribute.
-        spread: (d,), the training standard deviation of each transformed attribute.
-        scale: (d,), coordinate units per transformed unit, the weight included.
+        center: (c,), the training mean of each transformed column.
+        spread: (c,), the training standard deviation of each transformed column.
+        scale: (c,), coordinate units per transformed unit, the weight included.
     """
 
     attributes: tuple[Attribute, ...]
@@ -54,23 +96,51 @@ class Preparation:
 
     @property
     def used(self) -> IntArray:
-        """The positions of the attributes that the model uses."""
+        """The positions of the columns that the model uses."""
         return np.flatnonzero(self.scale)
 
+    @cached_property
+    def used_attributes(self) -> list[int]:
+        """The positions of the attributes that the model uses."""
+        return [j for j, place in enumerate(self.columns) if self.scale[place].any()]
+
+    @cached_property
+    def columns(self) -> list[slice]:
+        """The columns of each attribute."""
+        return columns_of(self.attributes)
+
+    @cached_property
+    def may_miss(self) -> bool:
+        """Whether customers may lack an attribute."""
+        return any(attribute.missing is Missing.ALLOWED for attribute in self.attributes)
+
+    @cached_property
+    def importance(self) -> FloatArray:
+        """The variance of each coordinate in the training data, (c,)."""
+        return (self.spread * self.scale) ** 2
+
     def prepare(self, values: FloatArray) -> FloatArray:
-        """Return the coordinates, (n, d), of customers given in users' units, (n, d)."""
+        """Return the coordinates, (n, c), of customers given in users' units, (n, d)."""
         return self.prepare_transformed(transform(self.attributes, values))
 
     def prepare_transformed(self, transformed: FloatArray) -> FloatArray:
-        """Return the coordinates, (n, d), of transformed attributes; unscored ones are typical."""
-        coordinates = (transformed - self.center) * self.scale
-        for j, attribute in enumerate(self.attributes):
+        """Return the coordinates, (n, c), of transformed attributes, (n, c).
+
+        What is not scored yet is typical, and so is somebody of whom nothing at all is known.
+        """
+        with np.errstate(invalid="ignore"):
+            coordinates = (transformed - self.center) * self.scale
+        for place, attribute in zip(self.columns, self.attributes, strict=True):
             if attribute.unscored is not None:
-                coordinates[np.isnan(coordinates[:, j]), j] = 0.0
+                coordinates[transformed[:, place.start] == _UNSCORED, place.start] = 0.0
+        if self.may_miss:
+            coordinates[:, self.scale == 0.0] = 0.0
+            used = self.used
+            coordinates[np.ix_(np.isnan(coordinates[:, used]).all(axis=1), used)] = 0.0
         return coordinates
 
     def restore(self, coordinates: FloatArray) -> FloatArray:
-        """Return transformed attributes from coordinates, (n, d); unused ones as the center."""
+        """Return transformed attributes from coordinates, (n, c); unused ones as the center."""
         scale = np.where(self.scale == 0.0, np.inf, self.scale)
         return coordinates / scale + self.center
 
@@ -85,7 +155,7 @@ def fit_preparation(
 
     Args:
         attributes: the d attributes.
-        transformed: (n, d), n >= 1.
+        transformed: (n, c), n >= 1.
         weights: replaces the attributes' own weights, by name.
         excluded: names of attributes that the model must not use.
     """
@@ -100,22 +170,21 @@ def preparation_of(
     weights: Mapping[str, float] | None = None,
     excluded: Collection[str] = (),
 ) -> Preparation:
-    """Return the preparation for transformed attributes of these means and deviations, (d,).
+    """Return the preparation for transformed attributes of these means and deviations, (c,).
 
     Amounts, counts and scores are divided by their standard deviation. Binary and coded
     attributes are not: a rare flag has a small deviation, and dividing by it would let that one
-    flag decide the segments. Their weight is per step of the code instead.
+    flag decide the segments. Their weight is per step of the code instead. Two customers of
+    different categories differ in two indicators, which are divided by the root of 2, so that
+    their distance is the weight: the whole attribute counts as one.
     """
     weights = weights or {}
-    weight = np.array(
-        [
-            weights.get(attribute.name, attribute.weight)
-            if attribute.used and attribute.name not in excluded
-            else 0.0
-            for attribute in attributes
-        ]
-    )
-    coded = np.array([bool(attribute.codes) for attribute in attributes])
+    weight, coded = np.empty(len(center)), np.empty(len(center), dtype=bool)
+    for attribute, place in zip(attributes, columns_of(attributes), strict=True):
+        is_used = attribute.used and attribute.name not in excluded
+        own = weights.get(attribute.name, attribute.weight) if is_used else 0.0
+        weight[place] = own / sqrt(2.0) if attribute.kind is Kind.NOMINAL else own
+        coded[place] = bool(attribute.choices)
     varies = spread > 1e-12 * np.maximum(np.abs(center), 1.0)
     divisor = np.where(coded | ~varies, 1.0, spread)
     scale = np.where(varies, weight / divisor, 0.0)
@@ -123,9 +192,9 @@ def preparation_of(
 
 
 def _moments(column: FloatArray) -> tuple[float, float]:
-    """Return mean and standard deviation of a transformed attribute, those not scored left out."""
-    unscored = np.isnan(column)
-    measured = column[~unscored] if unscored.any() else column
+    """Return mean and deviation of what is known and scored of a transformed column."""
+    is_measured = np.isfinite(column)
+    measured = column if is_measured.all() else column[is_measured]
     if len(measured) == 0:
         return 0.0, 0.0
     return float(measured.mean()), float(measured.std())

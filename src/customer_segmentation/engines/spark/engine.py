@@ -62,7 +62,7 @@ def train(
     counted = count(customers, preparation, around, bins, farthest, serving)
     digest = customers.digest()
     silhouette, stability = measure(coordinates, of_sample, parameters.seed, progress)
-    centroids = np.zeros((parameters.k, sample.shape[1]))
+    centroids = np.zeros((parameters.k, len(preparation.scale)))
     centroids[:, used] = around
     fitted = Fitted(
         preparation=preparation,

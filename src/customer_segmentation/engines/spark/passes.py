@@ -46,8 +46,8 @@ def _first_moments(
 ) -> Sums:
     transformed = transform(attributes, values)
     return {
-        "measured": (~np.isnan(transformed)).sum(axis=0).astype(np.float64),
-        "transformed": np.nan_to_num(transformed, nan=0.0).sum(axis=0),
+        "measured": np.isfinite(transformed).sum(axis=0).astype(np.float64),
+        "transformed": np.where(np.isfinite(transformed), transformed, 0.0).sum(axis=0),
         "shares": (values / largest).sum(axis=0),
     }
 
@@ -59,8 +59,11 @@ def _second_moments(
     largest: FloatArray,
     mean: FloatArray,
 ) -> Sums:
+    transformed = transform(attributes, values)
+    # Not scored yet is infinite.
+    ways = np.where(np.isfinite(transformed), transformed - center, 0.0)
     return {
-        "transformed": np.nansum((transform(attributes, values) - center) ** 2, axis=0),
+        "transformed": (ways**2).sum(axis=0),
         "shares": ((values / largest - mean) ** 2).sum(axis=0),
     }
 

@@ -1,19 +1,19 @@
 """Explaining an assignment: distances, the attributes that decided, what would change it."""
 
 from dataclasses import dataclass
-from math import ceil, copysign, expm1, floor, inf, nextafter
+from math import ceil, copysign, expm1, floor, inf, isnan, nextafter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.attributes import Attribute
+from customer_segmentation.domain.attributes import Attribute, Kind
 from customer_segmentation.domain.customer import Attributes
 from customer_segmentation.domain.numbers import Number, plain_number
 from customer_segmentation.model.artifact import Model
 from customer_segmentation.model.assign import Assigner
-from customer_segmentation.model.prepare import transform
+from customer_segmentation.model.missing import stretch
 
 _CENT = 100.0
 _NUDGES = 8
@@ -25,11 +25,12 @@ class Contribution:
 
     Attributes:
         attribute: its request name.
-        value: the customer's value.
-        typical: the value at the centroid of the segment that the customer is in.
-        typical_other: the value at the other segment's centroid.
+        value: the customer's value; NaN where it is not known.
+        typical: the value at the centroid of the segment that the customer is in; of a nominal
+            attribute the category that most of its customers have.
+        typical_other: likewise, of the other segment.
         pull: the other centroid's squared distance along this attribute less this one's: above 0
-            it speaks for the segment, below 0 for the other.
+            it speaks for the segment, below 0 for the other; 0 where the value is not known.
     """
 
     attribute: str
@@ -90,9 +91,8 @@ def explain(model: Model, assigner: Assigner, attributes: Attributes) -> Explana
     Raises:
         ValueError: the model has a single segment, so there is nothing to compare.
     """
-    values = np.array([[attributes[name] for name in model.names]], dtype=np.float64)
-    position = model.preparation.prepare(values)[0]
-    squared = ((position - model.centroids) ** 2).sum(axis=1)
+    position = _position(model, attributes)
+    squared = _squared(model, position[None, :])[0]
     numbers = model.numbers.tolist()
     nearest = numbers.index(assigner.assign_one(attributes))
     if len(numbers) < 2:
@@ -102,7 +102,7 @@ def explain(model: Model, assigner: Assigner, attributes: Attributes) -> Explana
     changes = [
         change
         for row in others
-        if (change := smallest_change(model, assigner, attributes, numbers[row])) is not None
+        if (change := _find_change(model, assigner, attributes, numbers[row], position)) is not None
     ]
     distances = np.sqrt(squared)
     return Explanation(
@@ -117,12 +117,23 @@ def explain(model: Model, assigner: Assigner, attributes: Attributes) -> Explana
 
 
 def typical_values(model: Model) -> FloatArray:
-    """Return the centroids in users' units, (k, d); an attribute not used at its training mean."""
+    """Return the centroids in users' units, (k, d).
+
+    An attribute that is not used is at its training mean, a nominal one at its commonest category.
+    """
     restored = model.preparation.restore(model.centroids)
-    skewed = np.array([feature.is_logarithmic for feature in model.attributes])
-    with np.errstate(over="ignore"):
-        back = np.copysign(np.expm1(np.abs(restored)), restored)
-    return np.where(skewed, back, restored)
+    typical = np.empty((len(restored), len(model.attributes)))
+    for j, (attribute, place) in enumerate(
+        zip(model.attributes, model.preparation.columns, strict=True)
+    ):
+        column = restored[:, place.start]
+        if attribute.kind is Kind.NOMINAL:
+            column = np.array(attribute.choices)[restored[:, place].argmax(axis=1)]
+        elif attribute.is_logarithmic:
+            with np.errstate(over="ignore"):
+                column = np.copysign(np.expm1(np.abs(column)), column)
+        typical[:, j] = column
+    return typical
 
 
 def smallest_change(
@@ -139,10 +150,20 @@ def smallest_change(
     Returns:
         None where changing no single attribute leads there.
     """
+    return _find_change(model, assigner, attributes, target, _position(model, attributes))
+
+
+def _find_change(
+    model: Model, assigner: Assigner, attributes: Attributes, target: int, position: FloatArray
+) -> Change | None:
+    """Return the smallest change of somebody at a position, (c,)."""
     best: Change | None = None
-    for j in model.preparation.used.tolist():
-        if model.attributes[j].changeable:
-            change = _change_one(model, assigner, attributes, target, j)
+    for j in model.preparation.used_attributes:
+        attribute = model.attributes[j]
+        # Nobody can tell how far what is not known would have to change.
+        if attribute.changeable and not isnan(attributes[attribute.name]):
+            one = _change_category if attribute.kind is Kind.NOMINAL else _change_one
+            change = one(model, assigner, attributes, target, j, position)
             if change is not None and (best is None or change.effort < best.effort):
                 best = change
     return best
@@ -181,7 +202,7 @@ def explain_many(
     others[rows, nearest] = np.inf
     second = others.argmin(axis=1)
     pulls = pulls_apart(model, assigner, values)
-    used = model.preparation.used
+    used = np.array(model.preparation.used_attributes)
     order = np.argsort(-np.abs(pulls[:, used]), axis=1, kind="stable")[:, :strongest]
     attributes = used[order]
     typical = typical_values(model)
@@ -202,11 +223,41 @@ def pulls_apart(model: Model, assigner: Assigner, values: FloatArray) -> FloatAr
     """Return each attribute's pull, (n, d), as `Contribution` has it, for many people, (n, d)."""
     position = model.preparation.prepare(values)
     nearest = np.searchsorted(model.numbers, assigner.assign(values))
-    distances = ((position[:, None, :] - model.centroids) ** 2).sum(axis=2)
+    distances = _squared(model, position)
     distances[np.arange(len(values)), nearest] = np.inf
     here, there = model.centroids[nearest], model.centroids[distances.argmin(axis=1)]
+    return _by_attribute(model, position, here, there)
+
+
+def _position(model: Model, attributes: Attributes) -> FloatArray:
+    """Return the coordinates, (c,), of one customer."""
+    values = np.array([[attributes[name] for name in model.names]], dtype=np.float64)
+    return model.preparation.prepare(values)[0]
+
+
+def _squared(model: Model, position: FloatArray) -> FloatArray:
+    """Return the squared distances, (n, k), of positions, (n, c), to the centroids."""
+    ways = (position[:, None, :] - model.centroids) ** 2
+    if not model.preparation.may_miss:
+        return ways.sum(axis=2)
+    return np.nansum(ways, axis=2) * _stretch(model, position)[:, None]
+
+
+def _stretch(model: Model, position: FloatArray) -> FloatArray:
+    return stretch(np.isnan(position).T, model.preparation.importance)
+
+
+def _by_attribute(
+    model: Model, position: FloatArray, here: FloatArray, there: FloatArray
+) -> FloatArray:
+    """Return each attribute's pull, (n, d), at positions, (n, c), between two centroids of each."""
     pulls: FloatArray = (position - there) ** 2 - (position - here) ** 2
-    return pulls
+    if model.preparation.may_miss:
+        pulls = np.nan_to_num(pulls) * _stretch(model, position)[:, None]
+    places = model.preparation.columns
+    if len(places) == pulls.shape[1]:
+        return pulls
+    return np.add.reduceat(pulls, [place.start for place in places], axis=1)
 
 
 def _confidence(first: float, second: float) -> float:
@@ -217,7 +268,7 @@ def _contributions(
     model: Model, attributes: Attributes, position: FloatArray, nearest: int, second: int
 ) -> tuple[Contribution, ...]:
     here, there = model.centroids[nearest], model.centroids[second]
-    pulls = (position - there) ** 2 - (position - here) ** 2
+    (pulls,) = _by_attribute(model, position[None, :], here, there)
     typical, names = typical_values(model), model.names
     contributions = [
         Contribution(
@@ -227,52 +278,80 @@ def _contributions(
             typical_other=float(typical[second, j]),
             pull=float(pulls[j]),
         )
-        for j in model.preparation.used.tolist()
+        for j in model.preparation.used_attributes
     ]
     return tuple(sorted(contributions, key=lambda c: -abs(c.pull)))
 
 
 def _change_one(
-    model: Model, assigner: Assigner, attributes: Attributes, target: int, j: int
+    model: Model,
+    assigner: Assigner,
+    attributes: Attributes,
+    target: int,
+    j: int,
+    position: FloatArray,
 ) -> Change | None:
     """Change one attribute as little as leads to the target.
 
     Along one coordinate x the target is nearer than another centroid m where
     2 (m_j - c_j) x < b, which is linear in x; together the others leave one interval.
     """
-    feature = model.attributes[j]
-    low, high = _interval(model, attributes, target, j)
+    feature, at = model.attributes[j], model.preparation.columns[j].start
+    low, high = _interval(model, position, target, at)
     if not low < high:
         return None
-    value = attributes[feature.name]
-    here = _coordinate(model, feature, j, value)
+    value, here = attributes[feature.name], float(position[at])
     if low < here < high:
         return None
-    scale, center = float(model.preparation.scale[j]), float(model.preparation.center[j])
+    scale, center = float(model.preparation.scale[at]), float(model.preparation.center[at])
     upwards = here <= low
     edge = _restore((low if upwards else high) / scale + center, feature)
     for needed in _candidates(feature, edge, upwards=upwards):
         if not _is_allowed(feature, needed) or not _is_observed(model, feature, needed):
             return None
         if assigner.assign_one({**attributes, feature.name: needed}) == target:
-            effort = abs(_coordinate(model, feature, j, needed) - here)
+            there = _position(model, {**attributes, feature.name: needed})
+            effort = abs(float(there[at]) - here)
             return Change(target, feature.name, value, plain_number(needed), effort)
     return None
 
 
-def _interval(model: Model, attributes: Attributes, target: int, j: int) -> tuple[float, float]:
-    """Return between which coordinates of one attribute the target is the nearest centroid."""
-    values = np.array([[attributes[name] for name in model.names]], dtype=np.float64)
-    position = model.preparation.prepare(values)[0]
-    position[j] = 0.0
+def _change_category(
+    model: Model,
+    assigner: Assigner,
+    attributes: Attributes,
+    target: int,
+    j: int,
+    position: FloatArray,
+) -> Change | None:
+    """Change a nominal attribute to the nearest category that leads to the target."""
+    feature, place = model.attributes[j], model.preparation.columns[j]
+    value = attributes[feature.name]
+    best: Change | None = None
+    for choice, scale in zip(feature.choices, model.preparation.scale[place].tolist(), strict=True):
+        changed = {**attributes, feature.name: choice}
+        # A category with scale 0 is one that nobody of the training had.
+        if choice == value or scale == 0.0 or assigner.assign_one(changed) != target:
+            continue
+        way = _position(model, changed)[place] - position[place]
+        effort = float(np.sqrt((way**2).sum()))
+        if best is None or effort < best.effort:
+            best = Change(target, feature.name, value, choice, effort)
+    return best
+
+
+def _interval(model: Model, position: FloatArray, target: int, at: int) -> tuple[float, float]:
+    """Return between which coordinates of one column the target is the nearest centroid."""
     centroids = model.centroids
     row = model.numbers.tolist().index(target)
-    squared = ((position - centroids) ** 2).sum(axis=1)
+    ways = (position - centroids) ** 2
+    ways[:, at] = centroids[:, at] ** 2
+    squared = np.nansum(ways, axis=1)
     low, high = -inf, inf
     for other in range(len(centroids)):
         if other == row:
             continue
-        slope = 2.0 * float(centroids[other, j] - centroids[row, j])
+        slope = 2.0 * float(centroids[other, at] - centroids[row, at])
         room = float(squared[other] - squared[row])
         if slope > 0.0:
             high = min(high, room / slope)
@@ -281,13 +360,6 @@ def _interval(model: Model, attributes: Attributes, target: int, j: int) -> tupl
         elif room <= 0.0:
             return 0.0, 0.0
     return low, high
-
-
-def _coordinate(model: Model, feature: Attribute, j: int, value: Number) -> float:
-    transformed = float(transform([feature], np.array([[float(value)]]))[0, 0])
-    if value == feature.unscored:
-        return 0.0
-    return float((transformed - model.preparation.center[j]) * model.preparation.scale[j])
 
 
 def _restore(transformed: float, feature: Attribute) -> float:

@@ -79,9 +79,9 @@ def _names(attributes: Attributes) -> Iterator[str]:
 def _word(attribute: AttributeProfile) -> str:
     feature = attribute.declared
     if attribute.is_below:
-        return feature.low
+        return feature.low or f"lower {feature.title}"
     # Who owes less than others has no high balance.
-    return feature.high if attribute.is_above else f"higher {feature.title}"
+    return feature.high if attribute.is_above and feature.high else f"higher {feature.title}"
 
 
 def _score(profile: Profile, attributes: Attributes) -> float:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.attributes import Attribute
+from customer_segmentation.domain.attributes import Attribute, Kind
 from customer_segmentation.domain.numbers import readable
 from customer_segmentation.domain.plurals import counted
 from customer_segmentation.model.artifact import Fingerprint, Model
@@ -38,7 +38,8 @@ class AttributeProfile:
         difference: the mean less everybody's mean.
         deviations: that difference in standard deviations of the training data.
         trimmed_deviations: the trimmed mean less everybody's, likewise.
-        shares: the share of customers with each code, for a coded attribute.
+        shares: the share of customers with each code, for a coded attribute, of those who have one.
+        missing: the share of customers who lack the attribute; all else is of those who have it.
         told: what sentences and names go by: the mean, unless values beyond those of the training
             move a mean of this attribute out of where its counts can lie; then the trimmed mean.
         told_of_all: that of everybody.
@@ -60,6 +61,7 @@ class AttributeProfile:
     deviations: float
     trimmed_deviations: float
     shares: dict[int, float]
+    missing: float
     told: float
     told_of_all: float
     told_deviations: float
@@ -272,11 +274,11 @@ class _Figures:
         lower, median, upper = (
             _quantile(feature, counts, lows, highs, share) for share in QUARTERS
         )
-        trimmed_mean = mean if feature.codes else _trimmed_mean(counts, lows, highs)
+        trimmed_mean = mean if feature.choices else _trimmed_mean(counts, lows, highs)
         shares = counts / size
         least, most = float((shares * lows).sum()), float((shares * highs).sum())
         slack = _SLACK * float((shares * np.maximum(np.abs(lows), np.abs(highs))).sum())
-        is_moved = not feature.codes and not least - slack <= mean <= most + slack
+        is_moved = not feature.choices and not least - slack <= mean <= most + slack
         return cls(mean, trimmed_mean, lower, median, upper, is_moved)
 
     def told(self, *, trims: bool) -> float:
@@ -296,6 +298,7 @@ def _profile_attribute(
 ) -> AttributeProfile:
     feature = bins.attributes[position]
     counts = distribution.counts[0, bins.of_attribute(position)]
+    known, lacking = int(counts.sum()), int(distribution.counts[0, bins.of_missing(position)].sum())
     deviation = fingerprint.attributes[feature.name].deviation
     difference = ours.mean - everybody.mean
     deviations = difference / deviation if deviation > 0.0 else 0.0
@@ -313,14 +316,20 @@ def _profile_attribute(
         difference=difference,
         deviations=deviations,
         trimmed_deviations=trimmed_deviations,
-        shares=dict(zip(feature.codes, (counts / counts.sum()).tolist(), strict=False)),
+        shares=dict(zip(feature.choices, (counts / max(known, 1)).tolist(), strict=False)),
+        missing=lacking / max(known + lacking, 1),
         told=told,
         told_of_all=told_of_all,
         told_deviations=told_deviations,
         is_trimmed=trims,
-        is_clear=abs(told_deviations) >= _WORTH_TELLING
+        is_clear=known > 0
+        and abs(told_deviations) >= _WORTH_TELLING
         and _agree(feature, ours, everybody, told, told_of_all),
-        is_usual=bool(ours.median >= everybody.median and ours.median > 0.0),
+        is_usual=bool(
+            feature.kind is not Kind.NOMINAL
+            and ours.median >= everybody.median
+            and ours.median > 0.0
+        ),
     )
 
 
@@ -330,8 +339,9 @@ def _agree(
     """Tell whether figures as people read them, and medians, say that a segment differs."""
     if _readable(feature, told) == _readable(feature, told_of_all):
         return False
-    if feature.codes:
-        return True
+    if feature.choices:
+        # The mean of categories' numbers says nothing.
+        return feature.kind is not Kind.NOMINAL
     if feature.unscored is not None and min(ours.lower_quartile, everybody.lower_quartile) <= (
         feature.unscored
     ):
@@ -396,8 +406,8 @@ def _phrase(profile: AttributeProfile) -> str:
     feature = profile.declared
     mean = _readable(feature, profile.told)
     everybody = _readable(feature, profile.told_of_all)
-    if len(feature.codes) == 2:
-        code = feature.codes[max(feature.codes)]
+    if _is_yes_or_no(feature):
+        code = feature.labels[max(feature.choices)]
         return f"{feature.title if code == 'True' else code} {mean} (everybody {everybody})"
     word = "higher" if profile.told_deviations > 0 else "lower"
     kind = "trimmed mean" if profile.is_trimmed else "mean"
@@ -405,4 +415,8 @@ def _phrase(profile: AttributeProfile) -> str:
 
 
 def _readable(feature: Attribute, mean: float) -> str:
-    return f"{mean:.0%}" if len(feature.codes) == 2 else readable(mean)
+    return f"{mean:.0%}" if _is_yes_or_no(feature) else readable(mean)
+
+
+def _is_yes_or_no(feature: Attribute) -> bool:
+    return len(feature.choices) == 2 and feature.kind is not Kind.NOMINAL

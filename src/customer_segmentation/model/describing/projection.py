@@ -7,6 +7,8 @@ import numpy as np
 
 from customer_segmentation.domain.arrays import FloatArray
 from customer_segmentation.model.artifact import Model
+from customer_segmentation.model.assign import Assigner
+from customer_segmentation.model.missing import fill_in
 
 _TOLD = 3
 
@@ -46,6 +48,10 @@ def project(model: Model, values: FloatArray) -> Projection:
     Source: Jolliffe 2002, "Principal Component Analysis".
     """
     coordinates = model.preparation.prepare(values)
+    if model.preparation.may_miss:
+        # What is not known is put where most of the segment's customers are.
+        places = np.searchsorted(model.numbers, Assigner(model).assign(values))
+        coordinates = fill_in(coordinates, model.centroids, places)
     center = coordinates.mean(axis=0)
     _, singular, axes = np.linalg.svd(coordinates - center, full_matrices=False)
     plane = axes[:2]
@@ -53,7 +59,7 @@ def project(model: Model, values: FloatArray) -> Projection:
     plane = plane * np.sign(plane[np.arange(2), np.abs(plane).argmax(axis=1)])[:, None]
     shares = singular[:2] ** 2 / max(float((singular**2).sum()), 1e-300)
     first, second = (
-        Axis(float(share), _strongest(model.names, loadings))
+        Axis(float(share), _strongest(_labels(model), loadings))
         for share, loadings in zip(shares, plane, strict=True)
     )
     return Projection(
@@ -61,6 +67,12 @@ def project(model: Model, values: FloatArray) -> Projection:
         centroids=(model.centroids - center) @ plane.T,
         axes=(first, second),
     )
+
+
+def _labels(model: Model) -> list[str]:
+    """Return the name of the attribute of each column."""
+    places = zip(model.names, model.preparation.columns, strict=True)
+    return [name for name, place in places for _ in range(place.start, place.stop)]
 
 
 def _strongest(names: Sequence[str], loadings: FloatArray) -> tuple[str, ...]:

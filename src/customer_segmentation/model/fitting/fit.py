@@ -64,7 +64,8 @@ def try_starts(
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Clusters:
     """Return the best of some random starts; arguments as for `fit_clusters`."""
-    rows = np.ascontiguousarray(coordinates)
+    # What is missing begins as typical, which is 0.
+    rows = np.ascontiguousarray(np.nan_to_num(coordinates))
     done = count()
 
     def start(state: int) -> KMeans:

@@ -6,6 +6,7 @@ import numpy as np
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.model.fitting.minimum import two_least
+from customer_segmentation.model.missing import split_known
 from customer_segmentation.model.threads import PART, map_parts
 
 _ROUNDING = 1e-9
@@ -45,7 +46,8 @@ def run_lloyd(coordinates: FloatArray, centroids: FloatArray) -> Clusters:
     even faster", doi:10.1137/1.9781611972801.12).
 
     Args:
-        coordinates: (n, d), fastest where each column lies together.
+        coordinates: (n, d), fastest where each column lies together; NaN where one is missing, by
+            the rule of `model/missing.py`.
         centroids: (k, d), where to start. One that is nobody's nearest stays where it is.
     """
     everybody = _Assignments(coordinates, centroids)
@@ -65,7 +67,10 @@ class _Assignments:
         self._centroids = centroids
         self._slack = np.zeros(len(coordinates))
         self._sums = np.zeros_like(centroids)
-        self._sizes = np.zeros(len(centroids))
+        self._sizes = np.zeros((len(centroids), 1))
+        self._is_complete = not any(
+            map_parts(lambda part: bool(np.isnan(self._columns[:, part]).any()), len(coordinates))
+        )
 
     def look_at_all(self) -> bool:
         """Assign everybody and add up anew; tell whether anybody's cluster is another now."""
@@ -87,8 +92,13 @@ class _Assignments:
 
     def means(self) -> FloatArray:
         """Return the means of the clusters, (k, d)."""
-        sizes = self._sizes[:, None]
+        # One for each cluster, or one for each of its coordinates where some are missing.
+        sizes = self._sizes
         return np.where(sizes > 0.0, self._sums / np.maximum(sizes, 1.0), self._centroids)
+
+    def _known(self, points: FloatArray) -> tuple[FloatArray, FloatArray | None]:
+        """Return points, (d, m), with 0 for what is missing, and what is known unless all is."""
+        return (points, None) if self._is_complete else split_known(points)
 
     def _doubt(self, part: slice, lost: FloatArray) -> IntArray:
         """Return whose nearest centroid, of some, may be another, after each lost so much slack."""
@@ -97,31 +107,36 @@ class _Assignments:
         return np.flatnonzero(slack <= 0.0) + part.start
 
     def _look_again(self, rows: IntArray) -> bool:
-        points, before = self._columns[:, rows], self.labels[rows]
-        nearest, slack, _ = _nearest(points, self._centroids, before)
+        points, known = self._known(self._columns[:, rows])
+        before = self.labels[rows]
+        nearest, slack, _ = _nearest(points, known, self._centroids, before)
         self.labels[rows], self._slack[rows] = nearest, slack
         changed = np.flatnonzero(nearest != before)
         clusters = np.arange(len(self._centroids))[:, None]
         entered, left = nearest[changed] == clusters, before[changed] == clusters
         change = entered.astype(np.float64) - left
         self._sums += change @ points[:, changed].T
-        self._sizes += change.sum(axis=1)
+        self._sizes += _add_known(change, None if known is None else known[:, changed])
         return len(changed) > 0
 
     def _look(self, part: slice) -> "_Look":
-        points, before = self._columns[:, part], self.labels[part]
-        nearest, self._slack[part], squared = _nearest(points, self._centroids, before)
+        points, known = self._known(self._columns[:, part])
+        before = self.labels[part]
+        nearest, self._slack[part], squared = _nearest(points, known, self._centroids, before)
         changed = bool((nearest != before).any())
         self.labels[part] = nearest
         members = (nearest == np.arange(len(self._centroids))[:, None]).astype(np.float64)
         # At the end, which is the look that counts, each is as near as before.
         inertia = float(squared.sum()) / _NEARER
-        return _Look(changed, inertia, members.sum(axis=1), members @ points.T)
+        return _Look(changed, inertia, _add_known(members, known), members @ points.T)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Look:
-    """What a look at some customers found: their inertia, and by cluster their number and sum."""
+    """What a look at some customers found: their inertia, and by cluster their number and sum.
+
+    The number is (k, 1), or (k, d) of those whose coordinate is known where some are missing.
+    """
 
     changed: bool
     inertia: float
@@ -129,18 +144,24 @@ class _Look:
     sums: FloatArray
 
 
+def _add_known(members: FloatArray, known: FloatArray | None) -> FloatArray:
+    """Return how many members, (k, m), clusters have, for each coordinate that may be missing."""
+    return members.sum(axis=1)[:, None] if known is None else members @ known.T
+
+
 def _nearest(
-    points: FloatArray, centroids: FloatArray, before: IntArray
+    points: FloatArray, known: FloatArray | None, centroids: FloatArray, before: IntArray
 ) -> tuple[IntArray, FloatArray, FloatArray]:
     """Return each point's nearest centroid, (n,), its slack, (n,), and squared distance, (n,).
 
     Args:
-        points: (d, n).
+        points: (d, n), with 0 for what is missing.
+        known: (d, n), 1 where a coordinate is known and 0 where not; None where all are.
         centroids: (k, d).
         before: (n,), which wins where no other is nearer.
     """
     squared = -2.0 * centroids @ points
-    squared += (centroids**2).sum(axis=1)[:, None]
+    squared += (centroids**2).sum(axis=1)[:, None] if known is None else centroids**2 @ known
     squared += (points * points).sum(axis=0)
     np.maximum(squared, 0.0, out=squared)
     # What it was is taken for a little nearer, so that rounding cannot send it to and fro.

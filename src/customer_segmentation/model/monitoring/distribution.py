@@ -12,7 +12,7 @@ from sys import float_info
 import numpy as np
 
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
-from customer_segmentation.domain.attributes import Attribute
+from customer_segmentation.domain.attributes import Attribute, Missing
 from customer_segmentation.model.threads import map_all
 
 _LARGEST = float_info.max
@@ -54,14 +54,23 @@ class Bins:
 
     @property
     def offsets(self) -> IntArray:
-        """Where each attribute's bins start among all bins, and where they end, (d + 1,)."""
-        sizes = [len(cuts) + 1 for cuts in self.cuts]
+        """Where each attribute's bins start among all bins, and where they end, (d + 1,).
+
+        The last one of an attribute that may be missing holds those who lack it.
+        """
+        ours = zip(self.attributes, self.cuts, strict=True)
+        sizes = [len(cuts) + 1 + _may_miss(attribute) for attribute, cuts in ours]
         return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
     def of_attribute(self, position: int) -> slice:
-        """Return which of all bins are those of the attribute at a position."""
+        """Return which of all bins are those of the values of the attribute at a position."""
         start, end = self.offsets[position : position + 2].tolist()
-        return slice(start, end)
+        return slice(start, end - _may_miss(self.attributes[position]))
+
+    def of_missing(self, position: int) -> slice:
+        """Return which of all bins is that of who lacks the attribute; empty where nobody may."""
+        end = int(self.offsets[position + 1])
+        return slice(end - _may_miss(self.attributes[position]), end)
 
     def last_values(self, position: int) -> FloatArray:
         """Return the greatest value that each bin of an attribute but the last can hold, (b - 1,).
@@ -133,7 +142,12 @@ class Distribution:
             starts = np.concatenate([[-inf], cuts])
             places = others.offsets[j] + np.searchsorted(wanted, starts, side="right")
             np.add.at(counts.T, places, self.counts[:, bins.of_attribute(j)].T)
+            counts[:, others.of_missing(j)] = self.counts[:, bins.of_missing(j)]
         return Distribution(counts, self.digits, self.outliers)
+
+
+def _may_miss(attribute: Attribute) -> bool:
+    return attribute.missing is Missing.ALLOWED
 
 
 def fit_bins(attributes: Sequence[Attribute], values: FloatArray) -> Bins:
@@ -149,6 +163,8 @@ def fit_bins(attributes: Sequence[Attribute], values: FloatArray) -> Bins:
 
 def _few_values(feature: Attribute) -> FloatArray | None:
     """Return all values that an attribute may have, where each has a bin of its own."""
+    if feature.choices:
+        return np.array(feature.choices, dtype=np.float64)
     least, most = feature.minimum, feature.maximum
     if feature.is_integer and least is not None and most is not None and most <= _WHOLE_RANGE:
         return np.arange(least, most + 1, dtype=np.float64)
@@ -158,6 +174,10 @@ def _few_values(feature: Attribute) -> FloatArray | None:
 def _cuts(feature: Attribute, column: FloatArray) -> FloatArray:
     if (values := _few_values(feature)) is not None:
         return values[1:]
+    if _may_miss(feature):
+        column = column[~np.isnan(column)]
+        if len(column) == 0:
+            return np.zeros(1)
     # Half percentiles: less than one in a hundred is in a bin, but those who share one value, which
     # has a bin of its own.
     found = np.quantile(column, _PERCENTILES, method="inverted_cdf")
@@ -250,13 +270,21 @@ def count_customers(
     ours = None if signs is None else signs.astype(np.float64)
     counted = empty_distribution(bins, k)
     for j, (cuts, column) in enumerate(zip(bins.cuts, values.T, strict=True)):
-        width = len(cuts) + 1
-        places = rows * width + _bins_of(bins.attributes[j], cuts, column)
-        counts = np.bincount(places, weights=ours, minlength=k * width)
-        counted.counts[:, bins.of_attribute(j)] = counts.reshape(k, width)
+        attribute = bins.attributes[j]
+        width = len(cuts) + 1 + _may_miss(attribute)
+        if _may_miss(attribute):
+            found = _bins_of(attribute, cuts, np.nan_to_num(column))
+            found[np.isnan(column)] = width - 1
+        else:
+            found = _bins_of(attribute, cuts, column)
+        counts = np.bincount(rows * width + found, weights=ours, minlength=k * width)
+        start = bins.offsets[j]
+        counted.counts[:, start : start + width] = counts.reshape(k, width)
     members = (rows == np.arange(k)[:, None]).astype(np.float64)
     if ours is not None:
         members *= ours
+    if any(map(_may_miss, bins.attributes)):
+        values = np.nan_to_num(values)
     counted.digits[:] = _add_up(values, members)
     counted.outliers[:] = members @ outlying
     return counted
@@ -306,11 +334,13 @@ class Spread:
         ends: (g + 1), where each of g groups of values starts, which it includes, and the last one
             ends; None for no end.
         counts: (k, g), customers by segment and group.
+        missing: (k,), those who lack the attribute.
     """
 
     attribute: str
     ends: tuple[float | None, ...]
     counts: IntArray
+    missing: IntArray
 
 
 def spreads(bins: Bins, grouped_by: Distribution, current: Distribution) -> tuple[Spread, ...]:
@@ -335,5 +365,6 @@ def spreads(bins: Bins, grouped_by: Distribution, current: Distribution) -> tupl
         starts = np.unique(starts)
         ends = (least, *bins.cuts[j][starts[1:] - 1].tolist(), None)
         counts = np.add.reduceat(current.counts[:, ours], starts, axis=1)
-        found.append(Spread(feature.name, ends, counts))
+        missing = current.counts[:, bins.of_missing(j)].sum(axis=1)
+        found.append(Spread(feature.name, ends, counts, missing))
     return tuple(found)

@@ -86,8 +86,14 @@ def measure_drift(model: Model, current: Distribution, *, is_complete: bool = Tr
         bins = model.bins.of_attribute(j)
         before = trained.counts[:, bins].sum(axis=0)
         groups = group_bins(before)
-        after = np.add.reduceat(current.counts[:, bins].sum(axis=0), groups)
-        found = _compare(feature.name, np.add.reduceat(before, groups), after)
+        after = current.counts[:, bins].sum(axis=0)
+        lacking = model.bins.of_missing(j)
+        # Who lacks the attribute is a group of their own.
+        found = _compare(
+            feature.name,
+            np.append(np.add.reduceat(before, groups), trained.counts[:, lacking].sum(axis=0)),
+            np.append(np.add.reduceat(after, groups), current.counts[:, lacking].sum(axis=0)),
+        )
         attributes.append(found if is_known else replace(found, level=Level.UNKNOWN))
     segments_psi = stability_index(trained.sizes, current.sizes)
     psi = max(segments_psi, *(attribute.psi for attribute in attributes))

@@ -46,6 +46,8 @@ def rows_of(ids: IntArray, values: FloatArray) -> Iterator[tuple[int, memoryview
     for first in range(0, len(ids), _CHUNK):
         part = ids[first : first + _CHUNK]
         table = np.column_stack([part, values[first : first + _CHUNK]])
+        # What is missing has one form, of the many that a NaN can have.
+        table[np.isnan(table)] = np.nan
         rows = np.ascontiguousarray(table, dtype="<f8")
         content = rows.data.cast("B")
         starts = np.flatnonzero(np.diff(part >> LEAF_BITS, prepend=-1))
@@ -99,6 +101,10 @@ def _rounded(value: float, rounding: str) -> float:
 
 
 def _summarise(feature: Attribute, column: FloatArray) -> Summary:
+    if (missing := np.isnan(column)).any():
+        column = column[~missing]
+        if len(column) == 0:
+            return summary_of(feature, 0.0, 0.0, 0.0, 0.0)
     # Divided by the largest value first, as the square of a large amount overflows.
     largest = max(float(np.abs(column).max()), 1.0)
     share = column / largest

@@ -8,6 +8,7 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 from customer_segmentation.domain.arrays import FloatArray
 from customer_segmentation.model.fitting.fit import fit_clusters
 from customer_segmentation.model.fitting.lloyd import Clusters
+from customer_segmentation.model.missing import pairwise_distances, squared_distances
 
 BOOTSTRAPS = 5
 SILHOUETTE_SAMPLE = 2_500
@@ -25,7 +26,10 @@ def sampled_silhouette(coordinates: FloatArray, clusters: Clusters, seed: int) -
     labels = clusters.labels[rows]
     if not 2 <= len(np.unique(labels)) < size:
         return 0.0
-    return float(silhouette_score(coordinates[rows], labels))
+    points = coordinates[rows]
+    if np.isnan(points).any():
+        return float(silhouette_score(pairwise_distances(points), labels, metric="precomputed"))
+    return float(silhouette_score(points, labels))
 
 
 def bootstrap_stability(
@@ -62,4 +66,6 @@ def bootstrap_stability(
 
 def nearest(coordinates: FloatArray, centroids: FloatArray) -> np.ndarray:
     """Return the nearest centroid's row, (n,), for coordinates (n, d) and centroids (k, d)."""
+    if np.isnan(coordinates).any():
+        return squared_distances(coordinates.T, centroids).argmin(axis=0)
     return np.argmin((centroids**2).sum(axis=1) - 2.0 * coordinates @ centroids.T, axis=1)

@@ -17,6 +17,7 @@ from customer_segmentation.model.fitting.align import match_clusters
 from customer_segmentation.model.fitting.fit import fit_clusters
 from customer_segmentation.model.fitting.lloyd import Clusters
 from customer_segmentation.model.fitting.shared import count_shared
+from customer_segmentation.model.missing import fill_in
 from customer_segmentation.model.monitoring.distribution import Bins, count_customers, fit_bins
 from customer_segmentation.model.monitoring.fingerprint import fingerprint
 from customer_segmentation.model.prepare import Preparation, fit_preparation, transform
@@ -208,8 +209,9 @@ def _try(sample: _Sample, parameters: Parameters, weighting: Weighting, gates: G
     clusters = fit_clusters(
         coordinates, parameters.k, seed=parameters.seed, restarts=parameters.restarts
     )
-    shares = np.bincount(clusters.labels, minlength=parameters.k) / len(coordinates)
-    several = len(np.unique(clusters.labels)) > 1
+    labels, complete = clusters.labels, fill_in(coordinates, clusters.centroids, clusters.labels)
+    shares = np.bincount(labels, minlength=parameters.k) / len(coordinates)
+    several = len(np.unique(labels)) > 1
     stability = bootstrap_stability(coordinates, clusters, parameters.seed)
     silhouette = sampled_silhouette(coordinates, clusters, parameters.seed)
     fails = find_weaknesses(stability, float(shares.min()), gates)
@@ -219,7 +221,7 @@ def _try(sample: _Sample, parameters: Parameters, weighting: Weighting, gates: G
         if not _goes_on(sample, sample.serving, parameters, preparation, clusters):
             fails += ("active segments",)
     outliers = np.zeros(len(coordinates), dtype=bool)
-    counts = count_customers(sample.bins, parameters.k, sample.values, clusters.labels, outliers)
+    counts = count_customers(sample.bins, parameters.k, sample.values, labels, outliers)
     named = name_by_profile(
         profile_clusters(sample.bins, sample.fingerprint, counts), sample.schema.profiles
     )
@@ -229,12 +231,8 @@ def _try(sample: _Sample, parameters: Parameters, weighting: Weighting, gates: G
         weighting=weighting,
         inertia=clusters.inertia,
         silhouette=silhouette,
-        calinski_harabasz=(
-            float(calinski_harabasz_score(coordinates, clusters.labels)) if several else 0.0
-        ),
-        davies_bouldin=(
-            float(davies_bouldin_score(coordinates, clusters.labels)) if several else 0.0
-        ),
+        calinski_harabasz=float(calinski_harabasz_score(complete, labels)) if several else 0.0,
+        davies_bouldin=float(davies_bouldin_score(complete, labels)) if several else 0.0,
         stability=stability,
         least_share=float(shares.min()),
         passes=not fails,
@@ -253,7 +251,7 @@ def _goes_on(
 ) -> bool:
     """Tell whether as many of the active segments would go on as a training asks."""
     k, m = parameters.k, len(serving.segments)
-    centroids = np.zeros((k, sample.values.shape[1]))
+    centroids = np.zeros((k, sample.transformed.shape[1]))
     centroids[:, preparation.used] = clusters.centroids
     before = preparation.prepare_transformed(serving.preparation.restore(serving.centroids))
     shared = count_shared(clusters.labels, k, sample.places, m)

@@ -46,7 +46,7 @@ class Version:
     @property
     def weights(self) -> dict[str, float]:
         """How much each attribute counts, 0 for one that the model does not use."""
-        used = set(self.model.preparation.used.tolist())
+        used = self.model.preparation.used_attributes
         given = self.model.parameters.weights
         return {
             feature.name: given.get(feature.name, feature.weight) if j in used else 0.0
