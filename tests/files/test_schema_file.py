@@ -50,7 +50,8 @@ def attributes(draw: st.DrawFn, name: str) -> Attribute:
         else:
             least, most, codes = 0, size, dict(enumerate(labels))
     bounds = (None, None) if categories else (least, most)
-    example = categories[0] if categories else draw(st.integers(least, most))
+    usual = st.sampled_from([*codes]) if codes else st.integers(least, most)
+    example = categories[0] if categories else draw(usual)
     return Attribute(
         name=name,
         record_name=draw(st.just(name) | TITLES.map(lambda title: f"{name} {title}")),
