@@ -15,6 +15,7 @@ from benchmarks import (
     profiles,
     spark,
     training,
+    uploads,
     workers,
 )
 from benchmarks.contest import put
@@ -27,6 +28,7 @@ CONTESTS = {
     "batches": batches.run,
     "training": training.run,
     "files": files.run,
+    "uploads": uploads.run,
     "spark": spark.run,
     "dashboard": dashboard.run,
 }

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from tests.support.data_file import read_data_file
 
 from benchmarks.contest import ROUNDS, ratios, spread, table
 from customer_segmentation.domain.arrays import FloatArray, IntArray
@@ -28,7 +29,6 @@ from customer_segmentation.services.training.external import (
     score_external,
     train_on_table,
 )
-from customer_segmentation.services.transfer.data_file import read_data_file
 from customer_segmentation.services.transfer.demo import write_bank
 
 CUSTOMERS = int(os.environ.get("BENCHMARK_CUSTOMERS", "1000000"))

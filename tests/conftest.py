@@ -21,8 +21,8 @@ from customer_segmentation.model.artifact import Model, Parameters
 from customer_segmentation.services.operation.startup import begin_start, finish_start
 from customer_segmentation.services.runtime.settings import SHIPPED_DATA, Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
-from customer_segmentation.services.transfer.data_file import read_data_file
 from customer_segmentation.store.database import Database
+from tests.support.data_file import read_data_file
 from tests.support.servers import Server
 from tests.support.stored import store_candidate
 

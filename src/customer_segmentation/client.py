@@ -11,6 +11,7 @@ not a success is raised as a `ServiceError`, which holds the problem details.
 """
 
 import asyncio
+import contextlib
 import re
 import ssl
 import time
@@ -19,7 +20,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Generic, Self, TypeVar
+from pathlib import Path
+from typing import Any, BinaryIO, Generic, Self, TypeVar
 
 import httpx
 
@@ -35,8 +37,10 @@ LONG_TIMEOUT = httpx.Timeout(30.0, connect=5.0, read=600.0)
 """For answers that look at every customer, unless a time-out is given."""
 
 LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20)
+_PIECE_BYTES = 2**20
 _TOO_MANY, _UNAVAILABLE = 429, 503
 _SAFE_METHODS = ("GET", "HEAD", "PUT")
+_NOT_ENDED = ("waiting", "running")
 _SECONDS = re.compile(r"[0-9]+")
 
 
@@ -79,7 +83,8 @@ class _Call:
         body: its JSON body, None for none.
         headers: more headers.
         repeatable: whether sending it twice does no more than once; None is as its method says.
-        is_long: whether the service looks at every customer to answer it.
+        is_long: whether the service looks at every customer to answer it, or keeps a file.
+        file: its body where that is a file.
     """
 
     method: str
@@ -89,6 +94,7 @@ class _Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     repeatable: bool | None = None
     is_long: bool = False
+    file: bytes | Path | None = None
 
     def options(self, timeout: httpx.Timeout | None) -> Json:
         """Return what httpx is given.
@@ -103,6 +109,14 @@ class _Call:
         if timeout is None:
             options["timeout"] = LONG_TIMEOUT if self.is_long else TIMEOUT
         return options
+
+    def pieces(self) -> bytes | Iterator[bytes] | None:
+        """Return the file, from its beginning at each call."""
+        return _pieces(self.file) if isinstance(self.file, Path) else self.file
+
+    def awaited_pieces(self) -> bytes | AsyncIterator[bytes] | None:
+        """Return the file to a client that awaits; as `pieces`."""
+        return _awaited_pieces(self.file) if isinstance(self.file, Path) else self.file
 
     @property
     def is_repeatable(self) -> bool:
@@ -146,6 +160,30 @@ class _Call:
             seconds = 2.0**attempt if asked is None else asked
             return seconds if seconds <= LONGEST_WAIT_SECONDS else None
         return None
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            yield piece
+
+
+async def _awaited_pieces(path: Path) -> AsyncIterator[bytes]:
+    pieces = _pieces(path)
+    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+        yield piece
+
+
+@contextlib.contextmanager
+def _whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file to write that is there once all of it is."""
+    part = path.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        with part.open("xb") as file:
+            yield file
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _seconds_of(retry_after: str) -> float | None:
@@ -362,6 +400,67 @@ class _Service(Generic[Answer]):
         """Cancel a running job."""
         return self._send(_Call("POST", f"/v1/jobs/{job_id}:cancel", {}, {"by": by}))
 
+    def begin_import(self, file: bytes | Path, name: str, **asked: object) -> Answer:
+        """Send a file of customers and begin to import it; follow it by `follow_import`.
+
+        Args:
+            file: its content, or where it is.
+            name: what people call it.
+            asked: such as `mode="replace"`, `dry_run=True`, `mapping="[age]..."`, `by="Ada"`.
+        """
+        query = {"name": name, **asked}
+        return self._send(_Call("POST", "/v1/imports", query, file=file, is_long=True))
+
+    def preview_import(self, file: bytes | Path, name: str, **asked: object) -> Answer:
+        """Return what the first rows of a file show, and a guess of what its columns mean.
+
+        Args:
+            file: its content, of text its beginning, or where it is.
+            name: what people call it.
+            asked: as for `begin_import`.
+        """
+        query = {"name": name, **asked}
+        call = _Call("POST", "/v1/imports:preview", query, repeatable=True, file=file)
+        return self._send(call)
+
+    def list_imports(self) -> Answer:
+        """Return the newest hundred imports: who imported what, and what came of it."""
+        return self._send(_Call("GET", "/v1/imports"))
+
+    def get_import(self, import_id: str) -> Answer:
+        """Return how far an import is, and what it did."""
+        return self._send(_Call("GET", f"/v1/imports/{import_id}"))
+
+    def cancel_import(self, import_id: str, by: str = "") -> Answer:
+        """Cancel an import; what it has stored stays."""
+        return self._send(_Call("POST", f"/v1/imports/{import_id}:cancel", {}, {"by": by}))
+
+    def undo_import(self, import_id: str, by: str = "", reason: str = "") -> Answer:
+        """Begin to take an import back; follow the answer's id by `follow_import`."""
+        path, body = f"/v1/imports/{import_id}:undo", {"by": by, "reason": reason}
+        return self._send(_Call("POST", path, {}, body))
+
+    def begin_export(self, **asked: object) -> Answer:
+        """Begin to write customers to a file; follow it by `follow_export`.
+
+        Args:
+            asked: such as `format="parquet"`, `segment=2`, `min={"age": 60}`, `holdout=10`,
+                `split="spring"`, `audience=True`, `by="Ada"`.
+        """
+        return self._send(_Call("POST", "/v1/exports", {}, asked))
+
+    def list_exports(self) -> Answer:
+        """Return the newest hundred exports."""
+        return self._send(_Call("GET", "/v1/exports"))
+
+    def get_export(self, export_id: str) -> Answer:
+        """Return how far an export is."""
+        return self._send(_Call("GET", f"/v1/exports/{export_id}"))
+
+    def cancel_export(self, export_id: str, by: str = "") -> Answer:
+        """Cancel an export; there is no file."""
+        return self._send(_Call("POST", f"/v1/exports/{export_id}:cancel", {}, {"by": by}))
+
     def list_models(self) -> Answer:
         """Return every model version that is kept, in brief."""
         return self._send(_Call("GET", "/v1/models"))
@@ -503,10 +602,46 @@ class Client(_Service[Reply]):
 
     def follow_job(self, job_id: str, seconds: float = 0.5) -> Iterator[Json]:
         """Yield a job as it is, again and again, until it has ended."""
+        return self._follow(self.get_job, job_id, seconds)
+
+    def follow_import(self, import_id: str, seconds: float = 0.5) -> Iterator[Json]:
+        """Yield an import as it is, again and again, until it has ended."""
+        return self._follow(self.get_import, import_id, seconds)
+
+    def follow_export(self, export_id: str, seconds: float = 0.5) -> Iterator[Json]:
+        """Yield an export as it is, again and again, until it has ended."""
+        return self._follow(self.get_export, export_id, seconds)
+
+    def download_export(self, export_id: str, target: Path) -> None:
+        """Write the file of an export to a file of one's own.
+
+        Raises:
+            ServiceError: it is not there yet, or not any more.
+        """
+        self._download(f"/v1/exports/{export_id}/file", target)
+
+    def download_rejects(self, import_id: str, target: Path) -> None:
+        """Write the rows that an import did not take to a file.
+
+        Raises:
+            ServiceError: there are none, or not any more.
+        """
+        self._download(f"/v1/imports/{import_id}/rejects", target)
+
+    def _download(self, path: str, target: Path) -> None:
+        with self._http.stream("GET", path, timeout=self._timeout or LONG_TIMEOUT) as answer:
+            if not answer.is_success:
+                answer.read()
+                _read(answer, None)
+            with _whole_file(target) as file:
+                for piece in answer.iter_bytes():
+                    file.write(piece)
+
+    def _follow(self, get: Callable[[str], Json], job_id: str, seconds: float) -> Iterator[Json]:
         while True:
-            job = self.get_job(job_id)
+            job = get(job_id)
             yield job
-            if job["state"] != "running":
+            if job["state"] not in _NOT_ENDED:
                 return
             self._sleep(seconds)
 
@@ -515,7 +650,9 @@ class Client(_Service[Reply]):
         while True:
             answer, fault = None, None
             try:
-                answer = self._http.request(call.method, call.path, **options)
+                answer = self._http.request(
+                    call.method, call.path, content=call.pieces(), **options
+                )
             except httpx.TransportError as lost:
                 fault = lost
             wait = call.wait(attempt, self._tries, answer, fault)
@@ -590,12 +727,43 @@ class AsyncClient(_Service[Awaitable[Reply]]):
                 return
             after = page["next"]
 
-    async def follow_job(self, job_id: str, seconds: float = 0.5) -> AsyncIterator[Json]:
+    def follow_job(self, job_id: str, seconds: float = 0.5) -> AsyncIterator[Json]:
         """Yield a job as it is, again and again, until it has ended."""
+        return self._follow(self.get_job, job_id, seconds)
+
+    def follow_import(self, import_id: str, seconds: float = 0.5) -> AsyncIterator[Json]:
+        """Yield an import as it is, again and again, until it has ended."""
+        return self._follow(self.get_import, import_id, seconds)
+
+    def follow_export(self, export_id: str, seconds: float = 0.5) -> AsyncIterator[Json]:
+        """Yield an export as it is, again and again, until it has ended."""
+        return self._follow(self.get_export, export_id, seconds)
+
+    async def download_export(self, export_id: str, target: Path) -> None:
+        """Write the file of an export to a file of one's own; errors as for `Client`."""
+        await self._download(f"/v1/exports/{export_id}/file", target)
+
+    async def download_rejects(self, import_id: str, target: Path) -> None:
+        """Write the rows that an import did not take to a file; errors as for `Client`."""
+        await self._download(f"/v1/imports/{import_id}/rejects", target)
+
+    async def _download(self, path: str, target: Path) -> None:
+        timeout = self._timeout or LONG_TIMEOUT
+        async with self._http.stream("GET", path, timeout=timeout) as answer:
+            if not answer.is_success:
+                await answer.aread()
+                _read(answer, None)
+            with _whole_file(target) as file:
+                async for piece in answer.aiter_bytes():
+                    await asyncio.to_thread(file.write, piece)
+
+    async def _follow(
+        self, get: Callable[[str], Awaitable[Json]], job_id: str, seconds: float
+    ) -> AsyncIterator[Json]:
         while True:
-            job = await self.get_job(job_id)
+            job = await get(job_id)
             yield job
-            if job["state"] != "running":
+            if job["state"] not in _NOT_ENDED:
                 return
             await self._sleep(seconds)
 
@@ -604,7 +772,9 @@ class AsyncClient(_Service[Awaitable[Reply]]):
         while True:
             answer, fault = None, None
             try:
-                answer = await self._http.request(call.method, call.path, **options)
+                answer = await self._http.request(
+                    call.method, call.path, content=call.awaited_pieces(), **options
+                )
             except httpx.TransportError as lost:
                 fault = lost
             wait = call.wait(attempt, self._tries, answer, fault)

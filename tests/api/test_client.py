@@ -19,6 +19,7 @@ import pytest
 from customer_segmentation import client as client_module
 from customer_segmentation.client import TRIES, AsyncClient, Client, ServiceError
 from tests.support.examples import NEW_CUSTOMER, SOMEONE
+from tests.support.imports import shipped_csv
 from tests.support.servers import Server, running
 
 GUIDE = Path(__file__).parents[2] / "docs" / "client.md"
@@ -66,6 +67,63 @@ def test_every_call_is_answered(server: Server) -> None:
         assert [model["version"] for model in bank.list_models()["models"]] == [2, 1]
         study = bank.begin_study(ks=[2])
         assert bank.get_study(study["id"])["kind"] == "study"
+
+
+def test_a_file_is_sent_followed_and_its_rejects_are_fetched(
+    server: Server, tmp_path: Path
+) -> None:
+    path, rejects = tmp_path / "some.csv", tmp_path / "rejects.csv"
+    path.write_bytes(shipped_csv(last=3, changes={"age": "200"}))
+    with Client(server.url) as bank:
+        begun = bank.begin_import(path, "some.csv", dry_run=True, by="Ada")
+        *_, last = bank.follow_import(begun["id"], seconds=0.1)
+
+        assert (last["state"], last["result"]["rejected"]) == ("succeeded", 3)
+        assert bank.list_imports()["imports"][0] == bank.get_import(begun["id"]) == last
+        bank.download_rejects(begun["id"], rejects)
+        assert len(rejects.read_text().splitlines()) == 4
+        with pytest.raises(ServiceError, match="ended"):
+            bank.cancel_import(begun["id"])
+        taken = bank.begin_import(shipped_csv(last=3), "some.csv")
+        *_, last = bank.follow_import(taken["id"], seconds=0.1)
+        with pytest.raises(ServiceError, match="refused no rows"):
+            bank.download_rejects(taken["id"], tmp_path / "none.csv")
+        assert [name for name in tmp_path.iterdir() if "none" in name.name] == []
+
+
+def test_a_file_is_previewed_and_an_export_downloaded(server: Server, tmp_path: Path) -> None:
+    target = tmp_path / "all.ndjson"
+    with Client(server.url) as bank:
+        looked = bank.preview_import(shipped_csv(last=3), "some.csv")
+        begun = bank.begin_export(format="ndjson", by="Ada")
+        *_, last = bank.follow_export(begun["id"], seconds=0.1)
+        bank.download_export(begun["id"], target)
+
+        assert (looked["rows"], looked["rejected"]) == (3, 0)
+        assert bank.list_exports()["exports"] == [bank.get_export(begun["id"])] == [last]
+        assert len(target.read_text().splitlines()) == last["result"]["customers"] == 20_000
+        with pytest.raises(ServiceError, match="ended"):
+            bank.cancel_export(begun["id"])
+        changed = bank.begin_import(shipped_csv(last=3, changes={"age": "99"}), "some.csv")
+        [*bank.follow_import(changed["id"], seconds=0.1)]
+        undone = bank.undo_import(changed["id"], by="Ada")
+        *_, last = bank.follow_import(undone["id"], seconds=0.1)
+        assert last["result"]["restored"] == 3
+
+
+def test_the_async_client_sends_files_too(server: Server, tmp_path: Path) -> None:
+    path, rejects = tmp_path / "some.csv", tmp_path / "rejects.csv"
+    path.write_bytes(shipped_csv(last=3, changes={"age": "200"}))
+
+    async def send() -> list[Any]:
+        async with AsyncClient(server.url) as bank:
+            begun = await bank.begin_import(path, "some.csv")
+            found = [one async for one in bank.follow_import(begun["id"], seconds=0.1)]
+            await bank.download_rejects(begun["id"], rejects)
+            return found
+
+    assert asyncio.run(send())[-1]["result"]["rejected"] == 3
+    assert len(rejects.read_text().splitlines()) == 4
 
 
 def test_customers_are_iterated_page_by_page(shared_server: Server) -> None:
@@ -452,8 +510,10 @@ def test_its_documentation_runs(shared_server: Server) -> None:
     assert (found.failed, found.attempted) == (0, 1)
 
 
-def test_the_guide_runs(database_url: str, tmp_path: Path) -> None:
+def test_the_guide_runs(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = GUIDE.read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "customers.csv").write_bytes(shipped_csv(last=1, shift=40_000))
     with running(database_url, tmp_path) as server:
         text = text.replace("http://localhost:8000", server.url)
         example = doctest.DocTestParser().get_doctest(text, {}, "client.md", None, 0)

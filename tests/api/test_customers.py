@@ -348,6 +348,7 @@ def test_an_erased_customer_leaves_a_receipt_and_nothing_else(server: Server) ->
         "history": len(history),
         "idempotency keys": 1,
         "audit values": 0,
+        "imports": 0,
     }
     assert receipt["model_versions"] == [2]
     assert client.get("/v1/erasures/30000").json() == receipt
@@ -428,6 +429,7 @@ def test_a_customer_deleted_before_can_still_be_erased(server: Server) -> None:
         "history": 2,
         "idempotency keys": 0,
         "audit values": 0,
+        "imports": 0,
     }
     assert receipt["model_versions"] == [1]
 
@@ -445,4 +447,5 @@ def test_a_customer_of_the_greatest_id_can_be_erased_too(server: Server) -> None
         "history": 1,
         "idempotency keys": 1,
         "audit values": 0,
+        "imports": 0,
     }

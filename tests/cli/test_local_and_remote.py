@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pyarrow import parquet
 from typer.testing import CliRunner
 
 from customer_segmentation.cli.console.output import ExitCode
@@ -12,6 +13,7 @@ from customer_segmentation.cli.main import app
 from customer_segmentation.client import Client
 from tests.conftest import NewBank
 from tests.support.commands import WIDE, run, run_json
+from tests.support.imports import shipped_csv
 from tests.support.servers import Server, free_port
 
 LISTS = [
@@ -404,3 +406,50 @@ def test_what_would_have_no_effect_or_has_no_room_is_refused(
 
     assert result.exit_code == ExitCode.USAGE
     assert told in " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_files_are_imported_at_a_service_and_exported_from_it(bank: Server, tmp_path: Path) -> None:
+    there = {
+        "CUSTOMER_SEGMENTATION_URL": bank.url,
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'untouched.db'}",
+    }
+    table, written = tmp_path / "some.csv", tmp_path / "some.parquet"
+    content = shipped_csv(last=3, shift=60_000)
+    table.write_bytes(content + b"\n" + shipped_csv(first=4, last=4, changes={"age": "200"}))
+
+    tried = run("import", str(table), "--dry-run", env=there)
+    taken = run("import", str(table), "--json", env=there)
+    refused = (tmp_path / "some.rejects.csv").read_text()
+    again = run("import", "-", env=there, given=content)
+    exported = run("export", "--min", "age=90", "-o", str(written), env=there)
+
+    assert tried.exit_code == taken.exit_code == ExitCode.REJECTED
+    assert f"{table}: 3 would be added" in tried.stdout
+    (outcome,) = json.loads(taken.stdout).values()
+    assert (outcome["added"], outcome["rejected"]) == (3, 2)
+    assert "200" in refused
+    assert again.exit_code == ExitCode.DONE, again.stderr
+    assert "0 added, 0 changed, 3 unchanged" in again.stdout
+    assert exported.exit_code == ExitCode.DONE, exported.stderr
+    found = bank.client.get("/v1/customers", params={"age_min": 90, "limit": 1000}).json()
+    assert parquet.read_metadata(written).num_rows == len(found["customers"])
+    assert not (tmp_path / "untouched.db").exists()
+
+
+def test_what_a_service_cannot_take_is_refused(bank: Server, tmp_path: Path) -> None:
+    there = {"CUSTOMER_SEGMENTATION_URL": bank.url}
+    (tmp_path / "moves.csv").write_text("customer id,amount\n1,2\n")
+    report = tmp_path / "report.csv"
+    report.write_bytes(b"%PDF-1.7 nothing")
+
+    transactions = run(
+        "import", str(report), "--transactions", str(tmp_path / "moves.csv"), env=there
+    )
+    salted = run("export", "--audience-salt", "x", env=there)
+    no_table = run("import", str(report), env=there)
+
+    assert transactions.exit_code == salted.exit_code == ExitCode.USAGE
+    assert "is not for --url" in transactions.stderr
+    assert "is not for --url" in salted.stderr
+    assert no_table.exit_code == ExitCode.FAILED
+    assert "report.csv is a PDF document" in no_table.stderr

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from customer_segmentation.domain.errors import DataFileError
-from customer_segmentation.services.transfer.data_file import read_data_file
+from tests.support.data_file import read_data_file
 from tests.support.servers import Server
 
 ROOT = Path(__file__).parents[2]

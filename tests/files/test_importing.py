@@ -19,9 +19,10 @@ from customer_segmentation.services.monitoring.distribution import read_current
 from customer_segmentation.services.runtime.settings import SHIPPED_DATA
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.services.transfer import importing
-from customer_segmentation.services.transfer.data_file import read_data_file
-from customer_segmentation.services.transfer.importing import Import, Outcome, import_customers
+from customer_segmentation.services.transfer.importing import Import, import_customers
+from customer_segmentation.services.transfer.records import Outcome
 from customer_segmentation.store.queries import history
+from tests.support.data_file import read_data_file
 from tests.support.stored import assert_current, stored_customers
 
 pytestmark = pytest.mark.both_databases

@@ -86,6 +86,18 @@ NEEDED: dict[tuple[str, str], Role | None] = {
     ("POST", "/v1/jobs/{job_id}:cancel"): ADMIN,
     ("POST", "/v1/studies"): ADMIN,
     ("GET", "/v1/studies/{job_id}"): READER,
+    ("POST", "/v1/imports"): WRITER,
+    ("POST", "/v1/imports:preview"): WRITER,
+    ("GET", "/v1/imports"): READER,
+    ("GET", "/v1/imports/{import_id}"): READER,
+    ("GET", "/v1/imports/{import_id}/rejects"): WRITER,
+    ("POST", "/v1/imports/{import_id}:cancel"): WRITER,
+    ("POST", "/v1/imports/{import_id}:undo"): WRITER,
+    ("POST", "/v1/exports"): READER,
+    ("GET", "/v1/exports"): READER,
+    ("GET", "/v1/exports/{export_id}"): READER,
+    ("GET", "/v1/exports/{export_id}/file"): READER,
+    ("POST", "/v1/exports/{export_id}:cancel"): WRITER,
     ("GET", "/metrics"): READER,
 }
 """The least role of each call; a new route gets its line here."""
@@ -100,7 +112,8 @@ NOBODY = 404, 405, 307
 def in_place(path: str) -> str:
     """Return a path with values in place of its parameters, which name nothing that there is."""
     values = {"customer_id": "999999", "number": "77", "version": "99", "path": "none"}
-    return path.format_map({**values, "webhook_id": "0" * 32, "job_id": "0" * 32})
+    ids = dict.fromkeys(("webhook_id", "job_id", "import_id", "export_id"), "0" * 32)
+    return path.format_map(values | ids)
 
 
 def spellings(path: str) -> list[str]:

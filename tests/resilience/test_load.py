@@ -20,7 +20,7 @@ from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.services.runtime.audit import verify
 from customer_segmentation.services.runtime.settings import SHIPPED_DATA
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
-from customer_segmentation.services.transfer.data_file import read_data_file
+from tests.support.data_file import read_data_file
 from tests.support.servers import running
 
 pytestmark = pytest.mark.both_databases

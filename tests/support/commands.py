@@ -17,10 +17,13 @@ from tests.support.forked import ForkedCommand
 WIDE = {"COLUMNS": "200", "TERM": "dumb"}
 
 
-def run(*arguments: str, env: Mapping[str, str | None] | None = None) -> Result:
-    """Run a command; how it ended is in the result."""
-    given = {"CUSTOMER_SEGMENTATION_URL": None, "CUSTOMER_SEGMENTATION_KEY": None}
-    result = CliRunner().invoke(app, arguments, env={**WIDE, **given, **(env or {})})
+def run(
+    *arguments: str, env: Mapping[str, str | None] | None = None, given: bytes | None = None
+) -> Result:
+    """Run a command, given something on standard input; how it ended is in the result."""
+    unset = {"CUSTOMER_SEGMENTATION_URL": None, "CUSTOMER_SEGMENTATION_KEY": None}
+    environment = {**WIDE, **unset, **(env or {})}
+    result = CliRunner().invoke(app, arguments, env=environment, input=given)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result

@@ -13,7 +13,7 @@ Fields = dict[str, Any]
 
 
 def ended(job: Fields) -> bool:
-    return bool(job["state"] != "running")
+    return job["state"] not in {"waiting", "running"}
 
 
 def follow(client: httpx.Client, location: str, until: Callable[[Fields], bool]) -> list[Fields]:

@@ -43,6 +43,8 @@ from customer_segmentation.api.v1.customers.batches import Batch, BatchOutcome, 
 from customer_segmentation.api.v1.customers.erasures import erasures_router
 from customer_segmentation.api.v1.customers.routes import customers_router
 from customer_segmentation.api.v1.events import events_router
+from customer_segmentation.api.v1.exports import exports_router
+from customer_segmentation.api.v1.imports import imports_router
 from customer_segmentation.api.v1.jobs import jobs_router
 from customer_segmentation.api.v1.models.routes import models_router
 from customer_segmentation.api.v1.predictions.routes import predictions_router
@@ -69,12 +71,20 @@ from customer_segmentation.services.runtime.logs import configure_logs
 from customer_segmentation.services.runtime.settings import Settings, load_settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork, units_over
 from customer_segmentation.services.training.schedule import begin_due_training
+from customer_segmentation.services.transfer.exports import Exports
+from customer_segmentation.services.transfer.imports import Imports
+from customer_segmentation.services.transfer.upkeep import (
+    begin_waiting_transfers,
+    remove_old_transfers,
+)
 
 _REFRESH_SECONDS = 0.5
 _COUNT_SECONDS = 2.0
 _RESCORING_SECONDS = 1.0
 _JOBS_SECONDS = 5.0
 _READY_SECONDS = 1.0
+_WAITING_SECONDS = 1.0
+_SWEEP_SECONDS = 60.0
 _SCHEDULE_SECONDS = 5.0
 _OLD_SECONDS = 3600.0
 _RECOUNT_SECONDS = 60.0
@@ -140,6 +150,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             (_RESCORING_SECONDS, "look for a re-scoring that was cut off", rescoring.resume),
             (_JOBS_SECONDS, "look for dead jobs", lambda: close_dead_jobs(units.database)),
             (
+                _WAITING_SECONDS,
+                "begin imports and exports that wait",
+                lambda: begin_waiting_transfers(units, settings),
+            ),
+            (
+                _SWEEP_SECONDS,
+                "remove files of imports and exports",
+                lambda: remove_old_transfers(units, settings, now()),
+            ),
+            (
                 _RECOUNT_SECONDS,
                 "look whether to recount",
                 lambda: begin_recount_when_due(units, settings),
@@ -196,6 +216,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         access_router(),
         models_router(units, settings, rescoring, comparisons),
         jobs_router(units, settings),
+        imports_router(Imports(units, settings)),
+        exports_router(Exports(units, settings)),
     ):
         app.include_router(router, dependencies=[Depends(check_parameters)])
     app.include_router(health_router(units))

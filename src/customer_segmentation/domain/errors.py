@@ -177,6 +177,25 @@ class JobNotFoundError(SegmentationError):
         super().__init__(f"There is no job with id {job_id}")
 
 
+class FileNotKeptError(SegmentationError):
+    """What is to be downloaded is not there, or not any more."""
+
+
+class FolderError(SegmentationError):
+    """The folder of files on their way in or out cannot be used."""
+
+
+class JobLostError(SegmentationError):
+    """The job was cancelled, or another process goes on with it."""
+
+    def __init__(self) -> None:
+        super().__init__("The job was cancelled, or another process goes on with it")
+
+
+class NotUndoableError(SegmentationError):
+    """An import cannot be taken back, or not yet."""
+
+
 class JobEndedError(SegmentationError):
     """The job cannot be cancelled any more."""
 

@@ -1,4 +1,4 @@
-"""Jobs: the long work that a process of its own does, such as a training."""
+"""Jobs: the long work that a process of its own does, such as a training or an import."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,11 +11,14 @@ class JobKind(StrEnum):
 
     TRAINING = "training"
     STUDY = "study"
+    IMPORT = "import"
+    EXPORT = "export"
 
 
 class JobState(StrEnum):
-    """Where a job is in its life."""
+    """Where a job is in its life; only a waiting or running one has not ended."""
 
+    WAITING = "waiting"
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     HELD_BACK = "held back"
@@ -26,10 +29,13 @@ class JobState(StrEnum):
 
 
 class Phase(StrEnum):
-    """What a running job is doing, in the order in which a training does it."""
+    """What a running job is doing, in the order in which a job of its kind does it."""
 
     STARTING = "starting"
     READING = "reading"
+    IMPORTING = "importing"
+    UNDOING = "undoing"
+    EXPORTING = "exporting"
     FITTING = "fitting"
     MATCHING = "matching"
     CHECKING = "checking"
@@ -72,7 +78,7 @@ class Job:
         kind: what it does.
         state: where it is in its life.
         phase: what it is doing.
-        done: how much of the phase is done: customers, restarts, or checks.
+        done: how much of the phase is done: customers, restarts, checks, or bytes of a file.
         total: of how much; 0 where that is not known.
         created_at: when it was started.
         heartbeat_at: when its process last showed that it lives.
@@ -85,7 +91,8 @@ class Job:
         request: how it is to be done, where that differs from the settings.
         model_version: the version it made.
         error: why it made none, for people.
-        result: what a study found.
+        result: what a study found, or what an import did so far.
+        attempts: how many processes in a row began it and got no further.
     """
 
     id: str
@@ -106,6 +113,12 @@ class Job:
     model_version: int | None
     error: str | None
     result: dict[str, Any] | None
+    attempts: int = 0
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more is done for it."""
+        return self.state not in (JobState.WAITING, JobState.RUNNING)
 
     @property
     def origin(self) -> Origin:

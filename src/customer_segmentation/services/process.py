@@ -1,4 +1,4 @@
-"""The process that trains, so that requests never wait for it.
+"""The process that trains, imports and exports, so that requests never wait for it.
 
 `services/jobs/pool.py` starts it and tells task and settings, as JSON on standard input. Only this
 process imports scikit-learn, beside its other work; one that serves never does.
@@ -28,7 +28,9 @@ from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.services.training.engine import local_engine
 from customer_segmentation.services.training.run import note, run_study, run_training
+from customer_segmentation.services.transfer.export_run import run_export
 from customer_segmentation.services.transfer.first_load import load_first_data
+from customer_segmentation.services.transfer.import_run import run_import
 from customer_segmentation.store.database import Database
 from customer_segmentation.store.queries import jobs
 
@@ -79,6 +81,12 @@ def run(task: list[str], units: UnitsOfWork, settings: Settings) -> None:
             case ["study", job_id]:
                 with _heartbeat(units.database, job_id):
                     run_study(units, beside.submit(local_engine).result, settings, job_id)
+            case ["import", job_id]:
+                with _heartbeat(units.database, job_id):
+                    run_import(units, settings, job_id)
+            case ["export", job_id]:
+                with _heartbeat(units.database, job_id):
+                    run_export(units, settings, job_id)
             case ["rescore"]:
                 rescore(units)
             case ["recount"]:

@@ -362,6 +362,7 @@ jobs = Table(
     Column("model_version", Integer, ForeignKey("model_versions.version")),
     Column("error", Text),
     Column("result", JSON(none_as_null=True)),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
     Index(
         "one_running_job",
         "kind",
@@ -371,3 +372,25 @@ jobs = Table(
     ),
 )
 """Jobs. The unique index is the lease: of each kind one job runs at most, whoever started it."""
+
+import_changes = Table(
+    "import_changes",
+    metadata,
+    Column("import_id", String(32), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("first_id", BigInteger, nullable=False),
+    Column("last_id", BigInteger, nullable=False),
+    Column("added", LargeBinary, nullable=False),
+    Column("changed", LargeBinary, nullable=False),
+    Column("removed", LargeBinary, nullable=False),
+    Column("digests", LargeBinary, nullable=False),
+    Column("before", LargeBinary, nullable=False),
+    Column("refused", LargeBinary, nullable=False),
+    Index("import_changes_by_id", "first_id", "last_id"),
+)
+"""What each part of an import replaced, so that it can be undone: the ids of customers added,
+changed and removed, each rising, as integers of eight bytes; of those added and changed the digests
+of what was stored; of those changed and removed the attributes before, as numbers of eight bytes;
+and which rows, by their number, were refused as their ids are taken.
+
+A row for every customer would take longer to write than the customers themselves."""

@@ -134,8 +134,8 @@ def _id_parameter(example: int) -> Schema:
     }
 
 
-def _responses(example: object, *errors: ProblemType) -> Responses:
-    return json_response(type(example), "Done", example=example) | problem_responses(*errors)
+def _responses(kind: object, example: object, *errors: ProblemType) -> Responses:
+    return json_response(kind, "Done", example=example) | problem_responses(*errors)
 
 
 _SomeChanges = Annotated[CustomerChanges, Meta(extra_json_schema={"minProperties": 2})]
@@ -153,6 +153,7 @@ FUNCTIONS: dict[str, Declaration] = {
         role=Role.READER,
         request=_id_parameter(56),
         responses=_responses(
+            CustomerInfo,
             CustomerInfo(
                 _CUSTOMER_56,
                 "Cluster 0: High-Value Power Users",
@@ -169,6 +170,7 @@ FUNCTIONS: dict[str, Declaration] = {
         role=Role.WRITER,
         request=json_body(_SomeChanges, CHANGES),
         responses=_responses(
+            StoredCustomer,
             StoredCustomer("Customer id 7287 updated successfully", _CUSTOMER_7287),
             problems.NOT_FOUND,
             *_BODY_ERRORS,
@@ -181,6 +183,7 @@ FUNCTIONS: dict[str, Declaration] = {
         role=Role.WRITER,
         request=_id_parameter(787),
         responses=_responses(
+            Message,
             Message("Customer with ID 787 deleted successfully"),
             problems.NOT_FOUND,
             problems.INVALID,
@@ -193,6 +196,7 @@ FUNCTIONS: dict[str, Declaration] = {
         role=Role.WRITER,
         request=json_body(NewCustomer, NEW_CUSTOMER),
         responses=_responses(
+            StoredCustomer,
             StoredCustomer("Customer successfully added to databank", _CUSTOMER_20001),
             problems.EXISTS,
             problems.ERASED,
@@ -206,6 +210,7 @@ FUNCTIONS: dict[str, Declaration] = {
         role=Role.READER,
         request=json_body(CustomerAttributes, ATTRIBUTES),
         responses=_responses(
+            str,
             "Cluster 1: Value-Driven Frequent Users , "
             "Business strategy: Build loyalty to reduce churn",
             *_BODY_ERRORS,
@@ -218,6 +223,7 @@ FUNCTIONS: dict[str, Declaration] = {
         role=Role.ADMIN,
         request={},
         responses=_responses(
+            str,
             "Model successfully updated",
             problems.JOB_RUNNING,
             problems.TRAINING_REFUSED,

@@ -95,6 +95,9 @@ STALE_SEGMENT = ProblemType(412, "stale-segment", "The segment has changed meanw
 KEY_REUSED = ProblemType(409, "idempotency-key-reused", "The key was used for something else")
 JOB_RUNNING = ProblemType(409, "job-running", "A job of this kind is already running")
 JOB_ENDED = ProblemType(409, "job-ended", "The job cannot be cancelled any more")
+NO_FILE = ProblemType(404, "file-not-kept", "There is no such file, or not any more")
+FOLDER = ProblemType(507, "folder-unusable", "The service cannot keep files")
+NOT_UNDOABLE = ProblemType(409, "not-undoable", "The import cannot be undone")
 APPROVAL = ProblemType(409, "approval-required", "A second person must approve")
 NOT_COMPARABLE = ProblemType(409, "not-comparable", "The versions cannot be compared")
 TRAINING_CANCELLED = ProblemType(409, "training-cancelled", "The training was cancelled")
@@ -129,6 +132,9 @@ _BY_ERROR: dict[type[errors.SegmentationError], ProblemType] = {
     errors.IdempotencyError: KEY_REUSED,
     errors.JobRunningError: JOB_RUNNING,
     errors.JobEndedError: JOB_ENDED,
+    errors.NotUndoableError: NOT_UNDOABLE,
+    errors.FileNotKeptError: NO_FILE,
+    errors.FolderError: FOLDER,
     errors.ApprovalRequiredError: APPROVAL,
     errors.VersionsNotComparableError: NOT_COMPARABLE,
     errors.TrainingCancelledError: TRAINING_CANCELLED,

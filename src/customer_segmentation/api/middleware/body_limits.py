@@ -17,6 +17,7 @@ from customer_segmentation.services.runtime.settings import Settings
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 _ATTRIBUTE = "max_batch_bytes"
+_OF_FILES = "takes_file"
 _LOOKS = 20
 """How often it is looked for bodies that are late, in the time that they have."""
 
@@ -34,6 +35,12 @@ def takes_many(max_bytes: float = math.inf) -> Callable[[Endpoint], Endpoint]:
     return declare
 
 
+def takes_file(endpoint: Endpoint) -> Endpoint:
+    """Declare that a body is a file, as large and as slow as the settings allow for imports."""
+    setattr(endpoint, _OF_FILES, True)
+    return endpoint
+
+
 class Bodies:
     """What bodies are held to."""
 
@@ -46,14 +53,23 @@ class Bodies:
             for route in iter_route_contexts([*routes])
             if hasattr(route.endpoint, _ATTRIBUTE)
         }
+        of_files = [
+            route.path_format or ""
+            for route in iter_route_contexts([*routes])
+            if hasattr(route.endpoint, _OF_FILES)
+        ]
+        self._most_at |= dict.fromkeys(of_files, settings.max_import_bytes)
+        self._seconds_at = dict.fromkeys(of_files, settings.import_seconds)
         self._due: dict[asyncio.Task[object], float] = {}
         self._late: set[asyncio.Task[object]] = set()
         self._is_looking = False
 
     def bound(self, scope: Scope, receive: Receive) -> Receive:
         """Return a receive that gives up on a body; it raises `RequestProblemError`."""
-        most = self._most_at.get(get_route_path(scope), self._most)
-        due = asyncio.get_running_loop().time() + self._seconds
+        path = get_route_path(scope)
+        most = self._most_at.get(path, self._most)
+        seconds = self._seconds_at.get(path, self._seconds)
+        due = asyncio.get_running_loop().time() + seconds
         # What is announced as too large is not waited for, nor asked for with `100 Continue`.
         refused = _announced(scope["headers"]) > most
         size = 0
@@ -66,7 +82,7 @@ class Bodies:
             if whole:
                 # What comes after the body is that the client has gone.
                 return await receive()
-            message = await self._in_time(receive, due)
+            message = await self._in_time(receive, due, seconds)
             size += len(message.get("body", b""))
             whole = not message.get("more_body", False)
             if size > most:
@@ -92,7 +108,7 @@ class Bodies:
             raise ClientDisconnect
         return body
 
-    async def _in_time(self, receive: Receive, due: float) -> Message:
+    async def _in_time(self, receive: Receive, due: float, seconds: float) -> Message:
         """Wait for a part of a body until a moment of the event loop.
 
         As `asyncio.timeout` does, but with one timer for all requests: nearly every body is there
@@ -109,7 +125,7 @@ class Bodies:
             if task not in self._late:
                 raise
             task.uncancel()
-            detail = f"The body must arrive within {self._seconds:g} seconds"
+            detail = f"The body must arrive within {seconds:g} seconds"
             raise RequestProblemError(TOO_SLOW, detail) from cancelled
         finally:
             del self._due[task]

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from customer_segmentation.cli.console.commands import refuse_given
-from customer_segmentation.cli.console.output import errors, open_database
+from customer_segmentation.cli.console.options import Key, Url
+from customer_segmentation.cli.console.output import errors, open_database, this_person
 from customer_segmentation.cli.files.outputs import (
     OutputFormatOption,
     OutputOption,
@@ -50,6 +51,8 @@ def export(
             envvar=_SALT,
         ),
     ] = None,
+    url: Url = None,
+    key: Key = None,
 ) -> None:
     """Write customers with segment, confidence and strategy to a file or standard output.
 
@@ -65,6 +68,28 @@ def export(
         raise typer.BadParameter(
             "must name the campaign that --holdout is for", param_hint="--split"
         )
+    if url is not None:
+        refuse_given(
+            context, "is not for --url: the service has a salt of its own", "audience_salt"
+        )
+        check_outputs([output])
+        from customer_segmentation.cli.files.remote import export_at
+        from customer_segmentation.client import Client
+
+        with Client(url, key or None) as service:
+            rows = export_at(
+                service,
+                output,
+                format=output_format(output, to),
+                segment=segment,
+                min=_bounds("--min", least),
+                max=_bounds("--max", most),
+                holdout=holdout,
+                split=split,
+                by=this_person(),
+            )
+        errors.print(f"{counted(rows, 'customer')} written")
+        return
     if audience_salt is None:
         audience_salt = os.environ.get(_SALT)  # The command line takes an empty one for none.
     if audience_salt is not None and not audience_salt.strip():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from customer_segmentation.cli.console.commands import is_given, refuse_given
+from customer_segmentation.cli.console.options import Key, Url
 from customer_segmentation.cli.console.output import (
     ExitCode,
     errors,
@@ -46,7 +47,8 @@ if TYPE_CHECKING:
     from customer_segmentation.services.runtime.settings import Settings
     from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
     from customer_segmentation.services.transfer.first_import import Beginning
-    from customer_segmentation.services.transfer.importing import Import, Outcome
+    from customer_segmentation.services.transfer.importing import Import
+    from customer_segmentation.services.transfer.records import Outcome
 
 _OBJECTS = 200_000
 """How many more there must be before Python looks for cycles."""
@@ -94,6 +96,8 @@ def import_files(
     encoding: EncodingOption = None,
     sheet: SheetOption = None,
     rejects: RejectsOption = None,
+    url: Url = None,
+    key: Key = None,
     as_json: Annotated[bool, typer.Option("--json", help="Tell the outcome as JSON.")] = False,
 ) -> None:
     """Store customers from files, segmented as they come in.
@@ -116,6 +120,10 @@ def import_files(
         _write_guesses(files[0], reading, query_of)
         return
     targets = [rejects or rejects_target(file, query_of) for file in files]
+    if url is not None:
+        paths = dict(zip(files, targets, strict=True))
+        _import_at((url, key), paths, (mode, dry_run, mapping, reading), as_json)
+        return
     more = [] if transactions is None else [rejects_target(transactions)]
     read = [*(files if query_of is None else []), mapping, transactions]
     check_outputs([*targets, *more], read)
@@ -181,6 +189,34 @@ _DEMO_STAYS = (
 )
 
 
+def _import_at(
+    where: tuple[str, str | None],
+    files: dict[Path, Path],
+    how: "tuple[Mode, bool, Path | None, Reading]",
+    as_json: bool,
+) -> None:
+    """Import files, each with the file for its rejects, at a service's address, by a key."""
+    from customer_segmentation.cli.files.remote import import_at
+    from customer_segmentation.client import Client
+
+    check_outputs(files.values(), [*files, how[2]])
+    outcomes: dict[str, Outcome] = {}
+    url, key = where
+    with Client(url, key or None) as service:
+        for file, target in files.items():
+            outcome, told = import_at(service, file, how, target, this_person())
+            outcomes[str(file)] = outcome
+            for warning in (told["result"] or {}).get("warnings", ()):
+                warn(f"The first model is active, as there is no other, but: {warning}")
+            if outcome.rejected:
+                warn(f"{counted(outcome.rejected, 'row')} of {file} not taken: see {target}")
+            _tell(outcomes, [str(file)], how[1], quiet=as_json)
+    if as_json:
+        typer.echo(json.dumps({name: asdict(outcome) for name, outcome in outcomes.items()}))
+    if any(outcome.rejected for outcome in outcomes.values()):
+        raise typer.Exit(ExitCode.REJECTED)
+
+
 @contextmanager
 def _database(settings: "Settings", dry_run: bool) -> Iterator["UnitsOfWork"]:
     """Open the database; where there is none, a trial looks at an empty one that it drops."""
@@ -225,12 +261,15 @@ def _check_options(
         refuse_given(context, why, "rejects", "write_mapping", "query_of")
     if is_given(context, "query_of"):
         refuse_given(context, "is for files, not for --from", *_OF_FILES)
+    if context.params["url"] is not None:
+        refuse_given(context, "is not for --url: the service has no such table", *_OF_DATABASES)
     if transactions is None:
         refuse_given(context, "is for --transactions", "since", "until")
     if [*files, transactions].count(STANDARD) > 1:
         raise typer.BadParameter("standard input can be read once")
 
 
+_OF_DATABASES = ("transactions", "since", "until", "query_of")
 _OF_FILES = ("file_format", "delimiter", "encoding", "sheet")
 _OF_IMPORTS = ("mode", "dry_run", "mapping", "transactions", "since", "until", "rejects", "as_json")
 

@@ -100,10 +100,9 @@ def meaning_of(
     if path is not None:
         return read_mapping(path, elsewhere)
     others = dict.fromkeys(elsewhere, Entry(None, default=0))
-    for known in (ColumnMapping.by_record_names(), ColumnMapping.by_request_names()):
-        entries = {**known.entries, **others}
-        if all(e.column is None or e.column in source.columns for e in entries.values()):
-            return ColumnMapping(entries)
+    known = ColumnMapping.of_names(source.columns, others)
+    if known is not None:
+        return known
     guesses = infer(source.columns, source.sample()) | {
         name: Guess(Confidence.CERTAIN, entry) for name, entry in others.items()
     }

@@ -136,4 +136,4 @@ def check(as_json: AsJson = False) -> None:
 def _is_secret(name: str, value: object) -> bool:
     if name == "database_url":
         return "@" in str(value)
-    return bool(value) and name in {"jdbc_password", "spark_conf"}
+    return bool(value) and name in {"jdbc_password", "spark_conf", "audience_salt"}

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -161,6 +161,22 @@ class ColumnMapping:
     def by_record_names(cls) -> Self:
         """Return the mapping of a table whose columns bear the record names."""
         return cls({feature.name: Entry(feature.record_name) for feature in COLUMNS})
+
+    @classmethod
+    def of_names(
+        cls, columns: Collection[str], elsewhere: Mapping[str, Entry] | None = None
+    ) -> Self | None:
+        """Return the mapping of a table whose columns bear the attributes' names, else None.
+
+        Args:
+            columns: the table's.
+            elsewhere: entries of attributes that come from elsewhere.
+        """
+        for known in (cls.by_record_names(), cls.by_request_names()):
+            entries = {**known.entries, **(elsewhere or {})}
+            if all(e.column is None or e.column in columns for e in entries.values()):
+                return cls(entries)
+        return None
 
     @classmethod
     def by_request_names(cls) -> Self:

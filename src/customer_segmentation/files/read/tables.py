@@ -139,8 +139,15 @@ class Source:
 
 
 @contextmanager
-def open_table(source: Path | Readable | Query, reading: Reading | None = None) -> Iterator[Source]:
-    """Open a table: a file, a stream that need not be seekable, or a query's rows.
+def open_table(
+    source: Path | Readable | Query, reading: Reading | None = None, name: str | None = None
+) -> Iterator[Source]:
+    """Open a table.
+
+    Args:
+        source: a file, a stream that need not be seekable, or a query.
+        reading: what is known of it beforehand.
+        name: what messages call it; unless given, its path.
 
     Raises:
         DataFileError: it cannot be read, or not as what it is said to be.
@@ -148,7 +155,7 @@ def open_table(source: Path | Readable | Query, reading: Reading | None = None) 
     """
     reading = reading or Reading()
     with ExitStack() as stack:
-        name = _name_of(source)
+        name = name or _name_of(source)
         with _faults_told(name):
             if isinstance(source, Query):
                 reader = stack.enter_context(query_reader(source.url, source.sql))

@@ -17,6 +17,7 @@ from customer_segmentation.store.queries import (
     erasures,
     history,
     idempotency,
+    imports,
     models,
 )
 
@@ -46,6 +47,7 @@ def erase_customer(
     # The deletion has just added one, which was not there to be removed.
     removed["history"] -= int(is_there)
     removed["audit values"] = audit.remove_values(work.connection, CUSTOMER, str(customer_id))
+    removed["imports"] = imports.forget_customer(work.connection, customer_id)
     if not any(removed.values()):
         raise CustomerNotFoundError(customer_id)
     moment = now()

@@ -36,7 +36,17 @@ LEASE = timedelta(seconds=20)
 _LISTED = 100
 _FOLLOW_SECONDS = 0.2
 _STOP_SECONDS = 5.0
-_TASKS = {JobKind.TRAINING: "train", JobKind.STUDY: "study"}
+_TASKS = {
+    JobKind.TRAINING: "train",
+    JobKind.STUDY: "study",
+    JobKind.IMPORT: "import",
+    JobKind.EXPORT: "export",
+}
+RESUMED = frozenset({JobKind.IMPORT, JobKind.EXPORT})
+"""Kinds of jobs that go on where their process ends, and that wait for one another."""
+
+MAX_ATTEMPTS = 5
+"""How often in a row such a job is begun without getting any further."""
 
 _processes: dict[str, subprocess.Popen[str]] = {}
 """The jobs at work that this process started, by id."""
@@ -95,13 +105,13 @@ def follow_job(units: UnitsOfWork, job_id: str) -> Iterator[Job]:
     while True:
         job = get_job(units, job_id)
         yield job
-        if job.state is not JobState.RUNNING:
+        if job.has_ended:
             return
         time.sleep(_FOLLOW_SECONDS)
 
 
 def cancel_job(units: UnitsOfWork, job_id: str, by: str) -> Job:
-    """Cancel a running job: its model will never serve, and its process ends within a second.
+    """Cancel a job: its model will never serve, and its process ends within a second.
 
     Raises:
         JobNotFoundError: there is no such job.
@@ -132,19 +142,35 @@ def start_job(
         JobRunningError: another job of this kind holds the lease.
     """
     close_dead_jobs(database)
+    job = new_job(kind, origin, request, JobState.RUNNING)
+    with database.write() as connection:
+        jobs.add(connection, job)
+        note(connection, str(kind), job.id, "started", origin.by)
+    return job
+
+
+def new_job(
+    kind: JobKind,
+    origin: Origin,
+    request: dict[str, Any] | None,
+    state: JobState,
+    job_id: str = "",
+) -> Job:
+    """Return a job that this process holds, to be added."""
     moment = now()
-    job = Job(
-        id=uuid.uuid4().hex,
+    host, pid = this_process()
+    return Job(
+        id=job_id or uuid.uuid4().hex,
         kind=kind,
-        state=JobState.RUNNING,
+        state=state,
         phase=Phase.STARTING,
         done=0,
         total=0,
         created_at=moment,
         heartbeat_at=moment,
         finished_at=None,
-        host=_process_space(),
-        pid=os.getpid(),
+        host=host,
+        pid=pid,
         trigger=origin.trigger,
         requested_by=origin.by,
         reason=origin.reason,
@@ -153,10 +179,11 @@ def start_job(
         error=None,
         result=None,
     )
-    with database.write() as connection:
-        jobs.add(connection, job)
-        note(connection, str(kind), job.id, "started", origin.by)
-    return job
+
+
+def this_process() -> tuple[str, int]:
+    """Return what tells this process from every other: where it runs, and its id there."""
+    return _process_space(), os.getpid()
 
 
 def close_dead_jobs(database: Database) -> None:
@@ -193,14 +220,16 @@ def find_dead_jobs(database: Database) -> list[str]:
 
 
 def interrupt(connection: Connection, job_id: str) -> None:
-    """Mark a job as cut off, if it still counts as running."""
-    jobs.change(
-        connection,
-        job_id,
-        state=JobState.INTERRUPTED,
-        finished_at=now(),
-        error="its process ended before it was done",
-    )
+    """Mark a job as cut off, if it still counts as running; one that can go on waits for that."""
+    job = jobs.get(connection, job_id)
+    state, error = JobState.INTERRUPTED, "its process ended before it was done"
+    if job.kind in RESUMED and job.attempts < MAX_ATTEMPTS:
+        jobs.change(connection, job_id, state=JobState.WAITING, heartbeat_at=now())
+        return
+    if job.kind in RESUMED:
+        state = JobState.FAILED
+        error = f"its process ended {MAX_ATTEMPTS} times; the service's log may tell why"
+    jobs.change(connection, job_id, state=state, finished_at=now(), error=error)
 
 
 def _begin(
@@ -212,16 +241,21 @@ def _begin(
 ) -> tuple[Job, threading.Thread]:
     """Start a job; return it, and a thread that ends when it is over."""
     job = start_job(units.database, kind, origin, request)
-    process = start_worker(settings, _TASKS[kind], job.id, background=True)
+    return job, launch(units.database, settings, job)
+
+
+def launch(database: Database, settings: Settings, job: Job) -> threading.Thread:
+    """Start the process of a job that has the lease; return a thread that ends when it is over."""
+    process = start_worker(settings, _TASKS[job.kind], job.id, background=True)
     _processes[job.id] = process
     watch = threading.Thread(
         target=_watch,
-        args=(units.database.url, process, job.id),
+        args=(database.url, process, job.id),
         name=f"job {job.id}",
         daemon=True,
     )
     watch.start()
-    return job, watch
+    return watch
 
 
 def _watch(url: str, process: subprocess.Popen[str], job_id: str) -> None:

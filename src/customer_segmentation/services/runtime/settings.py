@@ -36,11 +36,10 @@ OTHER_VARIABLES = frozenset(
         "CUSTOMER_SEGMENTATION_CONFIG",
         "CUSTOMER_SEGMENTATION_URL",
         "CUSTOMER_SEGMENTATION_KEY",
-        "CUSTOMER_SEGMENTATION_AUDIENCE_SALT",
     }
 )
-"""Variables that are no settings of the service: where its settings file is; for the dashboard and
-the command line where the service is and by which key to call it; and the salt of exports."""
+"""Variables that are no settings of the service: where its settings file is, and for the dashboard
+and the command line where the service is and by which key to call it."""
 
 _OF_KUBERNETES = re.compile(
     r"_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$"
@@ -304,6 +303,31 @@ class Settings(BaseSettings):
         le=_MAX_DAYS,
         description="Jobs older than this are removed, but for the last of each kind; 0 is never.",
     )
+    keep_imports_days: int = Field(
+        default=30,
+        ge=0,
+        le=_MAX_DAYS,
+        description="What an import replaced and the rows that it did not take are removed so many "
+        "days after its end; 0 is never.",
+    )
+    keep_exports_hours: int = Field(
+        default=24,
+        ge=0,
+        le=_MAX_DAYS * 24,
+        description="The files of exports over the API are removed so many hours after their end; "
+        "0 is never.",
+    )
+    audience_salt: str = Field(
+        default="",
+        description="Secret salt of audience files: with it, exports for ad platforms hold hashed "
+        "ids. Unless set, the API writes none, and `export` does with `--audience-salt`.",
+    )
+    transfer_folder: Path | None = Field(
+        default=None,
+        description="Folder for the files of imports and exports, which only the service's user "
+        "may look into. Unless set, beside SQLite's file under its name with `-transfers`, and "
+        "with PostgreSQL `customer-segmentation-transfers` in the working directory.",
+    )
     keep_dead_letters_days: int = Field(
         default=90,
         ge=0,
@@ -334,8 +358,16 @@ class Settings(BaseSettings):
     max_batch_bytes: int = Field(
         default=67_108_864,
         ge=1024,
-        description="Largest request body accepted for batches of customers and of predictions, in "
-        "bytes.",
+        description="Largest request body accepted for batches of customers, of predictions, and "
+        "for previews of files, in bytes.",
+    )
+    max_import_bytes: int = Field(
+        default=4_294_967_296,
+        ge=1024,
+        description="Largest file accepted for an import, in bytes as it is sent.",
+    )
+    import_seconds: float = Field(
+        default=3600.0, gt=0, description="How long the file of an import may take to arrive."
     )
 
     @classmethod

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+from sqlalchemy import Connection
 
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.domain.errors import TrainingRefusedError, TransactionConflictError
@@ -10,6 +11,7 @@ from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.domain.imports import Mode
 from customer_segmentation.domain.jobs import Origin, Trigger
 from customer_segmentation.domain.plurals import counted
+from customer_segmentation.engines.engine import Engine
 from customer_segmentation.model.quality.gates import find_failures
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
@@ -77,27 +79,29 @@ class Beginning:
                 f"segment; there {'is' if count == 1 else 'are'} {count}"
             )
 
-    def store(self, by: str, tell: Callable[[str], None]) -> int:
+    def store(
+        self,
+        by: str,
+        tell: Callable[[str], None],
+        keep: Callable[[Connection, int, IntArray, FloatArray], None] | None = None,
+    ) -> int:
         """Train the first model and store it with the customers; return its version.
 
         Args:
             by: who asks for it.
             tell: is told what the model lacks, which serves all the same.
+            keep: is called in the transaction, with the version, ids and attributes stored.
 
         Raises:
             TrainingRefusedError: the customers are too few, or too few of them differ.
             TransactionConflictError: another process has stored customers meanwhile.
         """
-        self.check()
         sources = ", ".join(self._sources)
-        self.begin_table("")
-        ids, values = self._known
-        model = local_engine().train(ids, values, self._settings.parameters)
-        weaknesses = find_failures(model, None, self._settings.gates)
-        for weakness in weaknesses:
-            tell(weakness)
         origin = Origin(Trigger.FIRST_IMPORT, by, f"first customers, from {sources}")
-        first = FirstCustomers(ids, values, model, origin, weaknesses, sources)
+        self.check()
+        first = self.train(local_engine(), origin)
+        for weakness in first.weaknesses:
+            tell(weakness)
         with self._units.database.write(LOADING_SECONDS) as connection:
             wait_for_turn(connection, LOADING)
             if models.lock(connection) != self._replaced:
@@ -105,9 +109,29 @@ class Beginning:
                     "Another process has stored customers meanwhile: nothing is imported; look at "
                     "them and import again"
                 )
-            if erasures.find_many(connection, ids):
+            if erasures.find_many(connection, first.ids):
                 raise TransactionConflictError("A customer was erased meanwhile; import again")
-            return store_first(connection, self._units.customers, first, self._units.audit)
+            version = store_first(connection, self._units.customers, first, self._units.audit)
+            if keep is not None:
+                keep(connection, version, first.ids, first.values)
+            return version
+
+    def train(self, engine: Engine, origin: Origin) -> FirstCustomers:
+        """Train the first model on the customers; return both, to be stored.
+
+        Args:
+            engine: trains.
+            origin: what asks for it, who, and why.
+
+        Raises:
+            TrainingRefusedError: the customers are too few, or too few of them differ.
+        """
+        sources = ", ".join(self._sources)
+        self.begin_table("")
+        ids, values = self._known
+        model = engine.train(ids, values, self._settings.parameters)
+        weaknesses = find_failures(model, None, self._settings.gates)
+        return FirstCustomers(ids, values, model, origin, weaknesses, sources)
 
 
 def begin_bank(units: UnitsOfWork, settings: Settings, mode: Mode) -> Beginning | None:

@@ -1,24 +1,28 @@
 """The use case of a first start: load a data file into an empty database and train on it."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from customer_segmentation.domain.errors import DataFileError, TrainingRefusedError
 from customer_segmentation.domain.jobs import Origin, Trigger
 from customer_segmentation.domain.plurals import counted
 from customer_segmentation.engines.engine import Engine
+from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.check.rejects import RejectsFile, rejects_path
-from customer_segmentation.model.quality.gates import find_failures
+from customer_segmentation.files.map.mapping import ColumnMapping
+from customer_segmentation.files.read.tables import Reading, open_table
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
-from customer_segmentation.services.transfer.data_file import DataFile, read_data_file
+from customer_segmentation.services.transfer.first_import import Beginning
 from customer_segmentation.services.transfer.first_model import (
     LOADING,
     LOADING_SECONDS,
     FirstCustomers,
     store_first,
 )
+from customer_segmentation.services.transfer.importing import Import, import_customers
 from customer_segmentation.store.database import wait_for_turn
 from customer_segmentation.store.queries import demo, models
 
@@ -48,36 +52,42 @@ def load_first_data(
     with units.database.write(LOADING_SECONDS) as connection:
         wait_for_turn(connection, LOADING)
         if models.active_version(connection) is None:
-            store_first(connection, units.customers, _read(engine, settings), units.audit)
+            store_first(connection, units.customers, _read(units, engine, settings), units.audit)
             if is_demo:
                 demo.mark(connection)
 
 
-def _read(engine: Callable[[], Engine], settings: Settings) -> FirstCustomers:
+def _read(units: UnitsOfWork, engine: Callable[[], Engine], settings: Settings) -> FirstCustomers:
     path = settings.data
-    data = read_data_file(path)
-    _report(data, path)
+    beginning = Beginning(units, settings)
+    rejects: list[Reject] = []
+    # Text in UTF-8, whose columns bear the record names: nobody is there to look at a guess.
+    mapping = ColumnMapping.by_record_names()
+    with open_table(path, Reading(encoding="utf-8")) as source:
+        how = Import(path.name)
+        import_customers(units, source, mapping, how, rejects.extend, beginning=beginning)
+    _report(path, source.columns, mapping, rejects)
+    origin = Origin(Trigger.FIRST_START, _NOBODY, f"first data from {path.name}")
     try:
-        model = engine().train(data.ids, data.values, settings.parameters)
+        first = beginning.train(engine(), origin)
     except TrainingRefusedError as refusal:
         raise DataFileError(f"{path} cannot be used as the first data. {refusal}") from refusal
-    origin = Origin(Trigger.FIRST_START, _NOBODY, f"first data from {path.name}")
-    weaknesses = find_failures(model, None, settings.gates)
-    for reason in weaknesses:
+    for reason in first.weaknesses:
         logger.warning("The first model is active, as there is no other, but: %s", reason)
-    logger.info("Loading %s customers from %s", f"{len(data.ids):,}", path)
-    return FirstCustomers(data.ids, data.values, model, origin, weaknesses, path.name)
+    logger.info("Loading %s customers from %s", f"{len(first.ids):,}", path)
+    return replace(first, source=path.name)
 
 
-def _report(data: DataFile, path: Path) -> None:
-    if data.ignored:
-        logger.warning(
-            "Ignored the columns of %s that are not known: %s", path, ", ".join(data.ignored)
-        )
-    if data.rejects:
-        rejects = rejects_path(path)
-        with RejectsFile(rejects, data.columns) as file:
-            file.add(data.rejects)
-        logger.warning(
-            "Did not load %s of %s: see %s", counted(len(data.rejects), "row"), path, rejects
-        )
+def _report(
+    path: Path, columns: Sequence[str], mapping: ColumnMapping, rejects: list[Reject]
+) -> None:
+    """Tell what of a file is not loaded."""
+    known = {entry.column for entry in mapping.entries.values()}
+    ignored = [name for name in columns if name not in known]
+    if ignored:
+        logger.warning("Ignored the columns of %s that are not known: %s", path, ", ".join(ignored))
+    if rejects:
+        target = rejects_path(path)
+        with RejectsFile(target, columns) as file:
+            file.add(rejects)
+        logger.warning("Did not load %s of %s: see %s", counted(len(rejects), "row"), path, target)

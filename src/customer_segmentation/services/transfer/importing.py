@@ -1,17 +1,14 @@
 """The use case of importing customers from a table: insert, upsert, or replace all."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.domain.errors import DataFileError, TransactionConflictError
 from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_NAMES
-from customer_segmentation.domain.history import Cause
 from customer_segmentation.domain.imports import Mode
-from customer_segmentation.domain.numbers import plain_number
-from customer_segmentation.domain.plurals import counted
 from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.check.duplicates import SeenIds
 from customer_segmentation.files.check.rows import Checker
@@ -19,51 +16,20 @@ from customer_segmentation.files.map.mapping import ColumnMapping
 from customer_segmentation.files.read.prefetch import prefetch
 from customer_segmentation.files.read.tables import Source
 from customer_segmentation.files.transactions.totals import DERIVED, Totals
-from customer_segmentation.services.monitoring.distribution import count_imported
 from customer_segmentation.services.monitoring.recount import refine_where_coarse
-from customer_segmentation.services.runtime.audit import note
-from customer_segmentation.services.runtime.clock import now
-from customer_segmentation.services.runtime.unit_of_work import UnitOfWork, UnitsOfWork, retried
+from customer_segmentation.services.runtime.clock import give_way
+from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork, retried
+from customer_segmentation.services.transfer import storing
 from customer_segmentation.services.transfer.first_import import Beginning
-from customer_segmentation.services.transfer.merging import Done, merge
+from customer_segmentation.services.transfer.merging import TAKEN, Done, Merged, merge
+from customer_segmentation.services.transfer.records import ImportRecord, Outcome
 from customer_segmentation.store.arrow import arrow_reader
-from customer_segmentation.store.queries import erasures, history
+from customer_segmentation.store.queries import erasures
 from customer_segmentation.store.queries.customers import StoredCustomers
+from customer_segmentation.store.queries.imports import Replaced, digests_of
 
 CHUNK = 20_000
 """Customers a transaction: few enough that writes of requests come between two of them."""
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What an import did, or would do.
-
-    Attributes:
-        added: customers who were not there.
-        changed: customers who were there with other attributes.
-        unchanged: customers who were there with these attributes.
-        removed: customers whom a replacement removed, as the table has them not.
-        rejected: rows that were not taken.
-        erased: rows of customers who were erased, which are passed over.
-        filled: empty values that the mapping's default filled, by attribute.
-        without_transactions: customers of whom the table of transactions has none.
-        refused_transactions: customers who are rejected, as a transaction of theirs is refused.
-    """
-
-    added: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    removed: int = 0
-    rejected: int = 0
-    erased: int = 0
-    filled: dict[str, int] = field(default_factory=dict)
-    without_transactions: int = 0
-    refused_transactions: int = 0
-
-    @property
-    def stored(self) -> int:
-        """How many customers are stored as the table has them."""
-        return self.added + self.changed + self.unchanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +58,7 @@ def import_customers(
     reject: Callable[[list[Reject]], None],
     progress: Callable[[int, int], None] = lambda _done, _rows: None,
     beginning: Beginning | None = None,
+    record: ImportRecord | None = None,
 ) -> Outcome:
     """Store a table's customers, segmented, some thousand in a transaction.
 
@@ -110,27 +77,26 @@ def import_customers(
         reject: is given the rows that are not taken.
         progress: is told how much of the source was read, and how many customers were found in it.
         beginning: keeps them, in place of the database, until the first model is trained on them.
+        record: of the import, where it is a job: what it tells to be stored is passed over.
 
     Raises:
+        JobLostError: the job was cancelled.
         DataFileError: the table lacks a column, or cannot be read on; what came before is stored.
             Or rejects are to replace everybody.
         MappingError: the mapping has not an entry for every attribute.
     """
     outcome = Outcome()
+    if record is not None:
+        outcome = replace(record.outcome, rejected=0, filled={})
     given: list[IntArray] = [np.empty(0, dtype=np.int64)]
-    before = np.empty(0, dtype=np.int64)
-    if how.mode is Mode.REPLACE:
-        if source.is_rejects:
-            raise DataFileError(f"{source.name} holds refused rows, not everybody: upsert them")
-        if beginning is None:
-            with arrow_reader(units.database) as read:
-                before = units.customers.read_ids(read)
+    before = _find_replaced(units, source, how, beginning, record)
     if beginning is not None:
         beginning.begin_table(source.name)
     checker = Checker(source, mapping, seen=SeenIds())
     column = mapping.entries[CUSTOMER_ID.name].column or ""
     untold = np.array([name in checker.absent for name in FEATURE_NAMES])
     parts = ((block, checker.check(block)) for block in source.blocks(checker.wanted))
+    number = 0
     for block, found in prefetch(parts):
         refusals: dict[int, str] = {}
         keeps = np.broadcast_to(untold, found.values.shape)
@@ -141,15 +107,10 @@ def import_customers(
         taken = np.setdiff1d(np.arange(len(found.ids)), list(refusals))
         for start in range(0, len(taken), CHUNK):
             rows = taken[start : start + CHUNK]
-            people = found.ids[rows], found.values[rows], keeps[rows]
-            if beginning is None:
-                done = _import_chunk(units, *people, how)
-            else:
-                done = beginning.take(*people, how.mode)
-            outcome.added += done.added
-            outcome.changed += done.changed
-            outcome.unchanged += done.unchanged
-            outcome.erased += done.erased
+            part = _Part(number, found.ids[rows], found.values[rows], keeps[rows])
+            done = _take(units, part, how, outcome, beginning, record)
+            outcome = _plus(outcome, done)
+            number += len(rows)
             refusals |= {int(rows[row]): reason for row, reason in done.refused.items()}
             progress(block.position, outcome.stored)
         faults = {int(found.rows[row]): (column, reason) for row, reason in refusals.items()}
@@ -163,10 +124,82 @@ def import_customers(
     if beginning is not None:
         outcome.removed = beginning.removed
     elif how.mode is Mode.REPLACE and outcome.rejected == 0:
-        outcome.removed = _remove_others(units, before, everybody, how)
+        others = _others(before, everybody, how)
+        outcome = _remove_others(units, others, how, outcome, record, number)
     if not how.dry_run and beginning is None:
         refine_where_coarse(units)
     return outcome
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Part:
+    """Rows that are stored in one transaction.
+
+    Attributes:
+        number: how many rows of the table come before them.
+        ids: (n,), of the customers.
+        values: (n, d), their attributes.
+        keeps: (n, d), the attributes that who is there keeps.
+    """
+
+    number: int
+    ids: IntArray
+    values: FloatArray
+    keeps: BoolArray
+
+
+def _find_replaced(
+    units: UnitsOfWork,
+    source: Source,
+    how: Import,
+    beginning: Beginning | None,
+    record: ImportRecord | None,
+) -> IntArray:
+    """Return the ids of the customers whom a replacement is about, (n,), rising.
+
+    Raises:
+        DataFileError: rejects are to replace everybody.
+    """
+    if how.mode is Mode.REPLACE:
+        if source.is_rejects:
+            raise DataFileError(f"{source.name} holds refused rows, not everybody: upsert them")
+        if record is not None and record.everyone is not None:
+            return record.everyone
+        if beginning is None:
+            return read_everyone(units)
+    return np.empty(0, dtype=np.int64)
+
+
+def _take(
+    units: UnitsOfWork,
+    part: _Part,
+    how: Import,
+    outcome: Outcome,
+    beginning: Beginning | None,
+    record: ImportRecord | None,
+) -> Done:
+    """Store a part, or keep it for the first model, or pass over what was stored before."""
+    if beginning is not None:
+        return beginning.take(part.ids, part.values, part.keeps, how.mode)
+    if record is not None and part.number + len(part.ids) <= record.rows:
+        return _stored_before(record, part)
+    done = _import_part(units, part, how, outcome, record)
+    if record is not None and not how.dry_run and units.database.is_sqlite:
+        # Else those whom a service answers meanwhile would wait until all is stored.
+        give_way()
+    return done
+
+
+def read_everyone(units: UnitsOfWork) -> IntArray:
+    """Return the ids of all customers, (n,), rising."""
+    with arrow_reader(units.database) as read:
+        return units.customers.read_ids(read)
+
+
+def _stored_before(record: ImportRecord, part: _Part) -> Done:
+    """Return what is left to tell of a part that was stored before the import was cut off."""
+    refused = record.refused_within(part.number, part.number + len(part.ids))
+    return Done(0, 0, 0, 0, dict.fromkeys(refused.tolist(), TAKEN))
 
 
 _IS_DERIVED = np.isin(FEATURE_NAMES, DERIVED)
@@ -187,105 +220,117 @@ def _derived_without(totals: Totals, ids: IntArray) -> BoolArray:
 
 
 @retried
-def _import_chunk(
-    units: UnitsOfWork, ids: IntArray, values: FloatArray, keeps: BoolArray, how: Import
+def _import_part(
+    units: UnitsOfWork,
+    part: _Part,
+    how: Import,
+    outcome: Outcome,
+    record: ImportRecord | None,
 ) -> Done:
-    """Store customers, ids (n,) and attributes (n, d), in one transaction.
-
-    Who is there keeps the attributes that are true in `keeps`, (n, d).
-    """
+    """Store the customers of a part in one transaction."""
+    ids, values = part.ids, part.values
     with units.read() if how.dry_run else units.write() as work:
         stored = work.customers.find_many(work.connection, ids, for_update=not how.dry_run)
-        merged = merge((stored.ids, stored.values), ids, values, keeps, how.mode)
+        merged = merge((stored.ids, stored.values), ids, values, part.keeps, how.mode)
         merged.pass_over(erasures.find_many(work.connection, ids))
         if not how.dry_run:
             new, changed, values = merged.new, merged.changed, merged.values
-            _add(work, ids[new], values[new])
+            before = stored.at(merged.places[changed])
+            storing.add(work, ids[new], values[new], how.source)
             # Asked again, as before that the ids were free for others to be erased.
             if erasures.find_many(work.connection, ids[new]):
                 raise TransactionConflictError("A customer was erased meanwhile; try again soon")
-            _change(work, stored.at(merged.places[changed]), values[changed])
-            _note(work, ids, values, new, changed, how.source)
+            storing.change(work, before, values[changed], how.source)
+            if record is not None:
+                replaced = _replaced(part.number, merged, before)
+                so_far = _plus(outcome, merged.done)
+                record.keep(work.connection, replaced, so_far, part.number + len(ids))
     return merged.done
 
 
-def _add(work: UnitOfWork, ids: IntArray, values: FloatArray) -> None:
-    if len(ids) == 0:
-        return
-    serving = work.serving
-    found = serving.assigner.assess(values)
-    work.customers.add_many(work.connection, ids, values, found.segments, work.active.epoch)
-    history.add_entered(work.connection, ids, now(), serving.version)
-    count_imported(work, None, (values, found.segments), found.outliers)
-
-
-def _change(work: UnitOfWork, before: StoredCustomers, values: FloatArray) -> None:
-    if len(values) == 0:
-        return
-    serving = work.serving
-    segments = serving.assigner.assign_with_hysteresis(values, before.segments)
-    work.customers.change_many(work.connection, before.ids, values, segments, work.active.epoch)
-    moved = segments != before.segments
-    history.add_many(
-        work.connection,
-        before.ids[moved],
-        now(),
-        Cause.UPDATED,
-        (before.segments[moved], segments[moved]),
-        serving.version,
+def _replaced(number: int, merged: Merged, before: StoredCustomers) -> Replaced:
+    """Return what a part replaced; ids rise in it."""
+    new, changed = (rows[np.argsort(merged.ids[rows])] for rows in _rows(merged))
+    order = np.argsort(before.ids)
+    return Replaced(
+        number=number,
+        added=merged.ids[new],
+        changed=merged.ids[changed],
+        removed=np.empty(0, dtype=np.int64),
+        digests=digests_of(merged.values[np.concatenate([new, changed])]),
+        before=before.values[order],
+        refused=number + np.flatnonzero(merged.taken),
     )
-    count_imported(work, before, (values, segments))
 
 
-def _remove_others(units: UnitsOfWork, there: IntArray, given: IntArray, how: Import) -> int:
-    """Delete those of the customers there, (n,), who are not given, (m,); return how many.
+def _rows(merged: Merged) -> tuple[IntArray, IntArray]:
+    return np.flatnonzero(merged.new), np.flatnonzero(merged.changed)
+
+
+def _plus(outcome: Outcome, done: Done) -> Outcome:
+    """Return an outcome with that of a part."""
+    return replace(
+        outcome,
+        added=outcome.added + done.added,
+        changed=outcome.changed + done.changed,
+        unchanged=outcome.unchanged + done.unchanged,
+        erased=outcome.erased + done.erased,
+    )
+
+
+def _others(before: IntArray, given: IntArray, how: Import) -> IntArray:
+    """Return those who were there before, (n,), and are not given, (m,).
 
     Raises:
         DataFileError: nobody is given.
     """
     if not len(given):
         raise DataFileError(f"{how.source} holds no customers: nobody is removed")
-    others = np.setdiff1d(there, given)
+    return np.setdiff1d(before, given)
+
+
+def _remove_others(
+    units: UnitsOfWork,
+    others: IntArray,
+    how: Import,
+    outcome: Outcome,
+    record: ImportRecord | None,
+    start: int,
+) -> Outcome:
+    """Delete customers, (n,); return the outcome with them.
+
+    Args:
+        units: over the database.
+        others: their ids.
+        how: what to do.
+        outcome: before.
+        record: of the import.
+        start: how many rows the table has, after which the record counts them.
+    """
     if how.dry_run:
-        return len(others)
-    return sum(
-        _remove(units, others[start : start + CHUNK], how.source)
-        for start in range(0, len(others), CHUNK)
-    )
+        return replace(outcome, removed=len(others))
+    for first in range(0, len(others), CHUNK):
+        some, number = others[first : first + CHUNK], start + first
+        if record is None or number + len(some) > record.rows:
+            outcome = _remove(units, number, some, how.source, outcome, record)
+    return outcome
 
 
 @retried
-def _remove(units: UnitsOfWork, ids: IntArray, source: str) -> int:
+def _remove(
+    units: UnitsOfWork,
+    number: int,
+    ids: IntArray,
+    source: str,
+    outcome: Outcome,
+    record: ImportRecord | None,
+) -> Outcome:
     with units.write() as work:
         before = work.customers.find_many(work.connection, ids, for_update=True)
-        work.customers.remove_many(work.connection, before.ids)
-        left = (before.segments, None)
-        version = work.serving.version
-        history.add_many(work.connection, before.ids, now(), Cause.DELETED, left, version)
-        count_imported(work, before, None)
-        note(work.connection, "file", source, f"{counted(len(before.ids), 'customer')} removed")
-        if work.audit.keeps_values:
-            for customer_id in before.ids.tolist():
-                work.audit.note_change(work.connection, customer_id, "deleted")
-    return len(before.ids)
-
-
-def _note(
-    work: UnitOfWork,
-    ids: IntArray,
-    values: FloatArray,
-    new: BoolArray,
-    changed: BoolArray,
-    source: str,
-) -> None:
-    """Write to the audit log what a chunk did; customer by customer where values are kept."""
-    for rows, action in ((new, "added"), (changed, "changed")):
-        if rows.any():
-            note(
-                work.connection, "file", source, f"{counted(int(rows.sum()), 'customer')} {action}"
-            )
-    if work.audit.keeps_values:
-        for rows, action in ((new, "added"), (changed, "updated")):
-            for customer_id, row in zip(ids[rows].tolist(), values[rows].tolist(), strict=True):
-                attributes = dict(zip(FEATURE_NAMES, map(plain_number, row), strict=True))
-                work.audit.note_change(work.connection, customer_id, action, attributes)
+        storing.remove(work, before, source)
+        outcome = replace(outcome, removed=outcome.removed + len(before.ids))
+        if record is not None:
+            none = np.empty(0, dtype=np.int64)
+            replaced = Replaced(number, none, none, before.ids, none, before.values, none)
+            record.keep(work.connection, replaced, outcome, number + len(ids))
+    return outcome

@@ -9,6 +9,9 @@ from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.domain.features import CUSTOMER_ID
 from customer_segmentation.domain.imports import Mode
 
+TAKEN = f"{CUSTOMER_ID.name} is taken"
+"""Why a row is refused where it may not change who is there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -53,9 +56,7 @@ class Merged:
     @property
     def done(self) -> Done:
         """How many of each there are."""
-        refusals = dict.fromkeys(
-            np.flatnonzero(self.taken).tolist(), f"{CUSTOMER_ID.name} is taken"
-        )
+        refusals = dict.fromkeys(np.flatnonzero(self.taken).tolist(), TAKEN)
         rows = self.new, self.changed, self.same, self.erased
         added, changed, unchanged, erased = (int(chosen.sum()) for chosen in rows)
         return Done(added, changed, unchanged, erased, refusals)
@@ -77,7 +78,7 @@ def merge(
         keeps: (n, d), the attributes that who is there keeps.
         mode: what to do with who is there.
     """
-    places, known = _find(stored[0], ids)
+    places, known = find_places(stored[0], ids)
     if keeps.any():
         values = values.copy()
         values[known] = np.where(keeps[known], stored[1][places[known]], values[known])
@@ -90,7 +91,7 @@ def merge(
     return Merged(ids, values, places, ~known, changed, same, taken, nobody)
 
 
-def _find(stored: IntArray, ids: IntArray) -> tuple[IntArray, BoolArray]:
+def find_places(stored: IntArray, ids: IntArray) -> tuple[IntArray, BoolArray]:
     """Return the place of each id, (n,), among sorted ones, and whether it is there."""
     if len(stored) == 0:
         return np.zeros(len(ids), dtype=np.int64), np.zeros(len(ids), dtype=bool)

@@ -5,17 +5,21 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, select, update
 
 from customer_segmentation.domain.history import Cause
-from customer_segmentation.domain.jobs import JobState
+from customer_segmentation.domain.jobs import JobKind, JobState
 from customer_segmentation.store.tables import (
     activations,
     active_model,
     customers,
     idempotency_keys,
+    import_changes,
     jobs,
     model_versions,
     segment_changes,
     segment_edits,
 )
+
+_OF_CUSTOMERS = (JobKind.TRAINING, JobKind.STUDY)
+"""Kinds of jobs that are about the customers who are stored when they begin."""
 
 
 def mark(connection: Connection) -> None:
@@ -40,7 +44,7 @@ def remove(connection: Connection, version: int, next_segment: int, moment: date
     is_theirs = model_versions.c.version != version
     connection.execute(
         update(jobs)
-        .where(jobs.c.state == JobState.RUNNING)
+        .where(jobs.c.state == JobState.RUNNING, jobs.c.kind.in_(_OF_CUSTOMERS))
         .values(
             state=JobState.CANCELLED,
             finished_at=moment,
@@ -53,6 +57,7 @@ def remove(connection: Connection, version: int, next_segment: int, moment: date
         delete(customers),
         delete(segment_changes).where(segment_changes.c.cause != str(Cause.ERASED)),
         delete(segment_edits),
+        delete(import_changes),
         delete(idempotency_keys),
         delete(activations).where(activations.c.version != version),
         delete(jobs).where(ended, jobs.c.finished_at < moment),

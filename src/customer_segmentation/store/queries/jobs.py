@@ -1,5 +1,6 @@
 """Queries on jobs; a running job's row is the lease that only one of its kind can hold."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
@@ -8,6 +9,8 @@ from sqlalchemy.exc import IntegrityError
 from customer_segmentation.domain.errors import JobNotFoundError, JobRunningError
 from customer_segmentation.domain.jobs import Job, JobKind, JobState, Phase, Trigger
 from customer_segmentation.store.tables import jobs
+
+_NOT_ENDED = (JobState.WAITING, JobState.RUNNING)
 
 
 def add(connection: Connection, job: Job) -> None:
@@ -60,6 +63,55 @@ def count_started(connection: Connection, kind: JobKind, since: datetime) -> int
     return connection.execute(query).scalar_one()
 
 
+def read_of_kind(connection: Connection, kind: JobKind, limit: int) -> list[Job]:
+    """Return the newest jobs of a kind, the newest first."""
+    query = select(jobs).where(jobs.c.kind == kind).order_by(jobs.c.created_at.desc())
+    return [_job(row) for row in connection.execute(query.limit(limit)).mappings()]
+
+
+def find(connection: Connection, ids: Collection[str]) -> list[Job]:
+    """Return those jobs of some ids that there are."""
+    rows = connection.execute(select(jobs).where(jobs.c.id.in_(ids))).mappings()
+    return [_job(row) for row in rows]
+
+
+def waiting(connection: Connection) -> list[Job]:
+    """Return the jobs that wait for their turn, the oldest first."""
+    query = select(jobs).where(jobs.c.state == JobState.WAITING).order_by(jobs.c.created_at)
+    return [_job(row) for row in connection.execute(query).mappings()]
+
+
+def take(connection: Connection, job: Job, **values: object) -> bool:
+    """Give a waiting job the lease; return False where it waits no longer.
+
+    Raises:
+        JobRunningError: another job of this kind holds the lease.
+    """
+    is_waiting = (jobs.c.id == job.id) & (jobs.c.state == JobState.WAITING)
+    try:
+        result = connection.execute(
+            update(jobs).where(is_waiting).values(state=JobState.RUNNING, **values)
+        )
+    except IntegrityError as taken:
+        raise JobRunningError(job.kind) from taken
+    return result.rowcount == 1
+
+
+def advance(connection: Connection, job_id: str, holder: tuple[str, int], **values: object) -> bool:
+    """Change columns of a job that a process holds; return False where it does so no longer.
+
+    Args:
+        connection: of a transaction.
+        job_id: of the job.
+        holder: the process: its machine, and its id there.
+        values: of the columns.
+    """
+    host, pid = holder
+    is_held = (jobs.c.state == JobState.RUNNING) & (jobs.c.host == host) & (jobs.c.pid == pid)
+    query = update(jobs).where(jobs.c.id == job_id, is_held).values(**values)
+    return connection.execute(query).rowcount == 1
+
+
 def change(connection: Connection, job_id: str, **values: object) -> bool:
     """Change columns of a running job; return False where it is no longer running."""
     result = connection.execute(
@@ -69,12 +121,12 @@ def change(connection: Connection, job_id: str, **values: object) -> bool:
 
 
 def cancel(connection: Connection, job_id: str, **values: object) -> bool:
-    """Mark a running job as cancelled; return False where it is too late for that."""
+    """Mark a job as cancelled that has not ended; return False where it is too late for that."""
     result = connection.execute(
         update(jobs)
         .where(
             jobs.c.id == job_id,
-            jobs.c.state == JobState.RUNNING,
+            jobs.c.state.in_(_NOT_ENDED),
             jobs.c.phase != Phase.RESCORING,
         )
         .values(state=JobState.CANCELLED, **values)
@@ -91,9 +143,7 @@ def remove_old(connection: Connection, before: datetime) -> None:
         .exists()
     )
     connection.execute(
-        delete(jobs).where(
-            jobs.c.created_at < before, jobs.c.state != JobState.RUNNING, is_followed
-        )
+        delete(jobs).where(jobs.c.created_at < before, jobs.c.state.not_in(_NOT_ENDED), is_followed)
     )
 
 

@@ -1,0 +1,164 @@
+"""The use cases of exports as jobs: begin one, follow it, cancel it, download its file."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from customer_segmentation.domain.control_groups import ControlGroup
+from customer_segmentation.domain.errors import (
+    FieldError,
+    FileNotKeptError,
+    InvalidInputError,
+    JobNotFoundError,
+    SegmentNotFoundError,
+)
+from customer_segmentation.domain.jobs import Job, JobKind, JobState, Origin
+from customer_segmentation.domain.numbers import Number
+from customer_segmentation.domain.paging import Selection
+from customer_segmentation.files.formats import Format
+from customer_segmentation.services.jobs.lifecycle import cancel_job, get_job
+from customer_segmentation.services.jobs.queue import add_waiting, check_room
+from customer_segmentation.services.runtime.settings import Settings
+from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+from customer_segmentation.services.transfer.exporting import Export
+from customer_segmentation.services.transfer.folder import TransferFolder
+from customer_segmentation.services.transfer.upkeep import begin_waiting_transfers
+from customer_segmentation.store.queries import jobs
+
+_LISTED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """What is to be exported, and how.
+
+    Attributes:
+        format: of the file.
+        segment: only customers of this segment.
+        least: by attribute name, only customers with at least this value.
+        most: by attribute name, only customers with at most this value.
+        holdout: percent of the customers to hold out of a campaign; None for no campaign.
+        split: the campaign's name, which draws who is held out.
+        audience: whether to write hashed ids only, by the salt of the settings.
+    """
+
+    format: Format = Format.CSV
+    segment: int | None = None
+    least: dict[str, Number] = field(default_factory=dict)
+    most: dict[str, Number] = field(default_factory=dict)
+    holdout: float | None = None
+    split: str = ""
+    audience: bool = False
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """What a job keeps of it."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def of(cls, request: dict[str, Any]) -> "ExportRequest":
+        """Return what a job keeps."""
+        return cls(**{**request, "format": Format(request["format"])})
+
+    def export(self, settings: Settings) -> Export:
+        """Return what is written.
+
+        Raises:
+            InvalidInputError: the options do not go together, or there is no salt.
+        """
+        if self.audience and not settings.audience_salt:
+            message = "audience needs a secret salt: set CUSTOMER_SEGMENTATION_AUDIENCE_SALT"
+            raise InvalidInputError([FieldError("audience", message)])
+        if (self.holdout is None) != (not self.split.strip()):
+            message = "split must name the campaign that holdout is for, and only then be given"
+            raise InvalidInputError([FieldError("split", message)])
+        group = None if self.holdout is None else ControlGroup(self.split, self.holdout)
+        selection = Selection(segment=self.segment, least=self.least, most=self.most)
+        return Export(selection, group, settings.audience_salt if self.audience else None)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptExport:
+    """An export, and what is kept of it.
+
+    Attributes:
+        job: the job.
+        has_file: whether this server has its file.
+    """
+
+    job: Job
+    has_file: bool
+
+
+class Exports:
+    """Exports of customers to files that can be downloaded from this server."""
+
+    def __init__(self, units: UnitsOfWork, settings: Settings) -> None:
+        """Begin nothing yet."""
+        self._units = units
+        self._settings = settings
+        self._folder = TransferFolder.of(settings, units.database)
+
+    def begin(self, asked: ExportRequest, origin: Origin) -> KeptExport:
+        """Export customers, once the exports before are done.
+
+        Raises:
+            InvalidInputError: the options do not go together.
+            SegmentNotFoundError: the active model has no such segment.
+            NotReadyError: there is no model yet.
+            TooManyRequestsError: too many jobs wait already.
+        """
+        asked.export(self._settings)
+        serving = self._units.require_model()
+        if asked.segment is not None and asked.segment not in serving.segments:
+            raise SegmentNotFoundError(asked.segment)
+        check_room(self._units.database)
+        job = add_waiting(self._units.database, JobKind.EXPORT, origin, asked.request)
+        begin_waiting_transfers(self._units, self._settings)
+        return self.get(job.id)
+
+    def list(self) -> list[KeptExport]:
+        """Return the newest hundred exports, the newest first."""
+        with self._units.database.read() as connection:
+            found = jobs.read_of_kind(connection, JobKind.EXPORT, _LISTED)
+        return [self._kept(job) for job in found]
+
+    def get(self, job_id: str) -> KeptExport:
+        """Return an export.
+
+        Raises:
+            JobNotFoundError: there is no such export.
+        """
+        job = get_job(self._units, job_id)
+        if job.kind is not JobKind.EXPORT:
+            raise JobNotFoundError(job_id)
+        return self._kept(job)
+
+    def cancel(self, job_id: str, by: str) -> KeptExport:
+        """Cancel an export: there will be no file.
+
+        Raises:
+            JobNotFoundError: there is no such export.
+            JobEndedError: it has ended.
+        """
+        self.get(job_id)
+        cancel_job(self._units, job_id, by)
+        return self.get(job_id)
+
+    def file(self, job_id: str) -> tuple[Path, Format]:
+        """Return where an export's file is, and its format.
+
+        Raises:
+            JobNotFoundError: there is no such export.
+            FileNotKeptError: it is not there yet, or not here, or not any more.
+        """
+        found = self.get(job_id)
+        if not found.has_file:
+            raise FileNotKeptError(
+                "The export's file is not there yet, or not on this server, or not any more"
+            )
+        return self._folder.export(job_id), ExportRequest.of(found.job.request).format
+
+    def _kept(self, job: Job) -> KeptExport:
+        is_done = job.state is JobState.SUCCEEDED
+        return KeptExport(job, is_done and self._folder.export(job.id).is_file())
