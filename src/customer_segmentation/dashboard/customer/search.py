@@ -12,7 +12,6 @@ from customer_segmentation.dashboard.style import code_of, label_of, labelled, t
 from customer_segmentation.domain.attributes import Attribute
 from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES
 from customer_segmentation.domain.plurals import counted
-from customer_segmentation.files.formats import Format
 
 CHOSEN = "customer whose card is to be opened"
 _FOUND = 200
@@ -91,7 +90,7 @@ def _download(selection: dict[str, object]) -> None:
     """Let everybody who is found be downloaded, and not only those who are shown."""
     st.download_button(
         "Download all as CSV",
-        data=partial(export, selection, Format.CSV),
+        data=partial(export, selection, "csv"),
         file_name="customers.csv",
         mime="text/csv",
         on_click="ignore",

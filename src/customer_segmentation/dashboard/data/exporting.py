@@ -1,28 +1,24 @@
-"""Exporting customers as a file."""
+"""Exporting customers as a file, which the service writes."""
 
-import io
+import tempfile
 from collections.abc import Mapping
 from functools import partial
-from itertools import islice
+from pathlib import Path
 
-import pyarrow as pa
 import streamlit as st
 
-from customer_segmentation.dashboard.service import PAGE, read_segments, service
+from customer_segmentation.client import ServiceError
+from customer_segmentation.dashboard.service import read_segments, service
 from customer_segmentation.dashboard.style import titles_of
-from customer_segmentation.domain.features import COLUMNS
 from customer_segmentation.domain.plurals import counted
-from customer_segmentation.files.formats import Format
-from customer_segmentation.files.write.tables import open_writer
 
-_EXPORTS = {"CSV": Format.CSV, "Parquet": Format.PARQUET, "Excel": Format.EXCEL}
-_SUFFIXES = {Format.CSV: "csv", Format.PARQUET: "parquet", Format.EXCEL: "xlsx"}
+_FORMATS = {"CSV": ("csv", "csv"), "Parquet": ("parquet", "parquet"), "Excel": ("excel", "xlsx")}
 _EVERYBODY = "All customers"
-_MANY = 100_000
+_LOOK_SECONDS = 0.1
 
 
 def show_export() -> None:
-    """Ask whose data are wanted and in which format, and make the file."""
+    """Ask whose data are wanted and in which format, and fetch the file."""
     found = read_segments()
     titles = titles_of(found["segments"])
     sizes = {segment["number"]: segment["size"] for segment in found["segments"]}
@@ -32,52 +28,45 @@ def show_export() -> None:
         format_func=lambda n: _EVERYBODY if n is None else titles[n],
         width=420,
     )
-    form = st.radio("Format", list(_EXPORTS), horizontal=True)
+    chosen = st.radio("Format", list(_FORMATS), horizontal=True)
+    form, ending = _FORMATS[chosen]
     who = _EVERYBODY if number is None else titles[number]
     size = found["customers"] if number is None else sizes[number]
-    st.caption(f"{counted(size, 'customer')}, each with segment and next best action.")
-    if (size or 0) > _MANY:
-        st.info(
-            "So many take a while here; on the machine of the service, "
-            "`customer-segmentation export -o customers.parquet` is faster.",
-            icon=":material/hourglass_empty:",
-        )
-    kind = _EXPORTS[form]
+    st.caption(f"{counted(size, 'customer')}, each with segment, confidence and strategy.")
     st.download_button(
-        f"Export {who} as {form}",
-        data=partial(export, {} if number is None else {"segment": number}, kind),
-        file_name=f"customers.{_SUFFIXES[kind]}",
+        f"Export {who} as {chosen}",
+        data=partial(export, {} if number is None else {"segment": number}, form),
+        file_name=f"customers.{ending}",
         on_click="ignore",
         icon=":material/download:",
         type="primary",
     )
 
 
-def export(selection: Mapping[str, object], form: Format) -> bytes:
-    """Return customers, with what to do about each, as a file.
+def export(selection: Mapping[str, object], form: str) -> bytes:
+    """Return customers, by rising ids, as a file of a format.
 
     Args:
-        selection: who, as the service selects customers; empty is everybody.
+        selection: who, as the service lists customers; its order does not count.
         form: of the file.
+
+    Raises:
+        ServiceError: the service cannot write it.
     """
-    names = [feature.name for feature in COLUMNS]
-    words = ("segment", "next_best_action", "channel")
-    schema = pa.schema(
-        [(f.name, pa.int64() if f.is_integer else pa.float64()) for f in COLUMNS]
-        + [(name, pa.string()) for name in words]
-    )
-    customers = service().iterate_customers(**{**selection, "limit": PAGE})
-    file = io.BytesIO()
-    with open_writer(file, schema, form) as writer:
-        while some := list(islice(customers, PAGE)):
-            rows = [
-                {name: one[name] for name in names}
-                | {
-                    "segment": one["segment_name"],
-                    "next_best_action": one["next_best_action"]["text"],
-                    "channel": one["next_best_action"]["channel"],
-                }
-                for one in some
-            ]
-            writer.write(pa.RecordBatch.from_pylist(rows, schema))
-    return file.getvalue()
+    bank = service()
+    bounds = {
+        end: {
+            name.removesuffix(f"_{end}"): value
+            for name, value in selection.items()
+            if name.endswith(f"_{end}")
+        }
+        for end in ("min", "max")
+    }
+    begun = bank.begin_export(format=form, segment=selection.get("segment"), **bounds)
+    *_, last = bank.follow_export(begun["id"], _LOOK_SECONDS)
+    if last["state"] != "succeeded":
+        raise ServiceError(500, {"detail": f"The export {last['state']}: {last['error']}"})
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "customers"
+        bank.download_export(begun["id"], path)
+        return path.read_bytes()

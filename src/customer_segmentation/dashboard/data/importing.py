@@ -1,22 +1,20 @@
-"""Importing a file: looked at, mapped, tried and stored."""
+"""Importing a file: looked at, mapped, tried and stored, all by the service."""
 
-from dataclasses import asdict
+from typing import Any
 
 import streamlit as st
 
+from customer_segmentation.client import ServiceError
 from customer_segmentation.dashboard import parts
-from customer_segmentation.dashboard.data.preview import Looked, guess_mapping, look
-from customer_segmentation.dashboard.data.upload import begin, sendings
-from customer_segmentation.dashboard.data.upload_status import show_sendings
+from customer_segmentation.dashboard.data.follow import remember, show_imports
+from customer_segmentation.dashboard.data.preview import look
 from customer_segmentation.dashboard.service import may, service
 from customer_segmentation.dashboard.style import number_of
-from customer_segmentation.domain.errors import SegmentationError
-from customer_segmentation.files.blocks import Reject
 
 _ENDINGS = ["csv", "tsv", "txt", "gz", "zst", "parquet", "arrow", "ndjson", "jsonl", "xlsx", "xls"]
 _MODES = {
-    "Add new customers and change those who are there": True,
-    "Add new customers only": False,
+    "Add new customers and change those who are there": "upsert",
+    "Add new customers only": "insert",
 }
 
 
@@ -24,7 +22,7 @@ def show_import() -> None:
     """Ask for a file, show what is in it, try it and store it."""
     if not may("writer"):
         return
-    show_sendings()
+    show_imports()
     given = st.file_uploader("A table of customers", type=_ENDINGS)
     if given is None:
         st.info(
@@ -35,41 +33,42 @@ def show_import() -> None:
         return
     content = given.getvalue()
     try:
-        guessed = guess_mapping(content, given.name)
-        with st.expander("What the columns mean", expanded="# missing:" in guessed):
+        looked = look(content, given.name)
+        with st.expander("What the columns mean", expanded=not looked["is_complete"]):
             st.caption("Guessed from names and values. Change what is not right, as TOML.")
-            mapping = st.text_area("Mapping", guessed, height=360, key=f"mapping-{given.file_id}")
-        looked = look(content, mapping)
-    except SegmentationError as fault:
+            mapping = st.text_area(
+                "Mapping", looked["mapping"], height=360, key=f"mapping-{given.file_id}"
+            )
+        looked = look(content, given.name, mapping)
+    except ServiceError as fault:
         st.error(parts.literal(str(fault)), icon=":material/block:")
         return
+    _show_first_rows(looked)
+    _act(content, given.name, mapping, f"{given.file_id}-{hash(mapping)}")
+
+
+def _show_first_rows(looked: dict[str, Any]) -> None:
+    rejected = looked["rejected"]
     parts.tiles(
         [
-            parts.Tile("Valid rows", number_of(len(looked.ids))),
-            parts.Tile("Rejected rows", number_of(len(looked.rejects))),
+            parts.Tile("Rows looked at", number_of(looked["rows"])),
+            parts.Tile("Of them rejected", number_of(rejected)),
         ]
     )
-    _show_rejects(looked.rejects)
-    if len(looked.ids):
-        _act(looked, given.name, f"{given.file_id}-{hash(mapping)}")
-
-
-def _show_rejects(rejects: list[Reject]) -> None:
-    if rejects:
+    if rejected:
         st.subheader("Rows that are not imported")
-        shown = [
-            {name: value for name, value in asdict(reject).items() if name != "fields"}
-            for reject in rejects[: parts.MAX_SHOWN]
-        ]
-        parts.first_of(shown, len(rejects))
+        parts.first_of(looked["rejects"], rejected)
 
 
-def _act(looked: Looked, name: str, key: str) -> None:
+def _act(content: bytes, name: str, mapping: str, key: str) -> None:
     mode = st.radio("What to do", list(_MODES), key=f"mode-{key}")
-    busy = any(not one.ended.is_set() for one in sendings())
     with st.container(horizontal=True):
-        trying = st.button("Dry run", icon=":material/science:", disabled=busy)
-        storing = st.button("Import", type="primary", icon=":material/upload:", disabled=busy)
-    if (trying or storing) and not busy:
-        begin(service(), looked, name, changing=_MODES[mode], trying=trying)
+        trying = st.button("Dry run", icon=":material/science:")
+        storing = st.button("Import", type="primary", icon=":material/upload:")
+    if trying or storing:
+        with st.spinner("Sending the file…"):
+            begun = service().begin_import(
+                content, name, mapping=mapping, mode=_MODES[mode], dry_run=trying
+            )
+        remember(begun)
         st.rerun()

@@ -16,7 +16,6 @@ from customer_segmentation.dashboard.segments.map import show_map
 from customer_segmentation.dashboard.segments.profile import show_profile
 from customer_segmentation.dashboard.service import read_segments, refusals_told
 from customer_segmentation.dashboard.style import number_of, share_of, title_of
-from customer_segmentation.files.formats import Format
 
 _CHOSEN = "segment"
 
@@ -92,10 +91,10 @@ def _show_head(segment: dict[str, Any]) -> None:
     st.write(parts.literal(segment["summary"].replace("_", " ")))
     st.download_button(
         "Download the audience",
-        data=partial(export, {"segment": segment["number"]}, Format.CSV),
+        data=partial(export, {"segment": segment["number"]}, "csv"),
         file_name=f"segment-{segment['number']}.csv",
         mime="text/csv",
         on_click="ignore",
         icon=":material/download:",
-        help=f"Everybody in {parts.literal(title_of(segment))}, with the next best action, as CSV.",
+        help=f"Everybody in {parts.literal(title_of(segment))}, with the strategy, as CSV.",
     )
