@@ -329,6 +329,8 @@ def test_whatever_a_column_is_called_its_guess_is_toml(column: str) -> None:
         ('column = "x"\nfactor = "1/1e100000000"', "factor must be a number other than 0"),
         ('column = "x"\nfactor = 1e-400', "factor must be a number other than 0"),
         ('column = "x"\nfactor = "1/2/3"', "factor must be a number other than 0"),
+        ('column = "x"\nfactor = "1_0/12"', "factor must be a number other than 0"),
+        ('column = "x"\nfactor = "\uff11/12"', "factor must be a number other than 0"),
         (f'column = "x"\nfactor = "0.{"1" * 6000}"', "factor must be a number other than 0"),
         ("default = 1e400", "default: age must be"),
         ("default = 131", "default: age must be an integer from 0 to 130, not"),

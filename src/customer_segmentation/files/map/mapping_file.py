@@ -196,6 +196,8 @@ def _factor(feature: Column, value: object) -> Fraction:
 
 def _part(text: str) -> Fraction:
     """Return a number exactly; one of a few digits, since 1e400000000 written out fills memory."""
+    if not text.isascii() or "_" in text:
+        raise ValueError(_NO_FACTOR)  # Decimal reads `1_0` as 10, and digits of any script.
     try:
         number = Decimal(text)
     except InvalidOperation as error:
