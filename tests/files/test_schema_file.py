@@ -1,5 +1,7 @@
 """Schema files: what they may hold, what is told of one with faults, and that they read back."""
 
+import datetime as dt
+from fractions import Fraction
 from importlib.resources import files
 from pathlib import Path
 
@@ -19,7 +21,14 @@ from customer_segmentation.domain.attributes import (
 from customer_segmentation.domain.errors import SchemaError
 from customer_segmentation.domain.features import FEATURE_NAMES, SHIPPED
 from customer_segmentation.domain.schema import Profile, Schema, check_schema
-from customer_segmentation.files.schema_file import parse_schema, read_schema, write_schema
+from customer_segmentation.files.map.mapping import NumberStyle
+from customer_segmentation.files.map.source import ColumnSource, TableSource
+from customer_segmentation.files.schema_file import (
+    parse_schema,
+    parse_schema_file,
+    read_schema,
+    write_schema,
+)
 
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,20}x", fullmatch=True)
 TITLES = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=20).filter(
@@ -138,7 +147,7 @@ number = 1
     assert str(refused.value).splitlines() == [
         "The schema mine.toml cannot be used:",
         "  line 1: colour is not known; known keys are id, attributes, segments, channels, "
-        "missing_values",
+        "missing_values, source",
         '  line 5: id.type must be one of integer, text, not "number"',
         "  line 8: attributes[1].name must be a name of at most 63 letters a to z, digits and _, "
         'which begins with a letter and which the service does not use itself, not "Tenure"',
@@ -199,3 +208,78 @@ def test_a_file_that_is_no_schema_is_refused(tmp_path: Path, content: bytes, tol
 def test_a_file_that_is_absent_is_told(tmp_path: Path) -> None:
     with pytest.raises(SchemaError, match="cannot be read: No such file or directory"):
         read_schema(tmp_path / "none.toml")
+
+
+SOURCE = """
+[source]
+numbered = true
+
+[[source.columns]]
+attribute = "spent"
+column = "Spent (EUR)"
+decimal = ","
+thousands = "."
+sign = "€"
+factor = "1/12"
+missing = ["", "none"]
+
+[[source.columns]]
+attribute = "since"
+date = "%d.%m.%Y"
+before = 2026-01-31
+"""
+WITH_SOURCE = f"""
+[id]
+name = "row_number"
+type = "integer"
+
+[[attributes]]
+name = "spent"
+{PLAIN}
+
+[[attributes]]
+name = "since"
+{PLAIN}
+{SOURCE}"""
+
+
+def test_how_a_table_is_read_is_written_and_reads_back() -> None:
+    schema, source = parse_schema_file(WITH_SOURCE, "own.toml")
+
+    assert source == TableSource(
+        numbered=True,
+        columns={
+            "spent": ColumnSource(
+                column="Spent (EUR)",
+                style=NumberStyle(",", "."),
+                sign="€",
+                factor=Fraction(1, 12),
+                missing=("", "none"),
+            ),
+            "since": ColumnSource(date="%d.%m.%Y", before=dt.date(2026, 1, 31)),
+        },
+    )
+    assert parse_schema_file(write_schema(schema, None, source), "again") == (schema, source)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('"since"\ndate', '"sinse"\ndate', "line 27: source.columns[2].attribute must name the id"),
+        ('"since"\ndate', '"spent"\ndate', "line 27: source.columns[2].attribute is given twice"),
+        ('thousands = "."', 'thousands = ","', "source.columns[1].thousands must not be the"),
+        ("before = 2026-01-31\n", "", "source.columns[2].date must be given with both"),
+        ("before = 2026-01-31", "before = 5", "source.columns[2].before must be a date such as"),
+        ('"1/12"', '"0"', "source.columns[1].factor must be a whole number other than 0 or a"),
+        ("%d.%m.%Y", "%d.%m.%H", "source.columns[2].date must be a form of dates"),
+        ("numbered = true", 'numbered = "yes"', 'source.numbered must be true or false, not "yes"'),
+        ("sign =", "signs =", "source.columns[1].signs is not known"),
+    ],
+)
+def test_a_fault_in_how_a_table_is_read_is_named(old: str, new: str, told: str) -> None:
+    assert old in WITH_SOURCE
+
+    with pytest.raises(SchemaError) as refused:
+        parse_schema_file(WITH_SOURCE.replace(old, new), "own.toml")
+
+    assert told in str(refused.value)

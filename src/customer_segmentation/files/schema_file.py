@@ -1,8 +1,10 @@
 """Schemas as TOML files, which people read, change and keep."""
 
+import datetime as dt
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast, get_args
@@ -22,6 +24,9 @@ from customer_segmentation.domain.numbers import LARGEST_INTEGER, describe_type
 from customer_segmentation.domain.schema import AUTO, Schema, SchemaFault, check_schema, make_schema
 from customer_segmentation.domain.segments import MAX_SEGMENTS, MIN_SEGMENTS
 from customer_segmentation.domain.toml import TomlError, parse_toml
+from customer_segmentation.files.map.date_texts import DATE_PARTS
+from customer_segmentation.files.map.mapping import NumberStyle
+from customer_segmentation.files.map.source import ColumnSource, TableSource
 
 MAX_ATTRIBUTES = 1_000
 _MAX_TEXT = 2**21
@@ -30,7 +35,9 @@ _LONGEST_NAME = 63
 
 _LONGEST_TITLE = 200
 _LONGEST_DESCRIPTION = 2_000
-_TAKEN = frozenset(
+LONGEST_HEADER = 2_000
+_LONGEST_SIGN = 20
+RESERVED_NAMES = frozenset(
     (
         *("segment", "segment_name", "raw_segment", "cluster_num", "is_outlier", "confidence"),
         *("next_best_action", "model_version", "epoch", "changed_at", "id", "body"),
@@ -40,7 +47,7 @@ _TAKEN = frozenset(
 
 
 def _is_free(name: str) -> str:
-    if name in _TAKEN:
+    if name in RESERVED_NAMES:
         raise ValueError
     return name
 
@@ -80,6 +87,18 @@ def _is_finite(value: object) -> object:
     if isinstance(value, float) and not isfinite(value):
         raise ValueError
     return value
+
+
+def _is_date_form(text: str) -> str:
+    if text and (not set(re.findall("%.", text)) <= set(DATE_PARTS) or len(text) < 6):
+        raise ValueError
+    return text
+
+
+def _is_factor(text: str) -> str:
+    if not re.fullmatch(r"-?[1-9]\d{0,14}(/[1-9]\d{0,14})?", text):
+        raise ValueError
+    return text
 
 
 _Name = Annotated[
@@ -181,6 +200,45 @@ class _Segments(_Table):
     )
 
 
+class _ColumnSource(_Table):
+    attribute: str = Field(description="the name of the id or of an attribute")
+    column: Annotated[str, Field(max_length=LONGEST_HEADER)] | None = Field(
+        default=None, description="a column's header"
+    )
+    decimal: Literal[".", ","] = Field(default=".", description='"." or ","')
+    thousands: Literal["", ",", ".", " ", "\u00a0", "'"] = Field(
+        default="", description="a comma, a point, a blank or ', and not the decimal"
+    )
+    sign: Annotated[str, Field(max_length=_LONGEST_SIGN)] = Field(
+        default="", description=f"a text of at most {_LONGEST_SIGN} characters"
+    )
+    date: Annotated[str, Field(max_length=_LONGEST_SIGN), AfterValidator(_is_date_form)] = Field(
+        default="", description=f"a form of dates, of {', '.join(DATE_PARTS)}"
+    )
+    before: dt.date | None = Field(default=None, description="a date such as 2026-01-31")
+    factor: Annotated[str, AfterValidator(_is_factor)] = Field(
+        default="1", description='a whole number other than 0 or a fraction in quotes, as "1/12"'
+    )
+    missing: (
+        Annotated[
+            list[Annotated[str, Field(max_length=_LONGEST_TITLE)]], AfterValidator(_is_distinct)
+        ]
+        | None
+    ) = Field(default=None, description="a list of different texts")
+
+
+class _Source(_Table):
+    numbered: bool = Field(default=False, description="true or false")
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(
+        default=None, description="one character"
+    )
+    encoding: _Title | None = Field(default=None, description="an encoding that Python knows")
+    sheet: _Title | None = Field(default=None, description="a sheet's name")
+    columns: list[_ColumnSource] = Field(
+        default=[], description="tables, each headed [[source.columns]]"
+    )
+
+
 class _Document(_Table):
     id: _Id = Field(description="a table with name and type")
     attributes: Annotated[list[_Attribute], Field(min_length=1, max_length=MAX_ATTRIBUTES)] = Field(
@@ -191,6 +249,16 @@ class _Document(_Table):
     missing_values: Annotated[
         list[Annotated[str, Field(max_length=_LONGEST_TITLE)]], AfterValidator(_is_distinct)
     ] = Field(default=[""], description="a list of different texts")
+    source: _Source = Field(default=_Source(), description="a table")
+
+
+def allowed_by_key(table: type[_Table] = _Document, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each key of a schema file, with those of the tables that it lies in, and its values."""
+    for name, found in table.model_fields.items():
+        inner = _table_of(found.annotation)
+        yield f"{path}{name}", str(found.description)
+        if inner is not None:
+            yield from allowed_by_key(inner, f"{path}{name}.")
 
 
 def read_schema(path: Path) -> Schema:
@@ -202,9 +270,14 @@ def read_schema(path: Path) -> Schema:
     Raises:
         SchemaError: the file cannot be read; otherwise as `parse_schema`.
     """
+    return read_schema_file(path)[0]
+
+
+def read_schema_file(path: Path) -> tuple[Schema, TableSource]:
+    """Read a schema, and how the table is read that it was made from; errors as `read_schema`."""
     try:
         with path.open(encoding="utf-8") as file:
-            return parse_schema(file.read(_MAX_TEXT + 1), str(path))
+            return parse_schema_file(file.read(_MAX_TEXT + 1), str(path))
     except OSError as error:
         raise SchemaError(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -222,6 +295,11 @@ def parse_schema(text: str, name: str) -> Schema:
         SchemaError: it is not TOML, or keys are unknown, missing, hold what is not allowed or
             contradict one another; every fault is named with its line.
     """
+    return parse_schema_file(text, name)[0]
+
+
+def parse_schema_file(text: str, name: str) -> tuple[Schema, TableSource]:
+    """Read a schema and its section `source` from TOML; arguments and errors as `parse_schema`."""
     if len(text) > _MAX_TEXT:
         raise SchemaError(f"The schema {name} has more than {_MAX_TEXT:,} characters")
     try:
@@ -229,13 +307,45 @@ def parse_schema(text: str, name: str) -> Schema:
     except TomlError as error:
         raise SchemaError(f"The schema {name} is not TOML{error}") from error
     try:
-        _Document.model_validate(document)
+        source = _Document.model_validate(document).source
     except ValidationError as error:
         raise _refuse(name, text, _faults(error, document)) from error
     schema = make_schema(document)
-    if faults := check_schema(schema):
+    if faults := [*check_schema(schema), *_check_source(schema, source)]:
         raise _refuse(name, text, faults)
-    return schema
+    return schema, _make_source(source)
+
+
+def _check_source(schema: Schema, source: _Source) -> Iterator[SchemaFault]:
+    known = [schema.id.name, *schema.names]
+    named = [column.attribute for column in source.columns]
+    for at, column in enumerate(source.columns):
+        path = ("source", "columns", at)
+        if column.attribute not in known:
+            yield SchemaFault((*path, "attribute"), "must name the id or an attribute")
+        if column.attribute in named[:at]:
+            yield SchemaFault((*path, "attribute"), "is given twice")
+        if column.thousands == column.decimal:
+            yield SchemaFault((*path, "thousands"), "must not be the decimal sign too")
+        if bool(column.date) is not (column.before is not None):
+            key = "before" if column.before else "date"
+            yield SchemaFault((*path, key), "must be given with both date and before, or neither")
+
+
+def _make_source(source: _Source) -> TableSource:
+    columns = {
+        column.attribute: ColumnSource(
+            column.column,
+            NumberStyle(column.decimal, column.thousands),
+            column.sign,
+            column.date,
+            column.before,
+            Fraction(column.factor),
+            None if column.missing is None else tuple(column.missing),
+        )
+        for column in source.columns
+    }
+    return TableSource(source.numbered, source.delimiter, source.encoding, source.sheet, columns)
 
 
 def _refuse(name: str, text: str, faults: list[SchemaFault]) -> SchemaError:
@@ -334,12 +444,17 @@ def find_lines(text: str) -> dict[tuple[str | int, ...], int]:
     return found
 
 
-def write_schema(schema: Schema, comments: Mapping[str, str] | None = None) -> str:
+def write_schema(
+    schema: Schema,
+    comments: Mapping[str, str] | None = None,
+    source: TableSource | None = None,
+) -> str:
     """Return a schema as TOML, which reads back as the same.
 
     Args:
         schema: the schema.
-        comments: a line above an attribute, by its name.
+        comments: lines above an attribute, by its name.
+        source: how the table is read that it was made from.
     """
     comments = comments or {}
     parts = []
@@ -358,7 +473,29 @@ def write_schema(schema: Schema, comments: Mapping[str, str] | None = None) -> s
         keys = ("name", "strategy", "rule", "above", "below", "usual")
         told = {key: getattr(profile, key) for key in keys if getattr(profile, key)}
         parts.append(_write_table("[[segments.profiles]]", told))
+    if source is not None and source != TableSource():
+        parts += _write_source(source)
     return "\n".join(parts)
+
+
+def _write_source(source: TableSource) -> Iterator[str]:
+    keys = ("numbered", "delimiter", "encoding", "sheet")
+    yield _write_table("[source]", {k: getattr(source, k) for k in keys if getattr(source, k)})
+    for name, column in source.columns.items():
+        told = {
+            "attribute": name,
+            "column": column.column,
+            "decimal": column.style.decimal,
+            "thousands": column.style.thousands,
+            "sign": column.sign,
+            "date": column.date,
+            "before": column.before,
+            "factor": str(column.factor),
+            "missing": None if column.missing is None else list(column.missing),
+        }
+        plain = {key: field.default for key, field in _ColumnSource.model_fields.items()}
+        kept = {key: value for key, value in told.items() if value != plain[key]}
+        yield _write_table("[[source.columns]]", kept)
 
 
 _ALWAYS = ("name", "kind", "example")
@@ -389,6 +526,8 @@ def _toml(value: object) -> str:
         case str():
             # A basic string of TOML has the escapes of JSON's strings.
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        case dt.date():
+            return value.isoformat()
         case Mapping():
             pairs = [f"{_toml_key(key)} = {_toml(entry)}" for key, entry in value.items()]
             return f"{{ {', '.join(pairs)} }}"
