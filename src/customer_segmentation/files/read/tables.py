@@ -34,6 +34,15 @@ from customer_segmentation.files.read.xlsx import MAX_COLUMNS
 _HEAD_BYTES = 4096
 _SPOOL_BYTES = 16 * 2**20
 _ARROW_FILE = b"ARROW1"
+_NO_TABLES_BY_BYTES = {
+    b"SQLite format 3\0": "a SQLite database: read it with a query, --from sqlite:///FILE",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"\x1f\x9d": "compressed by compress: unpack it first",
+    b"BZh": "compressed by bzip2: unpack it first",
+    b"\xfd7zXZ\0": "compressed by xz: unpack it first",
+    **{bytes([0x80, version]): "a pickle of Python, which runs code" for version in range(2, 6)},
+}
 _NO_TABLES = {
     "<<<<<<<": "in conflict between two versions",
     "<!doctype": "a web page",
@@ -185,6 +194,9 @@ def _open_stream(
     counted = Peekable(raw)
     stream = decompressed(counted)
     head = stream.peek(_HEAD_BYTES)
+    for first, what in _NO_TABLES_BY_BYTES.items():
+        if reading.encoding is None and head.startswith(first):
+            raise DataFileError(f"{name} is {what}, not a table")
 
     def bytes_read() -> int:
         return counted.position
