@@ -1,5 +1,6 @@
 """The reference is complete: whatever can be set, answered, measured or followed has an entry."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from customer_segmentation.api.http import problems
 from customer_segmentation.api.http.problems import ProblemType
 from customer_segmentation.api.v1.events import Event
 from customer_segmentation.domain.history import Cause
+from customer_segmentation.files.schema_file import allowed_by_key, parse_schema
 from customer_segmentation.services.runtime.settings import OTHER_VARIABLES, Settings, variable_of
 from tests.support.commands import command
 from tests.support.reference import DOCS, sections, setting_entry
@@ -27,6 +29,27 @@ def test_the_page_of_settings_has_no_entry_of_another_name() -> None:
     named = {heading for heading in sections("reference/settings.md") if heading.isupper()}
 
     assert named == {*map(variable_of, Settings.model_fields)} | OTHER_VARIABLES
+
+
+@pytest.mark.parametrize(("key", "allowed"), [*allowed_by_key()])
+def test_every_key_of_a_schema_has_an_entry_with_what_is_allowed(key: str, allowed: str) -> None:
+    told, limits = sections("reference/schema.md")[key].strip().split("\n\n")
+
+    assert told
+    assert limits.endswith(f"Must be {allowed}.")
+
+
+def test_the_page_of_schemas_has_no_entry_of_another_key() -> None:
+    page = (DOCS / "reference" / "schema.md").read_text(encoding="utf-8")
+
+    assert re.findall(r"^### `(.+)`$", page, re.MULTILINE) == [key for key, _ in allowed_by_key()]
+
+
+def test_the_example_of_the_page_of_schemas_is_one() -> None:
+    page = (DOCS / "reference" / "schema.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+
+    assert parse_schema(example, "example").names == ("monthly_charges", "contract")
 
 
 @pytest.mark.parametrize("slug", PROBLEMS)

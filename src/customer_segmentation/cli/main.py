@@ -12,6 +12,7 @@ from customer_segmentation.cli.dashboard import dashboard
 from customer_segmentation.cli.files.demo import demo
 from customer_segmentation.cli.files.exporting import export
 from customer_segmentation.cli.files.importing import import_files
+from customer_segmentation.cli.files.init import init
 from customer_segmentation.cli.files.scoring import score
 from customer_segmentation.cli.models.jobs import jobs
 from customer_segmentation.cli.models.study import study
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     epilog="Exit codes: " + "; ".join(f"{code:d} {code.meaning}" for code in ExitCode) + ".",
 )
-for command in (serve, dashboard, export, score, train, drift, backup, restore, doctor, demo):
+for command in (serve, init, dashboard, export, score, train, drift, backup, restore, doctor, demo):
     app.command()(command)
 app.command()(study)
 app.command("import")(import_files)

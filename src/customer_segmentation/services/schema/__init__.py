@@ -1,0 +1,1 @@
+"""Schemas of customers' tables: made from a table by looking at it."""

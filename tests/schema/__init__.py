@@ -1,0 +1,1 @@
+"""Tests of schemas: how one is made from a table."""
