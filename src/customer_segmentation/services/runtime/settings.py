@@ -367,7 +367,10 @@ class Settings(BaseSettings):
         description="Largest file accepted for an import, in bytes as it is sent.",
     )
     import_seconds: float = Field(
-        default=3600.0, gt=0, description="How long the file of an import may take to arrive."
+        default=3600.0,
+        gt=0,
+        le=_MAX_SECONDS,
+        description="How long the file of an import may take to arrive.",
     )
 
     @classmethod
