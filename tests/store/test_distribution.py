@@ -26,7 +26,7 @@ from customer_segmentation.services.customers.commands import (
     get_customer,
     update_customer,
 )
-from customer_segmentation.services.models.registry import activate_and_rescore, activate_version
+from customer_segmentation.services.models.registry import activate_version
 from customer_segmentation.services.models.rescoring import rescore
 from customer_segmentation.services.monitoring.distribution import (
     count_waiting_changes,
@@ -40,6 +40,7 @@ from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.services.segments.profiles import list_segments
 from customer_segmentation.store.queries import distributions
+from tests.support.jobs import activate_and_rescore
 from tests.support.stored import assert_current
 
 D = len(FEATURE_NAMES)

@@ -6,6 +6,9 @@ from typing import Any
 
 import httpx
 
+from customer_segmentation.services.models.registry import activate_version
+from customer_segmentation.services.models.rescoring import rescore
+from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.store.queries import models
 
@@ -27,6 +30,12 @@ def follow(client: httpx.Client, location: str, until: Callable[[Fields], bool])
         assert time.monotonic() < deadline, seen[-1]
         time.sleep(0.02)
     return seen
+
+
+def activate_and_rescore(units: UnitsOfWork, settings: Settings, number: int) -> None:
+    """Make a version serve and write down every customer's segment."""
+    activate_version(units, settings, number)
+    rescore(units)
 
 
 def is_rescored(units: UnitsOfWork) -> bool:

@@ -19,12 +19,13 @@ from customer_segmentation.model.artifact import Model, Parameters, Thresholds, 
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.quality.gates import Gates, find_failures
 from customer_segmentation.services.customers.commands import get_customer, get_history
-from customer_segmentation.services.models.registry import activate_and_rescore, list_versions
+from customer_segmentation.services.models.registry import list_versions
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.store.queries import models
 from tests.support.commands import command
+from tests.support.jobs import activate_and_rescore
 from tests.support.servers import Server
 from tests.support.stored import stored_customers
 from tests.support.weak_table import weak_table

@@ -22,10 +22,10 @@ from customer_segmentation.model.quality.impact import (
 )
 from customer_segmentation.services.customers.commands import get_history
 from customer_segmentation.services.models import comparison
-from customer_segmentation.services.models.registry import activate_and_rescore
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import units_over
 from tests.support.answers import problem
+from tests.support.jobs import activate_and_rescore
 from tests.support.servers import Server
 from tests.support.stored import store_candidate
 

@@ -5,7 +5,8 @@ import contextlib
 import gc
 import logging
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, FastAPI
@@ -59,7 +60,7 @@ from customer_segmentation.services.jobs.lifecycle import (
     get_ready,
     stop_jobs,
 )
-from customer_segmentation.services.models.rescoring import Rescoring
+from customer_segmentation.services.models.rescoring import Rescoring, rescore
 from customer_segmentation.services.monitoring.distribution import count_waiting_changes
 from customer_segmentation.services.monitoring.recount import begin_recount_when_due
 from customer_segmentation.services.operation.keys import KeyRing
@@ -77,6 +78,9 @@ from customer_segmentation.services.transfer.upkeep import (
     begin_waiting_transfers,
     remove_old_transfers,
 )
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
 
 _REFRESH_SECONDS = 0.5
 _COUNT_SECONDS = 2.0
@@ -182,6 +186,44 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         if tracer is not None:
             await run_in_threadpool(tracer.shutdown)
 
+    return _build(
+        units,
+        settings,
+        keys=keys,
+        begin_rescoring=rescoring.begin,
+        tracer=tracer,
+        lifespan=lifespan,
+    )
+
+
+def create_local_app(units: UnitsOfWork, settings: Settings) -> FastAPI:
+    """Return the application for who runs a command on a database: an admin who needs no key.
+
+    Nothing is done beside the requests; so an activation is answered once all are re-scored.
+    """
+    settings = settings.model_copy(update={"log_requests": False, "root_path": ""})
+    return _build(units, settings, keys=None, begin_rescoring=lambda: rescore(units))
+
+
+def _build(
+    units: UnitsOfWork,
+    settings: Settings,
+    *,
+    keys: KeyRing | None,
+    begin_rescoring: Callable[[], None],
+    tracer: "TracerProvider | None" = None,
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
+) -> FastAPI:
+    """Return the application.
+
+    Args:
+        units: over the database.
+        settings: of the service.
+        keys: that requests must show; None asks for none.
+        begin_rescoring: sees that customers are re-scored after an activation.
+        tracer: is told of each request.
+        lifespan: what begins and ends with the server.
+    """
     app: FastAPI = FastAPIOffline(
         title="Customer Segmentation",
         summary="Which segment is this customer in, why, and what should we do about it?",
@@ -214,7 +256,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         webhooks_router(units, settings),
         audit_router(units),
         access_router(),
-        models_router(units, settings, rescoring, comparisons),
+        models_router(units, settings, begin_rescoring, comparisons),
         jobs_router(units, settings),
         imports_router(Imports(units, settings)),
         exports_router(Exports(units, settings)),

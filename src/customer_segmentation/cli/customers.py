@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from customer_segmentation.cli.bank import open_bank
 from customer_segmentation.cli.console.options import AsJson, Key, Url
 from customer_segmentation.cli.console.output import moment, print_json, print_table, say
+from customer_segmentation.cli.console.service import open_service
 from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.domain.numbers import LARGEST_INTEGER, readable
 
@@ -23,8 +23,8 @@ def get_customer(
 
     Example: customer-segmentation customers get 56
     """
-    with open_bank(url, key) as bank:
-        found = bank.get_customer(customer_id)
+    with open_service(url, key) as service:
+        found = service.get_customer(customer_id)
     if as_json:
         print_json(found)
         return
@@ -46,8 +46,8 @@ def explain_customer(
 
     Example: customer-segmentation customers explain 56
     """
-    with open_bank(url, key) as bank:
-        found = bank.explain_customer(customer_id)
+    with open_service(url, key) as service:
+        found = service.explain_customer(customer_id)
     if as_json:
         print_json(found)
         return
@@ -83,8 +83,8 @@ def get_history(
 
     Example: customer-segmentation customers history 56
     """
-    with open_bank(url, key) as bank:
-        found = bank.get_history(customer_id)
+    with open_service(url, key) as service:
+        found = service.get_history(customer_id)
     if as_json:
         print_json(found)
         return

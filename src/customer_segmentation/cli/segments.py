@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from customer_segmentation.cli.bank import Bank, Json, open_bank
 from customer_segmentation.cli.console.options import AsJson, By, Key, Url
 from customer_segmentation.cli.console.output import (
     amount,
@@ -16,11 +15,15 @@ from customer_segmentation.cli.console.output import (
     say,
     this_person,
 )
+from customer_segmentation.cli.console.service import Json, open_service
 from customer_segmentation.domain.errors import SegmentNotFoundError
 from customer_segmentation.domain.numbers import readable
 from customer_segmentation.domain.paging import LARGEST_VERSION
 from customer_segmentation.domain.plurals import counted
 from customer_segmentation.domain.segments import Channel
+
+if TYPE_CHECKING:
+    from customer_segmentation.client import Client
 
 segments = typer.Typer(
     no_args_is_help=True, help="Look at the segments, change their words, see who moved."
@@ -60,8 +63,8 @@ def list_segments(url: Url = None, key: Key = None, as_json: AsJson = False) -> 
 
     Example: customer-segmentation segments list
     """
-    with open_bank(url, key) as bank:
-        found = bank.list_segments()
+    with open_service(url, key) as service:
+        found = service.list_segments()
     if as_json:
         print_json(found)
         return
@@ -86,8 +89,8 @@ def show_segment(
 
     Example: customer-segmentation segments show 2
     """
-    with open_bank(url, key) as bank:
-        segment = _find(bank, number)
+    with open_service(url, key) as service:
+        segment = _find(service, number)
     if as_json:
         print_json(segment)
         return
@@ -140,8 +143,8 @@ def edit_segment(
     """
     if name is None and description is None and not strategy:
         raise typer.BadParameter("give --name, --description or --strategy")
-    with open_bank(url, key) as bank:
-        segment = bank.edit_segment(
+    with open_service(url, key) as service:
+        segment = service.edit_segment(
             number,
             name=name,
             description=description,
@@ -188,12 +191,12 @@ def count_transitions(
     versions = [given for given in (before, after) if given is not None]
     if bool(moments) == bool(versions) or (since is None and moments) or len(versions) == 1:
         raise typer.BadParameter("give --since, or --before and --after")
-    with open_bank(url, key) as bank:
+    with open_service(url, key) as service:
         if since is not None:
             last = datetime.now(UTC) if until is None else until.replace(tzinfo=UTC)
-            found = bank.get_transitions(since.replace(tzinfo=UTC), last)
+            found = service.get_transitions(since.replace(tzinfo=UTC), last)
         else:
-            found = bank.get_moves(before or 0, after or 0)
+            found = service.get_moves(before or 0, after or 0)
     if as_json:
         print_json(found)
         return
@@ -208,13 +211,13 @@ def _place(segment: str) -> str:
     return "not there" if segment == "none" else segment
 
 
-def _find(bank: Bank, number: int) -> Json:
+def _find(service: "Client", number: int) -> Json:
     """Return a segment of the active model.
 
     Raises:
         SegmentNotFoundError: there is none of this number.
     """
-    for segment in bank.list_segments()["segments"]:
+    for segment in service.list_segments()["segments"]:
         if segment["number"] == number:
             return dict(segment)
     raise SegmentNotFoundError(number)

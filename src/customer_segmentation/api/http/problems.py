@@ -106,6 +106,7 @@ HELD_BACK = ProblemType(409, "model-held-back", "The new model is held back as a
 TRAINING_FAILED = ProblemType(500, "training-failed", "The training ended without a model")
 NOT_READY = ProblemType(503, "not-ready", "The service is not ready")
 STORE_UNAVAILABLE = ProblemType(503, "database-unavailable", "The database does not answer")
+NO_DATABASE = ProblemType(503, "no-database", "The database is absent or closed to the service")
 BUSY = ProblemType(503, "busy", "The service is busy with others' work")
 NOT_HTTP = ProblemType(400, "not-http", "The request is no HTTP that the service reads")
 TOO_LARGE = ProblemType(413, "body-too-large", "The request body is too large")
@@ -144,6 +145,8 @@ _BY_ERROR: dict[type[errors.SegmentationError], ProblemType] = {
     errors.NotReadyError: NOT_READY,
     errors.ArtifactError: NOT_READY,
     errors.StoreUnavailableError: STORE_UNAVAILABLE,
+    errors.StoreAbsentError: NO_DATABASE,
+    errors.StoreRefusedError: NO_DATABASE,
     errors.BusyError: BUSY,
     errors.TransactionConflictError: STORE_UNAVAILABLE,
 }

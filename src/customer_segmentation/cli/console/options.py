@@ -1,12 +1,10 @@
 """Options that several commands share, and what the shell completes for them."""
 
 from collections.abc import Iterable
-from contextlib import closing
 from typing import Annotated
 
 import typer
 
-from customer_segmentation.cli.bank import Json, open_bank
 from customer_segmentation.cli.console.commands import refuse_given
 from customer_segmentation.cli.console.output import (
     URL_VARIABLE,
@@ -14,6 +12,7 @@ from customer_segmentation.cli.console.output import (
     errors_told,
     read_settings,
 )
+from customer_segmentation.cli.console.service import Json, open_service
 from customer_segmentation.domain.access import Role
 from customer_segmentation.domain.addresses import LARGEST_PORT
 from customer_segmentation.domain.audit import LONGEST_NAME
@@ -128,18 +127,15 @@ def complete_versions(context: typer.Context, incomplete: str) -> list[tuple[str
 
 
 def _read_versions(url: str | None, key: str | None) -> list[Json]:
-    if url is not None:
-        with open_bank(url, key) as bank:
-            return list(bank.list_models()["models"])
-    from customer_segmentation.cli.local import LocalBank
-    from customer_segmentation.services.runtime.unit_of_work import units_over
+    if url is None:
+        from customer_segmentation.services.operation.startup import database_exists
 
-    settings = read_settings()
-    with errors_told(), closing(units_over(settings.database_url)) as units:
-        # Typing must neither make a database nor bring one to this release.
-        if units.database.path is not None and not units.database.path.exists():
-            return []
-        return list(LocalBank(units, settings).list_models()["models"])
+        with errors_told():
+            if not database_exists(read_settings()):
+                return []
+    # Typing must neither make a database nor bring one to this release.
+    with open_service(url, key, untouched=True) as service:
+        return list(service.list_models()["models"])
 
 
 def _beginning(names: Iterable[str], incomplete: str) -> list[str]:

@@ -116,22 +116,26 @@ def errors_told() -> Iterator[None]:
 
 @contextmanager
 def open_database(
-    settings: "Settings | None" = None, *, makes: bool = False
+    settings: "Settings | None" = None, *, makes: bool = False, untouched: bool = False
 ) -> Iterator["UnitsOfWork"]:
     """Open the database of the settings; tell an expected error and exit.
 
     Args:
         settings: these, unless they are to be read.
         makes: whether a SQLite database that is not there yet is made.
+        untouched: whether it is left as it is: it may be absent or of another release.
     """
     from customer_segmentation.services.operation.startup import open_units
     from customer_segmentation.services.runtime.audit import acting_as
+    from customer_segmentation.services.runtime.unit_of_work import units_over
 
     require_local()
     settings = settings or read_settings()
     with (
         errors_told(),
-        closing(open_units(settings, makes=makes)) as units,
+        closing(
+            units_over(settings.database_url) if untouched else open_units(settings, makes=makes)
+        ) as units,
         acting_as(this_person()),
     ):
         yield units

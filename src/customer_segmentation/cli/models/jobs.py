@@ -1,10 +1,10 @@
 """Commands on jobs: list, show, cancel."""
 
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
-from customer_segmentation.cli.bank import Json, open_bank
 from customer_segmentation.cli.console.options import AsJson, By, Key, Url
 from customer_segmentation.cli.console.output import (
     moment,
@@ -13,6 +13,8 @@ from customer_segmentation.cli.console.output import (
     say,
     this_person,
 )
+from customer_segmentation.cli.console.service import Json, open_service
+from customer_segmentation.domain.errors import JobNotFoundError
 from customer_segmentation.domain.jobs import JobState
 
 jobs = typer.Typer(no_args_is_help=True, help="List trainings and studies, and cancel one.")
@@ -26,8 +28,8 @@ def list_jobs(url: Url = None, key: Key = None, as_json: AsJson = False) -> None
 
     Example: customer-segmentation jobs list
     """
-    with open_bank(url, key) as bank:
-        found = bank.list_jobs()
+    with open_service(url, key) as service:
+        found = service.list_jobs()
     if as_json:
         print_json(found)
         return
@@ -41,8 +43,8 @@ def show_job(job_id: _JobId, url: Url = None, key: Key = None, as_json: AsJson =
 
     Example: customer-segmentation jobs show 6f1c0a9e3b7d4c558f2e9d10a4b6c7e8
     """
-    with open_bank(url, key) as bank:
-        job = bank.get_job(job_id)
+    with open_service(url, key) as service:
+        job = service.get_job(_id(job_id))
     if as_json:
         print_json(job)
         return
@@ -58,12 +60,24 @@ def cancel_job(
 
     Example: customer-segmentation jobs cancel 6f1c0a9e3b7d4c558f2e9d10a4b6c7e8
     """
-    with open_bank(url, key) as bank:
-        job = bank.cancel_job(job_id, this_person() if by is None else by)
+    with open_service(url, key) as service:
+        job = service.cancel_job(_id(job_id), this_person() if by is None else by)
     if as_json:
         print_json(job)
     else:
         say(f"Job {job_id} is cancelled")
+
+
+def _id(text: str) -> str:
+    """Return a job's id as paths have it.
+
+    Raises:
+        JobNotFoundError: no job has such an id.
+    """
+    try:
+        return UUID(text).hex
+    except ValueError:
+        raise JobNotFoundError(text) from None
 
 
 def _row(job: Json) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from customer_segmentation.cli.bank import open_bank
 from customer_segmentation.cli.console.options import AsJson, By, Key, Reason, Url
 from customer_segmentation.cli.console.output import (
     ExitCode,
@@ -15,6 +14,7 @@ from customer_segmentation.cli.console.output import (
     say,
     this_person,
 )
+from customer_segmentation.cli.console.service import open_service
 from customer_segmentation.cli.models.training import follow
 from customer_segmentation.domain.jobs import JobState
 from customer_segmentation.domain.segments import MAX_SEGMENTS, MIN_SEGMENTS
@@ -43,10 +43,10 @@ def study(
     Example: customer-segmentation study --segments 3 --segments 4 --segments 5
     """
     ks = segments or list(range(MIN_SEGMENTS, MAX_SEGMENTS + 1))
-    with open_bank(url, key) as bank:
+    with open_service(url, key) as service:
         who = this_person() if by is None else by
-        job = follow(bank, lambda: bank.begin_study(ks=ks, by=who, reason=reason))
-        found = bank.get_study(job["id"])
+        job = follow(service, lambda: service.begin_study(ks=ks, by=who, reason=reason))
+        found = service.get_study(job["id"])
     if found["state"] != JobState.SUCCEEDED:
         complain(f"The study is {found['state']}: {found['error']}")
         raise typer.Exit(ExitCode.FAILED)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from customer_segmentation.cli.bank import Bank, Json, open_bank
 from customer_segmentation.cli.console.commands import refuse_given
 from customer_segmentation.cli.console.options import (
     AsJson,
@@ -26,6 +25,7 @@ from customer_segmentation.cli.console.output import (
     this_person,
     warn,
 )
+from customer_segmentation.cli.console.service import Json, open_service, serve_in_process
 from customer_segmentation.cli.files.tables import MappingOption
 from customer_segmentation.cli.models.spark import (
     ConfOption,
@@ -41,9 +41,11 @@ from customer_segmentation.domain.features import FEATURE_NAMES
 from customer_segmentation.domain.jobs import JobState, Phase
 
 if TYPE_CHECKING:
+    from customer_segmentation.client import Client
     from customer_segmentation.services.runtime.settings import Settings
     from customer_segmentation.services.training.external import ExternalTable
 
+_FOLLOW_SECONDS = 0.2
 _FINISHED = (JobState.SUCCEEDED, JobState.HELD_BACK)
 
 
@@ -118,8 +120,8 @@ def train(
         external = external_table(source, table, mapping)
         job, refusals = _train_on_spark(spark_settings(master, conf), external, asked)
     else:
-        with open_bank(url, key) as bank:
-            job = follow(bank, lambda: bank.begin_training(**asked))
+        with open_service(url, key) as service:
+            job = follow(service, lambda: service.begin_training(**asked))
     if as_json:
         print_json(job)
     tell_refusals(refusals)
@@ -132,16 +134,26 @@ def _train_on_spark(
     settings: "Settings", external: "ExternalTable", asked: dict[str, Any]
 ) -> tuple[Json, dict[str, int]]:
     """Train on a table that is not stored; return the job, and the rows that are not taken."""
-    from customer_segmentation.cli.local import LocalBank
-    from customer_segmentation.services.training.start import refused_rows
+    from customer_segmentation.domain.jobs import Origin, Trigger
+    from customer_segmentation.services.training.start import (
+        Overrides,
+        begin_training,
+        refused_rows,
+    )
 
-    with open_database(settings) as units:
-        bank = LocalBank(units, settings)
-        job = follow(bank, lambda: bank.begin_training(**asked, external=external))
+    excluded = tuple(asked["exclude"]) if asked["exclude"] else None
+    overrides = Overrides(asked["k"], asked["seed"], excluded=excluded, external=external)
+    origin = Origin(Trigger.REQUEST, asked["by"], asked["reason"])
+    with open_database(settings) as units, serve_in_process(units, settings) as service:
+
+        def begin() -> Json:
+            return service.get_job(begin_training(units, settings, origin, overrides).id)
+
+        job = follow(service, begin)
         return job, refused_rows(units, job["id"])
 
 
-def follow(bank: Bank, begin: Callable[[], Json]) -> Json:
+def follow(service: "Client", begin: Callable[[], Json]) -> Json:
     """Begin a job and show how far it is until it ends; return how it ended."""
     columns = (
         TextColumn("{task.description}"),
@@ -154,7 +166,7 @@ def follow(bank: Bank, begin: Callable[[], Json]) -> Json:
         job = begin()
         with Progress(*columns, console=errors) as progress:
             task = progress.add_task(job["phase"], total=None)
-            for now in bank.follow_job(job["id"]):
+            for now in service.follow_job(job["id"], _FOLLOW_SECONDS):
                 job, total = now, now["total"] or None
                 progress.update(task, description=job["phase"], completed=job["done"], total=total)
             if job["state"] in _FINISHED:

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from customer_segmentation.cli.bank import Json, open_bank
 from customer_segmentation.cli.console.options import (
     AsJson,
     By,
@@ -26,6 +25,7 @@ from customer_segmentation.cli.console.output import (
     say,
     this_person,
 )
+from customer_segmentation.cli.console.service import Json, open_service
 from customer_segmentation.cli.files.outputs import STANDARD, check_outputs, open_output
 from customer_segmentation.domain.paging import LARGEST_VERSION
 from customer_segmentation.domain.plurals import counted
@@ -50,8 +50,8 @@ def list_models(url: Url = None, key: Key = None, as_json: AsJson = False) -> No
 
     Example: customer-segmentation models list
     """
-    with open_bank(url, key) as bank:
-        found = bank.list_models()
+    with open_service(url, key) as service:
+        found = service.list_models()
     if as_json:
         print_json(found)
         return
@@ -79,8 +79,8 @@ def show_model(
 
     Example: customer-segmentation models show 1
     """
-    with open_bank(url, key) as bank:
-        found = bank.get_model(version)
+    with open_service(url, key) as service:
+        found = service.get_model(version)
     if as_json:
         print_json(found)
         return
@@ -121,8 +121,8 @@ def activate_model(
 
     Example: customer-segmentation models activate 1 --reason "the new one was too coarse"
     """
-    with open_bank(url, key) as bank:
-        found = bank.activate_model(version, this_person() if by is None else by, reason)
+    with open_service(url, key) as service:
+        found = service.activate_model(version, this_person() if by is None else by, reason)
     if as_json:
         print_json(found)
     else:
@@ -137,8 +137,8 @@ def compare_models(
 
     Example: customer-segmentation models compare 1 2
     """
-    with open_bank(url, key) as bank:
-        found = bank.get_impact(after, before)
+    with open_service(url, key) as service:
+        found = service.get_impact(after, before)
     if as_json:
         print_json(found)
         return
@@ -183,8 +183,8 @@ def write_record(
     from customer_segmentation.services.models.record import record_markdown
 
     check_outputs([to])
-    with open_bank(url, key) as bank:
-        record = bank.get_record(version)
+    with open_service(url, key) as service:
+        record = service.get_record(version)
     text = json.dumps(record, indent=2) + "\n" if as_json else record_markdown(record)
     with open_output(to) as file:
         file.write(text.encode())
@@ -246,8 +246,8 @@ def drift(url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
 
     Example: customer-segmentation drift
     """
-    with open_bank(url, key) as bank:
-        found = bank.get_drift()
+    with open_service(url, key) as service:
+        found = service.get_drift()
     if as_json:
         print_json(found)
         return

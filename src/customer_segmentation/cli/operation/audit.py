@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from customer_segmentation.cli.bank import open_bank
 from customer_segmentation.cli.console.options import AsJson, Key, Url, check_name
 from customer_segmentation.cli.console.output import (
     ExitCode,
@@ -16,6 +15,7 @@ from customer_segmentation.cli.console.output import (
     print_table,
     say,
 )
+from customer_segmentation.cli.console.service import open_service
 from customer_segmentation.domain.plurals import counted
 
 audit = typer.Typer(no_args_is_help=True, help="Read and verify the audit log.")
@@ -46,8 +46,8 @@ def list_entries(
 
     Example: customer-segmentation audit list --kind segment --subject 2
     """
-    with open_bank(url, key) as bank:
-        found = bank.list_audit_entries(before, limit=limit, kind=kind, subject=subject)
+    with open_service(url, key) as service:
+        found = service.list_audit_entries(before, limit=limit, kind=kind, subject=subject)
     if as_json:
         print_json(found)
         return

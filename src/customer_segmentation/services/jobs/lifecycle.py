@@ -6,9 +6,7 @@ import os
 import socket
 import subprocess
 import threading
-import time
 import uuid
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -34,7 +32,6 @@ LEASE = timedelta(seconds=20)
 """A job that has not shown it lives for this long has lost its lease."""
 
 _LISTED = 100
-_FOLLOW_SECONDS = 0.2
 _STOP_SECONDS = 5.0
 _TASKS = {
     JobKind.TRAINING: "train",
@@ -94,20 +91,6 @@ def list_jobs(units: UnitsOfWork) -> list[Job]:
     """Return the newest hundred jobs, the newest first."""
     with units.database.read() as connection:
         return jobs.read_newest(connection, _LISTED)
-
-
-def follow_job(units: UnitsOfWork, job_id: str) -> Iterator[Job]:
-    """Yield a job as it is now, a few times a second, until it has ended.
-
-    Raises:
-        JobNotFoundError: there is no such job.
-    """
-    while True:
-        job = get_job(units, job_id)
-        yield job
-        if job.has_ended:
-            return
-        time.sleep(_FOLLOW_SECONDS)
 
 
 def cancel_job(units: UnitsOfWork, job_id: str, by: str) -> Job:

@@ -10,7 +10,6 @@ from customer_segmentation.domain.jobs import Origin
 from customer_segmentation.model.artifact import Model, from_json
 from customer_segmentation.model.describing.explain import typical_values
 from customer_segmentation.services.models.activation import activate
-from customer_segmentation.services.models.rescoring import rescore
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.serving import load_model
 from customer_segmentation.services.runtime.settings import Settings
@@ -138,14 +137,6 @@ def activate_version(
             activation = Activation(number, previous, cause, now(), by, reason)
             activate(connection, activation, load_model(connection, number))
     units.refresh()
-
-
-def activate_and_rescore(
-    units: UnitsOfWork, settings: Settings, number: int, by: str = "", reason: str = ""
-) -> None:
-    """Make a version serve and write down every customer's segment; see `activate_version`."""
-    activate_version(units, settings, number, by, reason)
-    rescore(units)
 
 
 def _check_approval(stored: StoredModel, by: str) -> None:

@@ -1,5 +1,6 @@
 """Model versions as resources, under `/v1/models`, and the drift away from the active one."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
@@ -45,7 +46,6 @@ from customer_segmentation.services.models.registry import (
     get_version,
     list_versions,
 )
-from customer_segmentation.services.models.rescoring import Rescoring
 from customer_segmentation.services.monitoring.distribution import get_drift
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
@@ -65,7 +65,10 @@ VersionNumber = Annotated[
 
 
 def models_router(
-    units: UnitsOfWork, settings: Settings, rescoring: Rescoring, comparisons: Comparisons
+    units: UnitsOfWork,
+    settings: Settings,
+    begin_rescoring: Callable[[], None],
+    comparisons: Comparisons,
 ) -> APIRouter:
     """Return the routes under `/v1/models`, and `/v1/drift`."""
     router = APIRouter(prefix="/v1", tags=["Models"], route_class=JsonRoute)
@@ -112,7 +115,7 @@ def models_router(
         """Promote a candidate, approve one, or roll back: it takes effect within one second."""
         origin = (asked or Asked()).origin(actor)
         activate_version(units, settings, version, origin.by, origin.reason)
-        rescoring.begin()
+        begin_rescoring()
         return version_answer(get_version(units, version))
 
     @router.get(
