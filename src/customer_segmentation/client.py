@@ -41,6 +41,7 @@ _PIECE_BYTES = 2**20
 _TOO_MANY, _UNAVAILABLE = 429, 503
 _SAFE_METHODS = ("GET", "HEAD", "PUT")
 _NOT_ENDED = ("waiting", "running")
+_ONNX = "/v1/models/active/onnx"
 _SECONDS = re.compile(r"[0-9]+")
 
 
@@ -222,6 +223,17 @@ def _read(answer: httpx.Response | None, fault: httpx.TransportError | None) -> 
         content.tag = answer.headers.get("ETag")
         return content
     raise ServiceError(answer.status_code, content)
+
+
+def _content(answer: httpx.Response) -> bytes:
+    """Return an answer that is no JSON.
+
+    Raises:
+        ServiceError: the answer is not a success.
+    """
+    if not answer.is_success:
+        _read(answer, None)
+    return answer.content
 
 
 def _object(content: object) -> Json:
@@ -483,6 +495,19 @@ class _Service(Generic[Answer]):
         """Return a version's record for the model-risk file."""
         return self._send(_Call("GET", f"/v1/models/{version}/record"))
 
+    def get_sql(
+        self, dialect: str = "postgres", table: str = "customers", view: str | None = None
+    ) -> Answer:
+        """Return the active model's rule as a statement of SQL.
+
+        Args:
+            dialect: such as `postgres`, `snowflake` or `bigquery`.
+            table: of the customers, with columns by the attributes' names, and `customer_id`.
+            view: create a view of this name, in place of a query.
+        """
+        query = {"dialect": dialect, "table": table, "view": view}
+        return self._send(_Call("GET", "/v1/models/active/sql", query))
+
     def get_drift(self) -> Answer:
         """Return how far the customers have drifted from the active model's training data."""
         return self._send(_Call("GET", "/v1/drift"))
@@ -515,6 +540,42 @@ class _Service(Generic[Answer]):
     def get_access(self) -> Answer:
         """Return whose the key is (`name`), and what it may do (`role`)."""
         return self._send(_Call("GET", "/v1/access"))
+
+    def list_keys(self) -> Answer:
+        """Return the API keys without their secrets, the oldest first."""
+        return self._send(_Call("GET", "/v1/keys"))
+
+    def create_key(self, name: str, role: str = "reader", days: int | None = None) -> Answer:
+        """Make an API key; the answer holds it (`key`), this once.
+
+        Args:
+            name: whose it is, or what it is for.
+            role: `reader`, `writer` or `admin`.
+            days: after how many it expires; None is never.
+        """
+        body = {"name": name, "role": role, "days": days}
+        return self._send(_Call("POST", "/v1/keys", {}, body))
+
+    def revoke_key(self, name: str) -> Answer:
+        """Refuse an API key from now on."""
+        return self._send(_Call("POST", "/v1/keys:revoke", {}, {"name": name}))
+
+    def get_diagnosis(self) -> Answer:
+        """Return whether database, model, counts, jobs and disk are well."""
+        return self._send(_Call("GET", "/v1/diagnosis"))
+
+    def recount_customers(self) -> Answer:
+        """Count all customers anew, repair the counts, and return whether all is well."""
+        call = _Call("POST", "/v1/diagnosis:recount", repeatable=True, is_long=True)
+        return self._send(call)
+
+    def verify_audit_log(self, head: str | None = None) -> Answer:
+        """Compute the audit log's chain of hashes anew; tell what was changed (`faults`).
+
+        Args:
+            head: one that was kept, to look for in the chain.
+        """
+        return self._send(_Call("GET", "/v1/audit/verification", {"head": head}, is_long=True))
 
     def list_audit_entries(self, before: int | None = None, **selection: object) -> Answer:
         """Return who did what, the newest first, and where to go on (`next_before`).
@@ -645,6 +706,10 @@ class Client(_Service[Reply]):
                 return
             self._sleep(seconds)
 
+    def get_onnx(self) -> bytes:
+        """Return the active model's rule as an ONNX model."""
+        return _content(self._http.get(_ONNX, timeout=self._timeout or LONG_TIMEOUT))
+
     def _send(self, call: _Call) -> Reply:
         attempt, options = 0, call.options(self._timeout)
         while True:
@@ -766,6 +831,10 @@ class AsyncClient(_Service[Awaitable[Reply]]):
             if job["state"] not in _NOT_ENDED:
                 return
             await self._sleep(seconds)
+
+    async def get_onnx(self) -> bytes:
+        """Return the active model's rule as an ONNX model."""
+        return _content(await self._http.get(_ONNX, timeout=self._timeout or LONG_TIMEOUT))
 
     async def _send(self, call: _Call) -> Reply:
         attempt, options = 0, call.options(self._timeout)

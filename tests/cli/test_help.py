@@ -147,14 +147,14 @@ ONLY_WITH = {
     "--until": "--transactions",
 }
 VALUES = {"--spark-conf": "a=b", "--since": "2026-01-01", "--until": "2026-01-01"}
-ARGUMENTS = {"score": ["people.csv"], "import": ["people.csv"]}
+ARGUMENTS = {("score",): ["x.csv"], ("import",): ["x.csv"], ("models", "onnx"): ["-o", "x"]}
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 def test_an_option_without_the_one_that_it_needs_is_refused(path: tuple[str, ...]) -> None:
     names = {name for option in options_of(path) for name in option.opts}
     needed = [p.name for p in COMMANDS[path].params if p.param_type_name == "argument"]
-    arguments = ARGUMENTS.get(path[0], ["1"] * len(needed))
+    arguments = ARGUMENTS.get(path, ["1"] * len(needed))
     for name, other in ONLY_WITH.items():
         if {name, other} <= names:
             refused = run(*path, *arguments, name, VALUES.get(name, "x"))

@@ -76,6 +76,53 @@ def test_a_command_shows_people_the_same_locally_and_over_http(
     assert "┃" in here.stdout
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("keys", "list"),
+        ("audit", "verify"),
+        ("models", "sql", "--dialect", "snowflake", "--view", "segments"),
+        ("models", "sql", "--dialect", "klingon"),
+        ("models", "sql", "--table", "no table"),
+        ("keys", "revoke", "nobody's"),
+    ],
+    ids=" ".join,
+)
+def test_what_operators_ask_is_answered_alike_locally_and_over_http(
+    bank: Server, local: dict[str, str], command: tuple[str, ...]
+) -> None:
+    here, there = run(*command, env=local), run(*command, "--url", bank.url)
+
+    assert (here.exit_code, here.stdout) == (there.exit_code, there.stdout)
+    assert here.stderr == there.stderr
+
+
+def test_a_service_is_examined_and_recounted_as_its_database_is(
+    bank: Server, local: dict[str, str]
+) -> None:
+    for options in ([], ["--recount"]):
+        here = run_json("doctor", *options, env=local)["findings"]
+        there = run_json("doctor", *options, "--url", bank.url)["findings"]
+
+        # How much of the disk is free is another figure each time.
+        assert [f for f in here if f["subject"] != "disk"] == [
+            f for f in there if f["subject"] != "disk"
+        ]
+        assert all(finding["is_well"] for finding in there)
+    assert "counts" in {finding["subject"] for finding in there}
+
+
+def test_the_rule_as_onnx_is_the_same_file_locally_and_over_http(
+    bank: Server, local: dict[str, str], tmp_path: Path
+) -> None:
+    here, there = tmp_path / "here.onnx", tmp_path / "there.onnx"
+
+    assert run("models", "onnx", "-o", str(here), env=local).exit_code == ExitCode.DONE
+    assert run("models", "onnx", "-o", str(there), "--url", bank.url).exit_code == ExitCode.DONE
+
+    assert here.read_bytes() == there.read_bytes()
+
+
 def test_the_service_can_be_named_by_the_environment(bank: Server, tmp_path: Path) -> None:
     elsewhere = {
         "CUSTOMER_SEGMENTATION_URL": bank.url,
@@ -285,12 +332,9 @@ def test_a_key_that_is_missing_or_weak_has_an_exit_code_of_its_own(
 @pytest.mark.parametrize(
     "command",
     [
-        ("keys", "list"),
-        ("audit", "verify"),
         ("backup", "copy.db"),
         ("restore", "copy.db", "--yes"),
-        ("doctor",),
-        ("models", "sql"),
+        ("demo", "10"),
     ],
     ids=" ".join,
 )

@@ -29,7 +29,7 @@ from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork, uni
 from tests.support.answers import problem
 from tests.support.commands import command
 from tests.support.examples import NEW_CUSTOMER, SOMEONE
-from tests.support.servers import Server
+from tests.support.servers import Server, eventually
 
 KEYS = {"CUSTOMER_SEGMENTATION_AUTH": "keys"}
 
@@ -191,6 +191,36 @@ def test_keys_are_made_listed_and_revoked_by_command(bank_url: str) -> None:
     assert command(bank_url, "keys", "revoke", "crm").returncode == 0
     assert command(bank_url, "keys", "revoke", "crm").returncode == 6
     assert command(bank_url, "keys", "create", "clerk").stderr.startswith("The key clerk, reader")
+
+
+def test_an_admins_key_makes_lists_and_revokes_keys(guarded: Server) -> None:
+    admin = key_for(guarded, Role.ADMIN, "chief")
+
+    made = guarded.client.post("/v1/keys", headers=admin, json={"name": "clerk", "days": 9})
+    clerk = {"Authorization": f"Bearer {made.json()['key']}"}
+    eventually(lambda: guarded.client.get("/v1/drift", headers=clerk).status_code, 200)
+    taken = guarded.client.post("/v1/keys", headers=admin, json={"name": "clerk"})
+    listed = guarded.client.get("/v1/keys", headers=admin)
+    revoked = guarded.client.post("/v1/keys:revoke", headers=admin, json={"name": "clerk"})
+
+    assert made.status_code == 201
+    assert problem(taken, 409)["detail"] == "There is or was an API key clerk; choose another name"
+    assert [(key["name"], key["role"], key["revoked_at"]) for key in listed.json()["keys"]] == [
+        ("chief", "admin", None),
+        ("clerk", "reader", None),
+    ]
+    assert made.json()["key"].rpartition("_")[2] not in listed.text
+    assert revoked.json() == {"name": "clerk"}
+    eventually(lambda: guarded.client.get("/v1/drift", headers=clerk).status_code, 401)
+    problem(guarded.client.post("/v1/keys:revoke", headers=admin, json={"name": "clerk"}), 404)
+
+
+def test_a_service_that_asks_for_no_key_makes_none(shared_server: Server) -> None:
+    refused = shared_server.client.post("/v1/keys", json={"name": "mine", "role": "admin"})
+
+    assert refused.status_code == 409
+    assert refused.json()["type"].endswith(":keys-unused")
+    assert shared_server.client.get("/v1/keys").json() == {"keys": []}
 
 
 @given(per_minute=st.integers(1, 100), waits=st.lists(st.floats(0, 5), max_size=300))

@@ -43,10 +43,12 @@ from customer_segmentation.api.v1.customers.answers import CustomerPage
 from customer_segmentation.api.v1.customers.batches import Batch, BatchOutcome, batches_router
 from customer_segmentation.api.v1.customers.erasures import erasures_router
 from customer_segmentation.api.v1.customers.routes import customers_router
+from customer_segmentation.api.v1.diagnosis import diagnosis_router
 from customer_segmentation.api.v1.events import events_router
 from customer_segmentation.api.v1.exports import exports_router
 from customer_segmentation.api.v1.imports import imports_router
 from customer_segmentation.api.v1.jobs import jobs_router
+from customer_segmentation.api.v1.keys import keys_router
 from customer_segmentation.api.v1.models.routes import models_router
 from customer_segmentation.api.v1.predictions.routes import predictions_router
 from customer_segmentation.api.v1.segments.figures import segment_figures_router
@@ -202,7 +204,7 @@ def create_local_app(units: UnitsOfWork, settings: Settings) -> FastAPI:
     Nothing is done beside the requests; so an activation is answered once all are re-scored.
     """
     settings = settings.model_copy(update={"log_requests": False, "root_path": ""})
-    return _build(units, settings, keys=None, begin_rescoring=lambda: rescore(units))
+    return _build(units, settings, keys=None, begin_rescoring=lambda: rescore(units), is_local=True)
 
 
 def _build(
@@ -211,6 +213,7 @@ def _build(
     *,
     keys: KeyRing | None,
     begin_rescoring: Callable[[], None],
+    is_local: bool = False,
     tracer: "TracerProvider | None" = None,
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
 ) -> FastAPI:
@@ -221,6 +224,7 @@ def _build(
         settings: of the service.
         keys: that requests must show; None asks for none.
         begin_rescoring: sees that customers are re-scored after an activation.
+        is_local: whether only who runs a command on the database can ask.
         tracer: is told of each request.
         lifespan: what begins and ends with the server.
     """
@@ -256,6 +260,8 @@ def _build(
         webhooks_router(units, settings),
         audit_router(units),
         access_router(),
+        keys_router(units, can_create=keys is not None or is_local),
+        diagnosis_router(settings),
         models_router(units, settings, begin_rescoring, comparisons),
         jobs_router(units, settings),
         imports_router(Imports(units, settings)),

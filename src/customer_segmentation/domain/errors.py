@@ -155,6 +155,16 @@ class KeyNotFoundError(SegmentationError):
         super().__init__(f"There is no API key {name}, or it was revoked before")
 
 
+class KeysUnusedError(SegmentationError):
+    """The service asks nobody for a key, so it cannot tell who may make one."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The service asks nobody for an API key, so anyone could make one: run keys create "
+            "where the database is"
+        )
+
+
 class BackupError(SegmentationError):
     """A backup cannot be made or restored."""
 

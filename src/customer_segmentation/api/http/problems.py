@@ -93,6 +93,9 @@ ERASED = ProblemType(409, "customer-erased", "The customer was erased")
 STALE = ProblemType(412, "stale-customer", "The customer has changed meanwhile")
 STALE_SEGMENT = ProblemType(412, "stale-segment", "The segment has changed meanwhile")
 KEY_REUSED = ProblemType(409, "idempotency-key-reused", "The key was used for something else")
+KEY_EXISTS = ProblemType(409, "key-exists", "There is or was an API key of this name")
+NO_KEY = ProblemType(404, "key-not-found", "There is no such API key")
+KEYS_UNUSED = ProblemType(409, "keys-unused", "The service asks nobody for a key")
 JOB_RUNNING = ProblemType(409, "job-running", "A job of this kind is already running")
 JOB_ENDED = ProblemType(409, "job-ended", "The job cannot be cancelled any more")
 NO_FILE = ProblemType(404, "file-not-kept", "There is no such file, or not any more")
@@ -103,6 +106,7 @@ NOT_COMPARABLE = ProblemType(409, "not-comparable", "The versions cannot be comp
 TRAINING_CANCELLED = ProblemType(409, "training-cancelled", "The training was cancelled")
 TRAINING_REFUSED = ProblemType(409, "training-refused", "The customers cannot be trained on")
 HELD_BACK = ProblemType(409, "model-held-back", "The new model is held back as a candidate")
+EXTRA_MISSING = ProblemType(501, "extra-missing", "A part of the installation is missing")
 TRAINING_FAILED = ProblemType(500, "training-failed", "The training ended without a model")
 NOT_READY = ProblemType(503, "not-ready", "The service is not ready")
 STORE_UNAVAILABLE = ProblemType(503, "database-unavailable", "The database does not answer")
@@ -131,6 +135,10 @@ _BY_ERROR: dict[type[errors.SegmentationError], ProblemType] = {
     errors.StaleCustomerError: STALE,
     errors.StaleSegmentError: STALE_SEGMENT,
     errors.IdempotencyError: KEY_REUSED,
+    errors.KeyExistsError: KEY_EXISTS,
+    errors.KeyNotFoundError: NO_KEY,
+    errors.KeysUnusedError: KEYS_UNUSED,
+    errors.ExtraMissingError: EXTRA_MISSING,
     errors.JobRunningError: JOB_RUNNING,
     errors.JobEndedError: JOB_ENDED,
     errors.NotUndoableError: NOT_UNDOABLE,

@@ -4,13 +4,13 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from customer_segmentation.api.http.openapi import problem_responses
 from customer_segmentation.api.http.problems import INVALID, STORE_UNAVAILABLE
 from customer_segmentation.api.http.roles import needs
 from customer_segmentation.domain.access import Role
-from customer_segmentation.services.runtime.audit import list_entries
+from customer_segmentation.services.runtime.audit import list_entries, verify
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 
 
@@ -28,6 +28,22 @@ class AuditEntryAnswer(BaseModel):
     )
 
 
+class VerificationAnswer(BaseModel):
+    """What came of computing the chain of hashes anew."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    entries: int = Field(description="How many are sealed.")
+    head: str = Field(
+        description="The last link's hash; kept elsewhere, it shows later that nothing before it "
+        "is gone."
+    )
+    faults: list[str] = Field(description="What is wrong; empty if nothing is.")
+    holds_anchor: bool | None = Field(
+        description="Whether the head that was asked about is in the chain; null if none was."
+    )
+
+
 class AuditLog(BaseModel):
     """Entries, the newest first."""
 
@@ -36,7 +52,7 @@ class AuditLog(BaseModel):
 
 
 def audit_router(units: UnitsOfWork) -> APIRouter:
-    """Return the route of the log."""
+    """Return the routes of the log."""
     router = APIRouter(prefix="/v1", tags=["Operation"])
 
     @router.get(
@@ -88,5 +104,21 @@ def audit_router(units: UnitsOfWork) -> APIRouter:
             ],
             next_before=found[-1][0].id if len(found) == limit else None,
         )
+
+    @router.get(
+        "/audit/verification",
+        summary="Whether the log was changed",
+        operation_id="verify_audit_log",
+        responses=problem_responses(INVALID, STORE_UNAVAILABLE),
+    )
+    @needs(Role.ADMIN)
+    def verification(
+        head: Annotated[
+            str | None,
+            Query(max_length=64, description="A head that was kept, to look for in the chain."),
+        ] = None,
+    ) -> VerificationAnswer:
+        """Compute the chain of hashes anew; tell each entry that was changed, put in or removed."""
+        return VerificationAnswer.model_validate(verify(units.database, head))
 
     return router

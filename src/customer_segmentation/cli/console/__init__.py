@@ -1,1 +1,1 @@
-"""What every command shares: output, options, and how commands end."""
+"""What every command shares: the service that it asks, output, options, and how it ends."""

@@ -18,7 +18,6 @@ from customer_segmentation.cli.console.options import (
 from customer_segmentation.cli.console.output import (
     amount,
     moment,
-    open_database,
     percent,
     print_json,
     print_table,
@@ -205,16 +204,15 @@ def write_rule(
     view: Annotated[
         str | None, typer.Option(help="Create a view of this name, in place of a query.")
     ] = None,
+    url: Url = None,
+    key: Key = None,
 ) -> None:
     """Print the rule of the active model as SQL, to assign customers inside a warehouse.
 
     Example: customer-segmentation models sql --dialect snowflake --view customer_segments
     """
-    from customer_segmentation.services.models.sql_export import check_words, write_sql
-
-    check_words(dialect, table, view)
-    with open_database() as units:
-        typer.echo(write_sql(units, dialect, table, view) + ";")
+    with open_service(url, key) as service:
+        typer.echo(service.get_sql(dialect, table, view)["sql"] + ";")
 
 
 @models.command("onnx")
@@ -223,6 +221,8 @@ def write_network(
         Path,
         typer.Option("--output", "-o", help="File; - is standard output.", dir_okay=False),
     ],
+    url: Url = None,
+    key: Key = None,
 ) -> None:
     """Write the rule of the active model as ONNX, to assign customers in other runtimes.
 
@@ -231,11 +231,9 @@ def write_network(
 
     Example: customer-segmentation models onnx -o segments.onnx
     """
-    from customer_segmentation.services.models.onnx_export import write_onnx
-
     check_outputs([to])
-    with open_database() as units, open_output(to) as file:
-        rule = write_onnx(units)
+    with open_service(url, key) as service, open_output(to) as file:
+        rule = service.get_onnx()
         file.write(rule)
     if to != STANDARD:
         say(f"{to}: {counted(len(rule), 'byte')}")

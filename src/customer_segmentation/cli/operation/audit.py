@@ -1,6 +1,5 @@
 """Commands on the audit log: list, verify."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -10,7 +9,6 @@ from customer_segmentation.cli.console.output import (
     ExitCode,
     complain,
     moment,
-    open_database,
     print_json,
     print_table,
     say,
@@ -64,6 +62,8 @@ def check(
     head: Annotated[
         str | None, typer.Option(help="A head that was kept elsewhere; it must be in the chain.")
     ] = None,
+    url: Url = None,
+    key: Key = None,
     as_json: AsJson = False,
 ) -> None:
     """Compute the chain of hashes anew, and tell every entry that was changed, put in or removed.
@@ -73,17 +73,16 @@ def check(
 
     Example: customer-segmentation audit verify
     """
-    from customer_segmentation.services.runtime.audit import verify
-
-    with open_database() as units:
-        found = verify(units.database, head)
-    for fault in found.faults:
+    with open_service(url, key) as service:
+        found = service.verify_audit_log(head)
+    for fault in found["faults"]:
         complain(fault)
-    if found.holds_anchor is False:
+    if found["holds_anchor"] is False:
         complain("the head given is not in the chain")
     if as_json:
-        print_json(asdict(found))
-    if found.faults or found.holds_anchor is False:
+        print_json(found)
+    if found["faults"] or found["holds_anchor"] is False:
         raise typer.Exit(ExitCode.FAILED)
     if not as_json:
-        say(f"{counted(found.entries, 'entry', 'entries')}, nothing changed. Head: {found.head}")
+        entries = counted(found["entries"], "entry", "entries")
+        say(f"{entries}, nothing changed. Head: {found['head']}")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from customer_segmentation.cli.console.options import AsJson
+from customer_segmentation.cli.console.options import AsJson, Key, Url
 from customer_segmentation.cli.console.output import (
     ExitCode,
     complain,
@@ -21,6 +21,7 @@ from customer_segmentation.cli.console.output import (
     read_settings,
     require_local,
 )
+from customer_segmentation.cli.console.service import open_service
 from customer_segmentation.domain.plurals import counted
 
 config = typer.Typer(no_args_is_help=True, help="Look at the settings.")
@@ -30,6 +31,8 @@ def backup(
     target: Annotated[Path, typer.Argument(help="The new file.")], as_json: AsJson = False
 ) -> None:
     """Copy the SQLite database to a new file while the service goes on.
+
+    The copy is made page by page where the database is, so this takes no --url.
 
     Example: customer-segmentation backup customers-2026-11-23.db
     """
@@ -49,7 +52,8 @@ def restore(
 ) -> None:
     """Replace the SQLite database by a backup: what was written since is lost.
 
-    Customers who were erased since are erased again.
+    Customers who were erased since are erased again. The file takes the database's place, which a
+    service that holds it open cannot do, so this takes no --url.
 
     Example: customer-segmentation restore customers-2026-11-23.db --yes
     """
@@ -81,24 +85,25 @@ def doctor(
     recount: Annotated[
         bool, typer.Option("--recount", help="Count all customers anew, and repair the counts.")
     ] = False,
+    url: Url = None,
+    key: Key = None,
     as_json: AsJson = False,
 ) -> None:
     """Look whether database, model, counts, jobs and disk are well; exit with 1 where not.
 
     Example: customer-segmentation doctor --recount
     """
-    from customer_segmentation.services.operation.maintenance import examine
-
-    require_local()
-    findings = examine(read_settings(), recounted=recount)
+    with open_service(url, key, untouched=True) as service:
+        found = service.recount_customers() if recount else service.get_diagnosis()
+    findings = found["findings"]
     if as_json:
-        print_json({"findings": [asdict(finding) for finding in findings]})
+        print_json(found)
     else:
         print_table(
             ("what", "well", "found"),
-            [(f.subject, "yes" if f.is_well else "no", f.detail) for f in findings],
+            [(f["subject"], "yes" if f["is_well"] else "no", f["detail"]) for f in findings],
         )
-    if not all(finding.is_well for finding in findings):
+    if not all(finding["is_well"] for finding in findings):
         raise typer.Exit(ExitCode.FAILED)
 
 

@@ -38,7 +38,9 @@ def write_sql(
         InvalidInputError: the dialect is not known, or a name is none.
         NotReadyError: there is no model yet.
     """
-    check_words(dialect, table, view)
+    if dialect not in DIALECTS:
+        message = f"dialect must be one of {', '.join(DIALECTS)}"
+        raise InvalidInputError([FieldError("dialect", message)])
     written = _OTHER_NAMES.get(dialect, dialect)
     query: exp.Expression = _query(units.serving, _named("table", table))
     if written in _MERGING:
@@ -51,20 +53,6 @@ def write_sql(
     if view is not None:
         query = exp.Create(this=_named("view", view), kind="VIEW", expression=query)
     return query.sql(dialect=written, pretty=True)
-
-
-def check_words(dialect: str, table: str, view: str | None) -> None:
-    """See that a query can be written as `write_sql` is asked to; no database is needed.
-
-    Raises:
-        InvalidInputError: the dialect is not known, or a name is none.
-    """
-    if dialect not in DIALECTS:
-        message = f"dialect must be one of {', '.join(DIALECTS)}"
-        raise InvalidInputError([FieldError("dialect", message)])
-    _named("table", table)
-    if view is not None:
-        _named("view", view)
 
 
 def _named(what: str, name: str) -> exp.Table:

@@ -223,6 +223,12 @@ class AttributeDriftAnswer(BaseModel):
     )
 
 
+class SqlAnswer(BaseModel):
+    """A model's rule as SQL."""
+
+    sql: str = Field(description="One statement, without a semicolon at its end.")
+
+
 class DriftAnswer(BaseModel):
     """How far the customers have drifted from the active model's training data."""
 

@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from customer_segmentation.api.http.openapi import problem_responses
 from customer_segmentation.api.http.problems import (
     APPROVAL,
+    EXTRA_MISSING,
     INVALID,
     JOB_RUNNING,
     NO_VERSION,
@@ -31,6 +32,7 @@ from customer_segmentation.api.v1.models.answers import (
     DriftAnswer,
     ImpactAnswer,
     QualityAnswer,
+    SqlAnswer,
     TrainingRequest,
     VersionAnswer,
     Versions,
@@ -39,6 +41,7 @@ from customer_segmentation.api.v1.models.answers import (
 )
 from customer_segmentation.domain.access import Role
 from customer_segmentation.domain.errors import NotAllowedError
+from customer_segmentation.services.models.onnx_export import write_onnx
 from customer_segmentation.services.models.record import get_record, record_markdown
 from customer_segmentation.services.models.registry import (
     activate_version,
@@ -55,6 +58,13 @@ _MARKDOWN: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The record",
         "content": {"text/markdown": {"schema": {"type": "string"}}},
+    }
+}
+_BYTES = "application/octet-stream"
+_ONNX: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The model",
+        "content": {_BYTES: {"schema": {"type": "string", "format": "binary"}}},
     }
 }
 _LARGEST_VERSION = 2**31 - 1
@@ -190,6 +200,47 @@ def models_router(
                 record_markdown(found), media_type="text/markdown"
             )
         return found
+
+    @router.get(
+        "/models/active/sql",
+        summary="The active model's rule as SQL",
+        operation_id="get_sql",
+        responses=problem_responses(NOT_READY, INVALID, STORE_UNAVAILABLE),
+    )
+    @needs(Role.ADMIN)
+    def rule_as_sql(
+        dialect: Annotated[
+            str, Query(description="Of SQL: postgres, duckdb, snowflake, bigquery, spark, …")
+        ] = "postgres",
+        table: Annotated[
+            str,
+            Query(description="With columns by the attributes' names, and `customer_id`."),
+        ] = "customers",
+        view: Annotated[
+            str | None, Query(description="Create a view of this name, in place of a query.")
+        ] = None,
+    ) -> SqlAnswer:
+        """Write the rule as a query that assigns customers inside a warehouse."""
+        # Importing sqlglot takes as long as FastAPI; few ever need it.
+        from customer_segmentation.services.models.sql_export import write_sql
+
+        return SqlAnswer(sql=write_sql(units, dialect, table, view))
+
+    @router.get(
+        "/models/active/onnx",
+        summary="The active model's rule as ONNX",
+        operation_id="get_onnx",
+        response_class=Response,
+        responses=_ONNX | problem_responses(EXTRA_MISSING, NOT_READY, STORE_UNAVAILABLE),
+    )
+    @needs(Role.ADMIN)
+    def rule_as_onnx() -> Response:
+        """Write the rule as a network that assigns customers in other runtimes.
+
+        Its input are the attributes, (n, 14), as float64 in the order that its metadata name; its
+        output the numbers of the segments, (n,), as int64.
+        """
+        return Response(write_onnx(units), media_type=_BYTES)
 
     @router.get(
         "/drift",
