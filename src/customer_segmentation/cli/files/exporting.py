@@ -9,6 +9,7 @@ import typer
 from customer_segmentation.cli.console.commands import refuse_given
 from customer_segmentation.cli.console.options import Key, Url
 from customer_segmentation.cli.console.output import errors, open_database, this_person
+from customer_segmentation.cli.console.service import open_service
 from customer_segmentation.cli.files.outputs import (
     OutputFormatOption,
     OutputOption,
@@ -74,9 +75,8 @@ def export(
         )
         check_outputs([output])
         from customer_segmentation.cli.files.remote import export_at
-        from customer_segmentation.client import Client
 
-        with Client(url, key or None) as service:
+        with open_service(url, key) as service:
             rows = export_at(
                 service,
                 output,

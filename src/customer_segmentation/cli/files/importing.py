@@ -22,6 +22,7 @@ from customer_segmentation.cli.console.output import (
     this_person,
     warn,
 )
+from customer_segmentation.cli.console.service import open_service
 from customer_segmentation.cli.files.outputs import STANDARD, check_outputs
 from customer_segmentation.cli.files.tables import (
     DelimiterOption,
@@ -197,12 +198,11 @@ def _import_at(
 ) -> None:
     """Import files, each with the file for its rejects, at a service's address, by a key."""
     from customer_segmentation.cli.files.remote import import_at
-    from customer_segmentation.client import Client
 
     check_outputs(files.values(), [*files, how[2]])
     outcomes: dict[str, Outcome] = {}
     url, key = where
-    with Client(url, key or None) as service:
+    with open_service(url, key) as service:
         for file, target in files.items():
             outcome, told = import_at(service, file, how, target, this_person())
             outcomes[str(file)] = outcome
