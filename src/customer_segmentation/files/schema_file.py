@@ -69,7 +69,10 @@ def _is_plain(text: str) -> str:
 
 
 def _are_integers(codes: dict[str, str]) -> dict[str, str]:
-    if not all(re.fullmatch(r"0|-?[1-9]\d{0,14}", code) for code in codes):
+    if not all(
+        re.fullmatch(r"0|-?[1-9]\d{0,15}", code) and abs(int(code)) < LARGEST_INTEGER
+        for code in codes
+    ):
         raise ValueError
     return codes
 

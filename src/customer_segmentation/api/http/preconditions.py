@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from fastapi import Header
+from pydantic import WithJsonSchema
 
 IfMatch = Annotated[
     str | None,
@@ -10,7 +11,10 @@ IfMatch = Annotated[
 ]
 
 IfNoneMatch = Annotated[
-    Literal["*"] | None, Header(description="Do it only if there is none yet, whatever its tag.")
+    Literal["*"] | None,
+    # A header is given or not; there is no null to send.
+    WithJsonSchema({"type": "string", "const": "*"}),
+    Header(description="Do it only if there is none yet, whatever its tag."),
 ]
 
 

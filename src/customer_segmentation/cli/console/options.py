@@ -94,6 +94,15 @@ By = Annotated[
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the record.")]
 
 
+def check_dialect(dialect: str) -> str:
+    """Return a dialect of SQL, if it is one that rules are written in."""
+    from customer_segmentation.services.models.sql_export import DIALECTS
+
+    if dialect not in DIALECTS:
+        raise typer.BadParameter(f"must be one of {', '.join(DIALECTS)}")
+    return dialect
+
+
 def complete_dialects(incomplete: str) -> list[str]:
     """Return the dialects of SQL that begin so."""
     from customer_segmentation.services.models.sql_export import DIALECTS

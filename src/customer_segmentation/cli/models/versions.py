@@ -12,6 +12,7 @@ from customer_segmentation.cli.console.options import (
     Key,
     Reason,
     Url,
+    check_dialect,
     complete_dialects,
     complete_versions,
 )
@@ -196,6 +197,7 @@ def write_rule(
         typer.Option(
             help="Of SQL: postgres, duckdb, snowflake, bigquery, spark, sqlserver, …",
             autocompletion=complete_dialects,
+            callback=check_dialect,
         ),
     ] = "postgres",
     table: Annotated[
