@@ -434,7 +434,9 @@ class Attribute(Column):
     @property
     def _is_range(self) -> bool:
         """Whether the codes are all whole numbers from the minimum to the maximum."""
-        return self.choices == tuple(range(self.minimum or 0, (self.maximum or 0) + 1))
+        between = range(self.minimum or 0, (self.maximum or 0) + 1)
+        # Their number first: a range may have thousands of millions.
+        return len(self.choices) == len(between) and self.choices == tuple(between)
 
 
 def _is_integer(text: str) -> bool:

@@ -260,10 +260,11 @@ def doubts_about(columns: Sequence[str], sample: pa.Table) -> list[str]:
 
 
 def _begins_with_a_word(column: pa.ChunkedArray) -> bool:
-    """Tell whether the first value is no number, and most others are."""
+    """Tell whether the first value is no number and stands there only, and most others are."""
     texts = [text_of(value) for value in python_values(column.slice(0, _SAMPLE_ROWS))]
     is_number = [any(map(str.isdigit, text)) and not any(map(str.isalpha, text)) for text in texts]
-    return bool(texts[0].strip()) and not is_number[0] and sum(is_number) > len(texts) / 2
+    is_word = bool(texts[0].strip()) and not is_number[0] and texts[0] not in texts[1:]
+    return is_word and sum(is_number) > len(texts) / 2
 
 
 _ANY_NUMBER = Attribute("number", "number", "number", "Any number", 0, Kind.AMOUNT)

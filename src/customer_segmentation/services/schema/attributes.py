@@ -139,9 +139,10 @@ def _sample(source: ColumnSource, texts: pa.Array) -> FloatArray:
 def _of_texts(plain: Attribute, counted: ColumnCount, reasons: list[str]) -> Attribute:
     totals = {key: found.total() for key, found in counted.spellings.items()}
     spelled = {
-        key: max(sorted(found), key=found.__getitem__) for key, found in counted.spellings.items()
+        key: max(sorted(filter(is_category, found)), key=found.__getitem__, default="")
+        for key, found in counted.spellings.items()
     }
-    keys = sorted(filter(is_category, totals), key=lambda key: (-totals[key], key))
+    keys = sorted(filter(spelled.get, totals), key=lambda key: (-totals[key], key))
     unknown = Unknown.REFUSED
     if len(keys) > MAX_CATEGORIES:
         frequent = [key for key in keys if totals[key] >= 0.01 * sum(totals.values())]

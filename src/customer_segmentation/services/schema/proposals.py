@@ -233,7 +233,7 @@ class _Column:
         number = len(counts)
         if number <= 1:
             return self._left("it has the same value nearly everywhere")
-        if not all(map(is_category, counts)):
+        if not all(map(is_category, self._texts.unique().to_pylist())):
             return self._left("its texts are too long for categories, or have several lines")
         if self._words & words.NAMES and number > _FEW:
             return self._left("it tells who somebody is (name, address, number)")
