@@ -205,7 +205,7 @@ def test_segments_are_compared_and_seen_on_a_map(page: Page) -> None:
 
     go(page, "Segments", "Map")
     expect(page.get_by_text("1,500 customers drawn by chance")).to_be_visible()
-    expect(page.get_by_test_id("stPlotlyChart")).to_be_visible()
+    expect(page.get_by_role("figure", name="Customers on a plane")).to_be_visible()
 
 
 def test_words_are_edited(page: Page, bank: Server) -> None:

@@ -1,6 +1,7 @@
 """What the dashboard says where not all is well, and to whom: by Streamlit's own test runner."""
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -104,8 +105,8 @@ def keys(guarded: Server) -> dict[Role, str]:
     units.close()
     for key in made.values():
         header = {"Authorization": f"Bearer {key}"}
-        while guarded.client.get("/v1/access", headers=header).status_code == 401:
-            pass
+        while not guarded.client.get("/v1/access", headers=header).is_success:
+            time.sleep(0.1)  # As who fails to sign in too often is refused for a while.
     return made
 
 
