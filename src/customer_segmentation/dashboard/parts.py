@@ -12,9 +12,6 @@ from streamlit.navigation.page import StreamlitPage
 
 from customer_segmentation.dashboard.words import Meaning
 
-MAX_SHOWN = 1_000
-"""Rows of a table that a page shows at most."""
-
 _PAGES = "pages"
 _MARKDOWN = re.compile(r"[!-/:-@\[-`{-~]")
 """Every sign that Markdown or Streamlit may read: CommonMark lets each be escaped (0.31, 6.1)."""

@@ -19,9 +19,6 @@ _FRESH_SECONDS = 5
 _WAIT_SECONDS = 0.3
 """The longest wait before a call is tried again, as somebody looks at an empty page meanwhile."""
 
-PAGE = 1000
-"""Customers a call, the most that the service gives."""
-
 ROLES = ("reader", "writer", "admin")
 
 _ADVICE = {

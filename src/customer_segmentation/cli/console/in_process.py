@@ -2,7 +2,9 @@
 
 import asyncio
 import threading
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from typing import Any
 
 import httpx
 
@@ -14,7 +16,7 @@ class InProcessTransport(httpx.BaseTransport):
     the application's lifespan, is not run.
     """
 
-    def __init__(self, app: httpx._transports.asgi._ASGIApp) -> None:
+    def __init__(self, app: Callable[..., Coroutine[Any, Any, None]]) -> None:
         """Start the event loop."""
         self._app = httpx.ASGITransport(app)
         self._loop = asyncio.new_event_loop()

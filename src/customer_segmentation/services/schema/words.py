@@ -124,11 +124,6 @@ def id_likeness(header: str) -> int:
     return 1 if words & (_KEYS - {"code"}) or not words else 0
 
 
-def names_customers(header: str) -> bool:
-    """Tell whether a header speaks of a customer's key, and of no other's."""
-    return id_likeness(header) == 3
-
-
 def is_outcome(header: str) -> bool:
     """Tell whether a header speaks of what became of a customer."""
     words = words_in(header)
