@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from customer_segmentation.domain import attributes as columns
 from customer_segmentation.domain import numbers as written_numbers
-from customer_segmentation.domain.attributes import Attribute, Column, Kind, Missing, Unknown
+from customer_segmentation.domain.attributes import (
+    Attribute,
+    Column,
+    Id,
+    IdType,
+    Kind,
+    Missing,
+    Unknown,
+)
 from customer_segmentation.domain.features import CUSTOMER_ID, FEATURES
 from customer_segmentation.domain.numbers import LARGEST_INTEGER, plain_number
 
@@ -174,3 +182,37 @@ def test_what_may_be_missing_is_nan_inside_and_null_outside() -> None:
         assert math.isnan(lacking.accept(None))
         assert math.isnan(lacking.accept_text(" "))
         assert lacking.show(lacking.accept(None)) is None
+
+
+TEXT_ID = Id("member", "member", "member", "", "M1", IdType.TEXT)
+
+
+@given(st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=200))
+def test_a_text_id_stays_as_it_is(text: str) -> None:
+    assert TEXT_ID.accept(text) == text
+    if text.strip():
+        assert TEXT_ID.accept_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("", "an empty text"),
+        ("x" * 201, "a longer text"),
+        ("a\nb", "a text with others"),
+        ("a\x7fb", "a text with others"),
+        ("a\x85b", "a text with others"),
+        ("a\ud800", "a text with others"),
+        (7, "an integer"),
+        (None, "null"),
+    ],
+)
+def test_what_is_no_text_id_is_refused_by_what_it_is(value: object, found: str) -> None:
+    allowed = "a text of 1 to 200 characters without control characters"
+    with pytest.raises(ValueError, match=f"^member must be {allowed}, not {found}$"):
+        TEXT_ID.accept(value)
+
+
+def test_a_field_of_blanks_holds_no_text_id() -> None:
+    with pytest.raises(ValueError, match="not nothing"):
+        TEXT_ID.accept_text("  ")

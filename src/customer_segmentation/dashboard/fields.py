@@ -84,7 +84,7 @@ def _check(
     return found, faults
 
 
-def _accept(feature: Column, value: object) -> Number:
+def _accept(feature: Column, value: object) -> Any:  # noqa: ANN401
     """Return what is in an attribute's field, as the service takes it.
 
     Raises:

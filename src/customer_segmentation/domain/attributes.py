@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from customer_segmentation.domain.numbers import (
     LARGEST_INTEGER,
@@ -22,6 +22,9 @@ from customer_segmentation.domain.numbers import (
 if TYPE_CHECKING:  # The command line reads the schema and starts without NumPy.
     from customer_segmentation.domain.arrays import BoolArray, FloatArray
 
+CustomerId: TypeAlias = int | str
+"""What tells a customer apart: as the schema says, an integer of at least 1 or a text."""
+
 Value = int | float | str
 
 OTHER = "other"
@@ -30,6 +33,14 @@ OTHER = "other"
 _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _MANY_DIGITS = 30
 _MAX_DIGITS = len(str(LARGEST_INTEGER))
+
+LONGEST_ID = 200
+"""In characters."""
+
+NO_ID_CHARACTER = "\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff"
+"""Control characters and halves of surrogate pairs, as a class of a regular expression has them."""
+
+_NO_ID = re.compile(f"[{NO_ID_CHARACTER}]")
 
 
 class Kind(StrEnum):
@@ -137,13 +148,16 @@ class Column:
             return f"{noun} of at least {self.minimum}"
         return f"{noun} from {self.minimum} to {self.maximum}"
 
-    def accept(self, value: object) -> Number:
-        """Return `value` as stored: an int for a whole number, else a float.
+    def accept(self, value: object) -> Value:
+        """Return `value` as it is inside, a whole number as an int.
 
         Raises:
             ValueError: the value has another type or lies outside what is allowed; the message
                 names the value's type and what is allowed, and never the value itself.
         """
+        raise NotImplementedError
+
+    def _accept_number(self, value: object) -> Number:
         if type(value) is int:
             number: Number = value
             if not -LARGEST_INTEGER <= value <= LARGEST_INTEGER:
@@ -164,7 +178,7 @@ class Column:
             raise ValueError(self.refusal(f"{describe_type(value)} outside this range"))
         return number
 
-    def accept_text(self, text: str) -> Number:
+    def accept_text(self, text: str) -> Value:
         """Return the value that a field of a text file holds, under the rule of `accept`.
 
         Raises:
@@ -244,15 +258,20 @@ class Id(Column):
     """The key of a customer; see also `Column`.
 
     Attributes:
-        type: whether ids are integers of at least 1 or texts.
+        type: whether ids are integers of at least 1 or texts, which are compared exactly.
     """
 
     type: IdType
 
     @property
-    def minimum(self) -> int:
-        """Ids begin with 1."""
-        return 1
+    def is_text(self) -> bool:
+        """Whether ids are texts."""
+        return self.type is IdType.TEXT
+
+    @property
+    def minimum(self) -> int | None:
+        """Integers begin with 1."""
+        return None if self.is_text else 1
 
     @property
     def maximum(self) -> None:
@@ -271,12 +290,49 @@ class Id(Column):
     @property
     def is_integer(self) -> bool:
         """Whether only whole numbers are accepted."""
-        return True
+        return not self.is_text
 
     @property
     def is_exact(self) -> bool:
         """Another id is another customer."""
         return True
+
+    @property
+    def allowed(self) -> str:
+        """What is accepted, in words."""
+        if self.is_text:
+            return f"a text of 1 to {LONGEST_ID} characters without control characters"
+        return self._allowed_range
+
+    def accept(self, value: object) -> CustomerId:
+        """Return an id as it is stored; a text stays as it is, with zeros and blanks.
+
+        Raises:
+            ValueError: as `Column.accept`.
+        """
+        if not self.is_text:
+            return int(self._accept_number(value))
+        if not isinstance(value, str):
+            raise ValueError(self.refusal(describe_type(value)))
+        if not value:
+            raise ValueError(self.refusal("an empty text"))
+        if len(value) > LONGEST_ID:
+            raise ValueError(self.refusal("a longer text"))
+        if _NO_ID.search(value):
+            raise ValueError(self.refusal("a text with others"))
+        return value
+
+    def accept_text(self, text: str) -> CustomerId:
+        """Return the id that a field of a text file holds, under the rule of `accept`.
+
+        Raises:
+            ValueError: as for `accept`; a field of nothing but blanks is "nothing".
+        """
+        if not self.is_text:
+            return self.accept(self.read(text))
+        if not text.strip():
+            raise ValueError(self.refusal("nothing"))
+        return self.accept(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,11 +436,11 @@ class Attribute(Column):
             return math.nan
         if self.codes or self.categories:
             return self._accept_choice(value)
-        return Column.accept(self, value)
+        return self._accept_number(value)
 
     def _accept_choice(self, value: object) -> Number:
         if self.codes:
-            number = Column.accept(self, value)
+            number = self._accept_number(value)
             if number not in self.codes:
                 raise ValueError(self.refusal(f"{describe_type(value)} outside this range"))
             return number

@@ -3,7 +3,7 @@
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from customer_segmentation.domain.attributes import Column
 from customer_segmentation.domain.errors import MAX_TOLD, FieldError, InvalidInputError, shortened
@@ -104,8 +104,8 @@ class CustomerTable:
 
 def _accept(
     fields: Mapping[str, object], known: Mapping[str, Column], required: Container[str]
-) -> dict[str, Number]:
-    accepted: dict[str, Number] = {}
+) -> dict[str, Any]:
+    accepted: dict[str, Any] = {}
     errors = []
     for name, column in known.items():
         if name in fields:

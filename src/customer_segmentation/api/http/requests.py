@@ -14,9 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from customer_segmentation.api.http.problems import MEDIA, RequestProblemError
-from customer_segmentation.domain.attributes import Column
+from customer_segmentation.domain.attributes import Column, Value
 from customer_segmentation.domain.errors import FieldError, InvalidInputError, shortened
-from customer_segmentation.domain.numbers import Number
 
 JSON = "application/json"
 
@@ -165,7 +164,7 @@ def _refuse_repeats(body: bytes) -> None:
     json.loads(str(body, "utf-8"), object_pairs_hook=once, parse_int=str, parse_float=str)
 
 
-def read_query_number(query: bytes, feature: Column) -> Number:
+def read_query_number(query: bytes, feature: Column) -> Value:
     """Return a number that the query gives once.
 
     Raises:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
-from typing import Self
+from typing import Any, Self
 
 from customer_segmentation.domain.attributes import Column
 from customer_segmentation.domain.features import COLUMNS
@@ -77,7 +77,7 @@ class Entry:
     style: NumberStyle = PLAIN
     default: Number | None = None
 
-    def accept(self, feature: Column, value: object) -> Number:
+    def accept(self, feature: Column, value: object) -> Any:  # noqa: ANN401
         """Return what one of the column's values is as an attribute.
 
         Raises:
@@ -105,7 +105,7 @@ class Entry:
                 raise
             raise ValueError(feature.refusal(found)) from refusal
 
-    def _decode(self, feature: Column, text: str) -> Number:
+    def _decode(self, feature: Column, text: str) -> Any:  # noqa: ANN401
         number = self.codes.get(code_key(text))
         if number is None:
             found = _not_a_number(text) or "a text that the mapping has no code for"

@@ -177,7 +177,7 @@ def _entry(feature: Column, told: object) -> Entry:
     return Entry(column, _factor(feature, table.get("factor", 1)), codes, _style(table), default)
 
 
-def _value(feature: Column, key: str, value: object) -> Number:
+def _value(feature: Column, key: str, value: object) -> Any:  # noqa: ANN401
     try:
         return feature.accept(float(value) if isinstance(value, Decimal) else value)
     except ValueError as refusal:
