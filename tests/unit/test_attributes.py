@@ -8,7 +8,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from customer_segmentation.domain import attributes as columns
@@ -67,6 +67,7 @@ def test_refusals_name_the_field_and_what_is_allowed_but_never_the_value(
 
 
 @given(features, numbers)
+@example(FEATURES[2], 10**29)
 def test_a_text_is_accepted_as_the_number_it_holds(feature: Column, value: float) -> None:
     text = repr(value)
 

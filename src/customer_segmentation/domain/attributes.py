@@ -201,7 +201,7 @@ class Column:
             raise ValueError(self.refusal("a text that is not a number"))
         if self.is_exact:
             return self._read_exactly(text)
-        return int(text) if _is_integer(text) else float(text)
+        return self._read_digits(text) if text.lstrip("+-").isdigit() else float(text)
 
     def _read_exactly(self, text: str) -> int:
         whole, _, fraction = text.partition(".")
@@ -209,6 +209,9 @@ class Column:
             raise ValueError(self.refusal("a number with an exponent, which may be rounded"))
         if fraction.strip("0"):
             raise ValueError(self.refusal("a number with a fraction"))
+        return self._read_digits(whole)
+
+    def _read_digits(self, whole: str) -> int:
         digits = whole.lstrip("+-").lstrip("0")
         if len(digits) > _MAX_DIGITS:
             raise ValueError(self.refusal("an integer beyond 2^53"))
@@ -493,7 +496,3 @@ class Attribute(Column):
         between = range(self.minimum or 0, (self.maximum or 0) + 1)
         # Their number first: a range may have thousands of millions.
         return len(self.choices) == len(between) and self.choices == tuple(between)
-
-
-def _is_integer(text: str) -> bool:
-    return len(text) < _MANY_DIGITS and text.lstrip("+-").isdigit()
