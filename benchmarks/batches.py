@@ -15,13 +15,13 @@ import numpy as np
 import pyarrow as pa
 from sklearn.cluster import KMeans
 from sklearn.preprocessing import StandardScaler
+from tests.support.shipped import FEATURES, FORMATS
 
 from benchmarks.contest import ROUNDS, ratios, spread, table
 from benchmarks.services import OURS, cpu_seconds, database, serving
-from customer_segmentation.api.v1.predictions.formats import FORMATS, Format
+from customer_segmentation.api.v1.predictions.formats import Format
 from customer_segmentation.data.synthetic import draw_bank
 from customer_segmentation.domain.arrays import FloatArray
-from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.services.customers.prediction import predict_segments
 from customer_segmentation.services.runtime.unit_of_work import units_over
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from statistics import median
 
 import msgspec
+from tests.support.examples import SOMEONE as ATTRIBUTES
 
 from benchmarks.contest import ROUNDS, ratios, spread, table
 from benchmarks.load import Load, any_of, http_request, run_load
 from benchmarks.services import FLOOR, OURS, PLAIN, database, serving
-from customer_segmentation.api.http.schemas import ATTRIBUTES
 
 CUSTOMERS = 20_000
 SEED = 1

@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.support.shipped import COLUMNS, CUSTOMER_ID
+
 from benchmarks.contest import ROUNDS, ratios, spread, table
 from benchmarks.services import database, resident_bytes
-from customer_segmentation.domain.features import COLUMNS, CUSTOMER_ID
 from customer_segmentation.services.transfer.demo import write_bank
 
 CUSTOMERS = int(os.environ.get("BENCHMARK_CUSTOMERS", "1000000"))

@@ -13,10 +13,10 @@ from typing import TypeVar
 
 import numpy as np
 from tests.support.data_file import read_data_file
+from tests.support.shipped import SHIPPED
 
 from benchmarks.contest import ROUNDS, ratios, spread, table
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.domain.jobs import Phase
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.engines.scoring import Scorer

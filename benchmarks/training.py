@@ -102,7 +102,7 @@ def _retrains(folder: Path, service: Service) -> str:
         command(folder, "import", str(changes))
         done = retrain(service)
         with units.read() as work:
-            model = load_model(work.connection, done.version).model
+            model = load_model(work.connection, done.version, units.schema).model
         with arrow_reader(units.database) as read:
             values = units.customers.read_all(read, CUSTOMERS).values
         prepared = model.preparation.prepare(values)

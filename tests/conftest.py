@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURES, SHIPPED
 from customer_segmentation.domain.numbers import LARGEST_INTEGER
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters
@@ -24,6 +23,7 @@ from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.store.database import Database
 from tests.support.data_file import read_data_file
 from tests.support.servers import Server
+from tests.support.shipped import FEATURES, SHIPPED
 from tests.support.stored import store_candidate
 
 # How long an example takes says more about the machine's other work than about the code.

@@ -473,6 +473,10 @@ class _Service(Generic[Answer]):
         """Cancel an export; there is no file."""
         return self._send(_Call("POST", f"/v1/exports/{export_id}:cancel", {}, {"by": by}))
 
+    def get_schema(self) -> Answer:
+        """Return what a customer is made of: the id, and the attributes in their order."""
+        return self._send(_Call("GET", "/v1/schema"))
+
     def list_models(self) -> Answer:
         """Return every model version that is kept, in brief."""
         return self._send(_Call("GET", "/v1/models"))

@@ -8,9 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from customer_segmentation.api.http.schemas import ATTRIBUTES
 from customer_segmentation.client import Client
-from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.domain.jobs import JobKind, Origin, Trigger
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model
@@ -28,7 +26,9 @@ from customer_segmentation.services.training.run import run_training
 from customer_segmentation.services.training.schedule import find_due
 from tests.support.answers import problem
 from tests.support.examples import NEW_CUSTOMER
+from tests.support.examples import SOMEONE as ATTRIBUTES
 from tests.support.servers import Server
+from tests.support.shipped import SHIPPED
 from tests.support.stored import activate, renumbered
 
 NEW = {**NEW_CUSTOMER, "customer_id": 30_000}

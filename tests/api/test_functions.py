@@ -11,12 +11,12 @@ import pytest
 from fastapi import FastAPI
 
 from customer_segmentation.api.app import create_app
-from customer_segmentation.api.functions.declarations import FUNCTIONS
 from customer_segmentation.api.middleware.fast_path import FastPath
 from customer_segmentation.services.runtime.settings import Settings
 from tests.support.answers import problem
 from tests.support.examples import NEW_CUSTOMER, SOMEONE, check_documented_examples, exactly
 from tests.support.servers import Server
+from tests.support.shipped import FUNCTIONS
 
 CUSTOMER_56 = {
     "age": 29,

@@ -367,7 +367,7 @@ def test_an_insert_that_is_killed_refuses_the_same_rows_as_one_that_is_not(
 
         assert (last["state"], last["result"]["rejected"]) == ("succeeded", 1)
         rejects = server.client.get(f"{location}/rejects").text.splitlines()
-        assert rejects[1].startswith("6,customer id,customer_id is taken")
+        assert rejects[1].startswith("6,customer id,the id is taken")
 
 
 def test_an_erased_customer_is_in_nothing_that_imports_keep(

@@ -18,7 +18,6 @@ import pytest
 from customer_segmentation.cli.console.output import ExitCode
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.errors import TrainingCancelledError
-from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.domain.jobs import Job, JobKind, JobState, Origin, Phase, Trigger
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model
@@ -35,6 +34,7 @@ from tests.support.answers import problem
 from tests.support.examples import SOMEONE
 from tests.support.jobs import Fields, ended, follow, is_rescored, wait_until_rescored
 from tests.support.servers import Server, running
+from tests.support.shipped import SHIPPED
 from tests.support.stored import stored_customers
 
 LONG = {"restarts": 100, "k": 12}

@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from customer_segmentation.api.http.schemas import ATTRIBUTES
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES
 from customer_segmentation.model.artifact import Model
 from customer_segmentation.model.assign import Assigner
 from tests.support.answers import problem
+from tests.support.examples import SOMEONE as ATTRIBUTES
 from tests.support.servers import Server
+from tests.support.shipped import FEATURE_NAMES, FEATURES
 
 PATH = "/v1/segments:predict"
 NDJSON = "application/x-ndjson"

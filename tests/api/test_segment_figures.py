@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.model.artifact import Model
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.describing.projection import project
@@ -16,6 +15,7 @@ from customer_segmentation.model.monitoring.distribution import spreads
 from tests.support.answers import problem
 from tests.support.examples import NEW_CUSTOMER
 from tests.support.servers import Server
+from tests.support.shipped import FEATURES
 
 Customers = tuple[IntArray, FloatArray]
 

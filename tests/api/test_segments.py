@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.errors import InvalidInputError
-from customer_segmentation.domain.features import FEATURE_BY_NAME, FEATURE_NAMES, FEATURES, SHIPPED
-from customer_segmentation.domain.segments import Channel, Segment, Strategy, check_words
+from customer_segmentation.domain.segments import Segment, Strategy, check_words
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters
 from customer_segmentation.model.assign import Assigner
@@ -24,6 +23,7 @@ from customer_segmentation.store.queries import models
 from tests.support.answers import problem
 from tests.support.examples import NEW_CUSTOMER, SOMEONE
 from tests.support.servers import Server, running
+from tests.support.shipped import FEATURE_BY_NAME, FEATURE_NAMES, FEATURES, SHIPPED
 from tests.support.stored import activate, renumbered, store_candidate
 
 Customers = tuple[IntArray, FloatArray]
@@ -105,11 +105,11 @@ def test_the_next_best_action_is_on_a_channel_that_reached_the_customer(
     attributes = {name: int(channel in reached) for name, channel in channels.items()}
     strategies = (
         Strategy("anyhow"),
-        Strategy("write", Channel.EMAIL),
-        Strategy("show", Channel.INSTAGRAM),
+        Strategy("write", "e-mail"),
+        Strategy("show", "Instagram"),
     )
 
-    action = Segment(0, "x", strategies).next_best_action(attributes)
+    action = Segment(0, "x", strategies).next_best_action(attributes, SHIPPED.reach)
 
     expected = "write" if "e-mail" in reached else "show" if "Instagram" in reached else "anyhow"
     assert action.text == expected
@@ -198,10 +198,10 @@ def test_words_by_which_nobody_knows_a_segment_are_refused(
 def test_two_segments_that_had_one_name_before_can_be_described_and_told_apart() -> None:
     one, other = (Segment(number, "Savers", (Strategy("Call"),)) for number in (1, 2))
 
-    check_words(one, replace(one, description="They save."), (one, other))
-    check_words(one, replace(one, name="Spenders"), (one, other))
+    check_words(one, replace(one, description="They save."), (one, other), ())
+    check_words(one, replace(one, name="Spenders"), (one, other), ())
     with pytest.raises(InvalidInputError, match="differ from that of segment 2, Savers"):
-        check_words(one, replace(one, name="savers"), (one, other))
+        check_words(one, replace(one, name="savers"), (one, other), ())
 
 
 def predict(client: httpx.Client) -> str:

@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from customer_segmentation.data.synthetic import SEED, draw_bank
-from customer_segmentation.domain.features import CUSTOMER_ID, CUSTOMERS, FEATURES
 from customer_segmentation.domain.numbers import plain_number
 from tests.support.commands import run, run_json
 from tests.support.data_file import read_data_file
+from tests.support.shipped import CUSTOMER_ID, CUSTOMERS, FEATURES
 
 NAMES = [CUSTOMER_ID.record_name, *(feature.record_name for feature in FEATURES)]
 

@@ -16,12 +16,12 @@ from typer.testing import CliRunner, Result
 from customer_segmentation.cli.console.output import ExitCode
 from customer_segmentation.cli.main import app
 from customer_segmentation.domain.control_groups import ControlGroup
-from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.files.map.mapping import ColumnMapping
 from customer_segmentation.files.map.mapping_file import format_mapping
 from customer_segmentation.files.write.audience import hashed_id
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork, units_over
 from tests.support.files import BANK, TRANSACTIONS, mend
+from tests.support.shipped import FEATURES
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(__file__).parents[1] / "data"

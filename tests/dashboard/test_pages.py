@@ -13,7 +13,6 @@ import xlsxwriter
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from customer_segmentation.client import Client
-from customer_segmentation.domain.features import FEATURE_NAMES
 from customer_segmentation.files.read.tables import open_table
 from tests.support.dashboards import (
     PICTURES,
@@ -27,6 +26,7 @@ from tests.support.dashboards import (
     settled,
 )
 from tests.support.servers import Server, running, until
+from tests.support.shipped import FEATURE_NAMES
 
 CLIENTS = """CLIENTNUM,Customer_Age,Sex,Annual_Income,Balance,Mortgage_Loan
 30001,33,F,36000,1200.5,yes

@@ -7,7 +7,6 @@ import onnxruntime
 import pytest
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURE_NAMES, SHIPPED
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Parameters
 from customer_segmentation.services.models import onnx_export
@@ -16,6 +15,7 @@ from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.store.database import Database
 from customer_segmentation.store.schema import migrate
 from tests.support.commands import run
+from tests.support.shipped import FEATURE_NAMES, SHIPPED
 from tests.support.stored import activate, renumbered
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -28,7 +28,6 @@ from customer_segmentation.domain.errors import (
     InvalidInputError,
     TrainingRefusedError,
 )
-from customer_segmentation.domain.features import COLUMNS, FEATURES, SHIPPED
 from customer_segmentation.domain.jobs import JobKind, JobState, Origin, Phase, Trigger
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.engines.spark import engine, session
@@ -49,6 +48,7 @@ from customer_segmentation.services.training.run import run_training
 from customer_segmentation.services.training.start import Overrides
 from customer_segmentation.store.database import Database
 from tests.support.commands import COMMANDS, run
+from tests.support.shipped import COLUMNS, FEATURES, SHIPPED
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -390,7 +390,7 @@ def test_a_training_on_a_table_passes_gates_and_re_scores_those_who_are_stored(
     origin = Origin(Trigger.REQUEST, "Ada", "quarterly")
     job = start_job(units.database, JobKind.TRAINING, origin, asked)
 
-    run_training(units, local_engine, SETTINGS, job.id)
+    run_training(units, lambda: local_engine(SHIPPED), SETTINGS, job.id)
 
     ended = get_job(units, job.id)
     assert (ended.state, ended.model_version, ended.phase) == (JobState.SUCCEEDED, 2, Phase.DONE)
@@ -412,7 +412,7 @@ def test_a_training_on_a_table_that_cannot_be_read_changes_nothing(
     job = start_job(units.database, JobKind.TRAINING, Origin(Trigger.REQUEST, ""), asked)
 
     with pytest.raises(DataFileError, match="nothing"):
-        run_training(units, local_engine, SETTINGS, job.id)
+        run_training(units, lambda: local_engine(SHIPPED), SETTINGS, job.id)
 
     ended = get_job(units, job.id)
     assert ended.state is JobState.FAILED

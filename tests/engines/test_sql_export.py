@@ -10,10 +10,10 @@ from sqlglot import exp, parse_one
 
 from customer_segmentation.domain.arrays import FloatArray
 from customer_segmentation.domain.errors import InvalidInputError
-from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.services.models.sql_export import write_sql
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from tests.support.commands import run
+from tests.support.shipped import FEATURES
 
 pytestmark = pytest.mark.both_databases
 

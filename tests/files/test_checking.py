@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from customer_segmentation.domain.attributes import Attribute
 from customer_segmentation.domain.errors import DataFileError
-from customer_segmentation.domain.features import COLUMNS, CUSTOMER_ID, FEATURE_BY_NAME, FEATURES
 from customer_segmentation.files.check.duplicates import SeenIds
 from customer_segmentation.files.check.rows import Checked, Checker
 from customer_segmentation.files.map.mapping import ColumnMapping, Entry, NumberStyle
 from customer_segmentation.files.map.values import read_column
 from customer_segmentation.files.read.tables import open_table
+from tests.support.shipped import COLUMNS, CUSTOMER_ID, FEATURE_BY_NAME, FEATURES
 
 BY_RECORD_NAMES = ColumnMapping.by_record_names()
 EXAMPLE = {feature.record_name: feature.example for feature in COLUMNS}

@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from customer_segmentation.domain.features import COLUMNS, FEATURE_BY_NAME
 from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.check.rows import Checked, Checker
 from customer_segmentation.files.map.inference import infer
 from customer_segmentation.files.map.mapping import ColumnMapping, Entry, NumberStyle
 from customer_segmentation.files.map.values import read_column
 from customer_segmentation.files.read.tables import open_table
+from tests.support.shipped import COLUMNS, FEATURE_BY_NAME
 
 EXAMPLE = {feature.record_name: feature.example for feature in COLUMNS}
 BALANCE, AGE, LOAN = (FEATURE_BY_NAME[name] for name in ("account_balance", "age", "has_loan"))

@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from customer_segmentation.domain.errors import DataFileError, MappingError
-from customer_segmentation.domain.features import COLUMNS
 from customer_segmentation.files.check.rows import Checker
 from customer_segmentation.files.map.inference import doubts_about, infer
 from customer_segmentation.files.map.mapping import ColumnMapping
@@ -22,6 +21,7 @@ from customer_segmentation.files.map.mapping_file import (
 from customer_segmentation.files.read.tables import open_table
 from tests.support.files import customers
 from tests.support.mutations import LONG_SECONDS, Bounds, Read, try_mutations
+from tests.support.shipped import COLUMNS
 
 TABLE = pa.table(
     {feature.record_name: [feature.example] * 3 for feature in COLUMNS}

@@ -109,7 +109,7 @@ def test_an_insert_changes_nobody_and_refuses_who_is_there_otherwise(
     assert (outcome, rejects) == (Outcome(added=1, unchanged=2), [])
     assert again == Outcome(rejected=1)
     assert [(reject.line, reject.column) for reject in refused] == [(2, "customer id")]
-    assert refused[0].reason == "customer_id is taken"
+    assert refused[0].reason == "the id is taken"
     assert "90" in refused[0].fields
     assert get_customer(units, 3).customer.attributes["age"] != 90
 

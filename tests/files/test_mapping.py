@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from customer_segmentation.domain.errors import DataFileError, MappingError
-from customer_segmentation.domain.features import COLUMNS, FEATURE_BY_NAME, FEATURE_NAMES
 from customer_segmentation.files.check.rows import Checked, Checker
 from customer_segmentation.files.map import inference, mapping, synonyms
 from customer_segmentation.files.map.inference import (
@@ -31,6 +30,7 @@ from customer_segmentation.files.map.mapping_file import (
     read_mapping,
 )
 from customer_segmentation.files.read.tables import open_table
+from tests.support.shipped import COLUMNS, FEATURE_BY_NAME, FEATURE_NAMES
 
 DATA = Path(__file__).parents[1] / "data"
 BY_REQUEST_NAMES = format_mapping(ColumnMapping.by_request_names())

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from customer_segmentation.domain.errors import DataFileError
-from customer_segmentation.domain.features import COLUMNS
 from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.check.rejects import RejectsFile
 from customer_segmentation.files.check.rows import Checked, Checker
 from customer_segmentation.files.formulas import neutralised, neutralised_column, restored
 from customer_segmentation.files.map.mapping import ColumnMapping
 from customer_segmentation.files.read.tables import open_table
+from tests.support.shipped import COLUMNS
 
 HEADER = [*(feature.record_name for feature in COLUMNS), "note"]
 GOOD = [*(str(feature.example) for feature in COLUMNS), '=HYPERLINK("http://bad")']

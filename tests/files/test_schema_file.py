@@ -19,7 +19,6 @@ from customer_segmentation.domain.attributes import (
     Unknown,
 )
 from customer_segmentation.domain.errors import SchemaError
-from customer_segmentation.domain.features import FEATURE_NAMES, SHIPPED
 from customer_segmentation.domain.schema import Profile, Schema, check_schema
 from customer_segmentation.files.map.mapping import NumberStyle
 from customer_segmentation.files.map.source import ColumnSource, TableSource
@@ -29,6 +28,7 @@ from customer_segmentation.files.schema_file import (
     read_schema,
     write_schema,
 )
+from tests.support.shipped import FEATURE_NAMES, SHIPPED
 
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,20}x", fullmatch=True)
 TITLES = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=20).filter(

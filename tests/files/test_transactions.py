@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from customer_segmentation.domain.errors import DataFileError, MappingError
-from customer_segmentation.domain.features import FEATURE_BY_NAME, FEATURE_NAMES, FEATURES
 from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.check.rows import Checked
 from customer_segmentation.files.map.mapping_file import read_rules
@@ -22,6 +21,7 @@ from customer_segmentation.files.map.transaction_rules import TransactionRules
 from customer_segmentation.files.read.tables import Reading, open_table
 from customer_segmentation.files.transactions import totals as transactions
 from customer_segmentation.files.transactions.totals import DERIVED, Totals, Transactions
+from tests.support.shipped import FEATURE_BY_NAME, FEATURE_NAMES, FEATURES
 
 BY_KIND = TransactionRules("id", "amount", "kind", "date")
 BY_SIGN = TransactionRules("id", "amount")

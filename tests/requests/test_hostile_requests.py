@@ -9,12 +9,13 @@ from unittest.mock import patch
 import pytest
 
 from customer_segmentation.api.app import create_app
-from customer_segmentation.api.http.schemas import ATTRIBUTES, NEW_CUSTOMER
 from customer_segmentation.api.v1.predictions.formats import ARROW, JSON, NDJSON
 from customer_segmentation.domain.errors import JobRunningError
 from customer_segmentation.domain.jobs import JobKind
 from customer_segmentation.services.runtime.settings import Settings
 from tests.support.asgi import call
+from tests.support.examples import NEW_CUSTOMER
+from tests.support.examples import SOMEONE as ATTRIBUTES
 from tests.support.mutations import LONG_SECONDS, PEOPLE, Bounds, Read, arrow, try_mutations
 
 CUSTOMER = {**NEW_CUSTOMER, "customer_id": 30_000}

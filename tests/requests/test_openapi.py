@@ -13,10 +13,9 @@ import httpx
 import pytest
 
 from customer_segmentation import __version__
-from customer_segmentation.api.functions.declarations import FUNCTIONS
-from customer_segmentation.domain.features import CUSTOMER_ID, FEATURES
 from customer_segmentation.services.runtime.settings import SHIPPED_DATA
 from tests.support.servers import Server, running
+from tests.support.shipped import CUSTOMER_ID, FEATURES, FUNCTIONS
 
 pytestmark = pytest.mark.both_databases
 

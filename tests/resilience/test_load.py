@@ -16,12 +16,12 @@ import httpx
 import pytest
 
 from customer_segmentation.domain.attributes import Kind
-from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.services.runtime.audit import verify
 from customer_segmentation.services.runtime.settings import SHIPPED_DATA
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from tests.support.data_file import read_data_file
 from tests.support.servers import running
+from tests.support.shipped import FEATURES
 
 pytestmark = pytest.mark.both_databases
 

@@ -15,7 +15,6 @@ from sqlalchemy import func, select
 
 from customer_segmentation.cli.console.output import ExitCode
 from customer_segmentation.domain.arrays import FloatArray
-from customer_segmentation.domain.features import CUSTOMER_ID, FEATURES
 from customer_segmentation.domain.jobs import JobKind, JobState, Origin, Trigger
 from customer_segmentation.services.jobs.lifecycle import get_job, start_job
 from customer_segmentation.services.operation.startup import begin_start, finish_start
@@ -25,6 +24,7 @@ from customer_segmentation.services.transfer.first_import import holds_demo
 from customer_segmentation.store import tables
 from tests.support.commands import run, run_json
 from tests.support.servers import Server, until
+from tests.support.shipped import CUSTOMER_ID, FEATURES
 from tests.support.stored import stored_customers, writes_customers
 from tests.support.tables import read_table
 

@@ -26,7 +26,6 @@ from sqlalchemy import (
 
 from customer_segmentation.cli.console.output import ExitCode
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURE_NAMES
 from customer_segmentation.model.artifact import Model, to_json
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.store import schema, tables
@@ -34,6 +33,7 @@ from customer_segmentation.store.database import Database
 from customer_segmentation.store.schema import LATEST
 from tests.support.examples import NEW_CUSTOMER
 from tests.support.servers import START_SECONDS, WORKERS, Server, until
+from tests.support.shipped import FEATURE_NAMES
 from tests.support.stored import writes_customers
 
 pytestmark = pytest.mark.both_databases

@@ -26,7 +26,6 @@ from customer_segmentation.domain.errors import (
     CustomerNotFoundError,
     TrainingRefusedError,
 )
-from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES, SHIPPED
 from customer_segmentation.domain.history import FEED_START, Activation, Cause
 from customer_segmentation.domain.imports import Mode
 from customer_segmentation.domain.jobs import JobKind, Origin, Trigger
@@ -62,6 +61,7 @@ from customer_segmentation.services.training.run import run_training
 from customer_segmentation.services.transfer.importing import Import, import_customers
 from customer_segmentation.store.queries import models
 from customer_segmentation.store.schema import migrate
+from tests.support.shipped import FEATURE_NAMES, FEATURES, SHIPPED
 
 pytestmark = pytest.mark.both_databases
 
@@ -175,7 +175,9 @@ class Bank(RuleBasedStateMachine):
     def train(self) -> None:
         job = start_job(self.units.database, JobKind.TRAINING, Origin(Trigger.REQUEST, ""))
         with contextlib.suppress(TrainingRefusedError):
-            run_training(self.units, local_engine, Settings(keep_versions=100), job.id)
+            run_training(
+                self.units, lambda: local_engine(SHIPPED), Settings(keep_versions=100), job.id
+            )
 
     @rule(versions=st.lists(st.sampled_from([1, 2]), min_size=1, max_size=4))
     def activate(self, versions: list[int]) -> None:
@@ -277,7 +279,7 @@ def bank(
         for model in (shipped_model, other_model):
             models.add(connection, to_json(model), now(), origin)
         first = Activation(1, None, Cause.ADDED, now(), "", "")
-        activate(connection, first, load_model(connection, 1))
+        activate(connection, first, load_model(connection, 1, SHIPPED))
     rescore(units)
     units.close()
     return type("BankHere", (Bank,), {"url": empty_database_url, "folder": tmp_path})

@@ -12,7 +12,6 @@ from hypothesis.extra.numpy import arrays
 from sqlalchemy import update
 
 from customer_segmentation.domain.arrays import FloatArray
-from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES
 from customer_segmentation.model.artifact import Model
 from customer_segmentation.model.describing.profile import profile_segments
 from customer_segmentation.model.monitoring.distribution import (
@@ -41,6 +40,7 @@ from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.services.segments.profiles import list_segments
 from customer_segmentation.store.queries import distributions
 from tests.support.jobs import activate_and_rescore
+from tests.support.shipped import FEATURE_NAMES, FEATURES
 from tests.support.stored import assert_current
 
 D = len(FEATURE_NAMES)

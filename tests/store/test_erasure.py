@@ -15,7 +15,6 @@ from customer_segmentation.domain.errors import (
     CustomerExistsError,
     CustomerNotFoundError,
 )
-from customer_segmentation.domain.features import FEATURE_NAMES, SHIPPED
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Parameters, to_json
 from customer_segmentation.services.customers.commands import (
@@ -40,6 +39,7 @@ from customer_segmentation.services.segments.profiles import measure_growth
 from customer_segmentation.store.database import Database
 from customer_segmentation.store.queries import erasures
 from tests.support.commands import run
+from tests.support.shipped import FEATURE_NAMES, SHIPPED
 from tests.support.stored import activate
 
 INCOME, BALANCE = 1_234_567.890625, -7_654_321.015625

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.domain.history import Activation, Cause
 from customer_segmentation.domain.jobs import Origin, Trigger
 from customer_segmentation.engines.local import LocalEngine
@@ -27,6 +26,7 @@ from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.serving import load_model
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.store.queries import models
+from tests.support.shipped import SHIPPED
 from tests.support.stored import stored_customers
 
 pytestmark = pytest.mark.both_databases
@@ -54,7 +54,7 @@ def serve(units: UnitsOfWork, model: Model) -> None:
         previous = models.lock(connection)
         version = models.add(connection, to_json(model), now(), Origin(Trigger.REQUEST, ""))
         activation = Activation(version, previous, Cause.RETRAINED, now(), "", "")
-        activate(connection, activation, load_model(connection, version))
+        activate(connection, activation, load_model(connection, version, SHIPPED))
     units.refresh()
 
 

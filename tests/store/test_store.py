@@ -18,7 +18,6 @@ from customer_segmentation.domain.errors import (
     JobRunningError,
     StoreUnavailableError,
 )
-from customer_segmentation.domain.features import FEATURE_NAMES, SHIPPED
 from customer_segmentation.domain.jobs import JobKind, JobState, Origin, Trigger
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters
@@ -38,6 +37,7 @@ from customer_segmentation.store.database import Database
 from customer_segmentation.store.queries import jobs, models
 from customer_segmentation.store.schema import LATEST, migrate
 from customer_segmentation.store.tables import customer_table, metadata
+from tests.support.shipped import FEATURE_NAMES, SHIPPED
 from tests.support.stored import ORIGIN, activate, stored_customers
 
 pytestmark = pytest.mark.both_databases

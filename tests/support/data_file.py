@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.check.duplicates import SeenIds
 from customer_segmentation.files.check.rows import Checker
 from customer_segmentation.files.map.mapping import ColumnMapping
 from customer_segmentation.files.read.tables import Reading, open_table
+from tests.support.shipped import FEATURES
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -4,7 +4,7 @@ import json
 
 import httpx
 
-from customer_segmentation.api.functions.declarations import FUNCTIONS
+from tests.support.shipped import FUNCTIONS
 
 
 def exactly(answer: httpx.Response, expected: object) -> bool:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import xlsxwriter
 
-from customer_segmentation.domain.features import COLUMNS, FEATURE_NAMES
 from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.map.inference import infer
 from customer_segmentation.files.map.mapping_file import format_guesses
 from customer_segmentation.files.read.tables import Source, open_table
+from tests.support.shipped import COLUMNS, FEATURE_NAMES
 
 Rows = tuple[list[int], list[list[str]], list[Reject]]
 

@@ -24,7 +24,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from customer_segmentation.domain.features import FEATURES
+from tests.support.shipped import FEATURES
 
 logger = logging.getLogger(__name__)
 

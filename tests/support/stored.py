@@ -53,7 +53,7 @@ def activate(units: UnitsOfWork, model: Model) -> int:
         previous = models.lock(connection)
         version = models.add(connection, to_json(model), now(), ORIGIN)
         activation = Activation(version, previous, Cause.RETRAINED, now(), "", "")
-        make_active(connection, activation, load_model(connection, version))
+        make_active(connection, activation, load_model(connection, version, units.schema))
     return version
 
 

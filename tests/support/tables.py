@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from customer_segmentation.domain.arrays import FloatArray
-from customer_segmentation.domain.features import FEATURES
+from tests.support.shipped import FEATURES
 
 FOLDER = Path(os.environ.get("PUBLIC_TABLES") or Path(__file__).parents[3] / "shared" / "tables")
 

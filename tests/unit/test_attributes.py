@@ -22,8 +22,8 @@ from customer_segmentation.domain.attributes import (
     Missing,
     Unknown,
 )
-from customer_segmentation.domain.features import CUSTOMER_ID, FEATURES
 from customer_segmentation.domain.numbers import LARGEST_INTEGER, plain_number
+from tests.support.shipped import CUSTOMER_ID, FEATURES
 
 ALL = (CUSTOMER_ID, *FEATURES)
 features = st.sampled_from(ALL)

@@ -11,7 +11,6 @@ import pyarrow as pa
 import pytest
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES
 from customer_segmentation.domain.numbers import LARGEST_INTEGER
 from customer_segmentation.engines.scoring import Scorer
 from customer_segmentation.model.artifact import Model
@@ -19,6 +18,7 @@ from customer_segmentation.model.assign import Assigner
 from customer_segmentation.services.models.onnx_export import write_onnx
 from customer_segmentation.services.models.sql_export import write_sql
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+from tests.support.shipped import FEATURE_NAMES, FEATURES
 
 AMOUNTS = [j for j, feature in enumerate(FEATURES) if not feature.is_integer]
 ULPS = 3

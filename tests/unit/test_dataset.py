@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import (
+from customer_segmentation.engines.local import LocalEngine
+from customer_segmentation.model.artifact import Model, Parameters
+from customer_segmentation.model.assign import Assigner
+from tests.support.shipped import (
     CUSTOMER_ID,
     FEATURE_NAMES,
     FEATURES,
     SHIPPED,
 )
-from customer_segmentation.engines.local import LocalEngine
-from customer_segmentation.model.artifact import Model, Parameters
-from customer_segmentation.model.assign import Assigner
 
 ROOT = Path(__file__).parents[2]
 DATA_FILE = ROOT / "cleaned main dataset.csv"

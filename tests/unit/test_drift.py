@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURE_NAMES
 from customer_segmentation.model.artifact import Model
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.monitoring.distribution import Distribution, count_customers
@@ -20,6 +19,7 @@ from customer_segmentation.model.monitoring.drift import (
     stability_index,
 )
 from tests.support.servers import Server
+from tests.support.shipped import FEATURE_NAMES
 
 
 def counted(model: Model, values: FloatArray) -> Distribution:

@@ -4,16 +4,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from customer_segmentation.api.http.schemas import ATTRIBUTES
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.attributes import Attribute, Kind
 from customer_segmentation.domain.customer import Attributes
-from customer_segmentation.domain.features import FEATURE_BY_NAME, FEATURE_NAMES, FEATURES
 from customer_segmentation.model.artifact import Model
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.describing.explain import explain, smallest_change, typical_values
 from tests.support.answers import problem
+from tests.support.examples import SOMEONE as ATTRIBUTES
 from tests.support.servers import Server
+from tests.support.shipped import FEATURE_BY_NAME, FEATURE_NAMES, FEATURES
 
 
 def values_of(feature: Attribute) -> st.SearchStrategy[int | float]:

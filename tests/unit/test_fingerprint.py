@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURE_BY_NAME, FEATURES
 from customer_segmentation.model.monitoring.fingerprint import (
     digest_leaves,
     digest_nodes,
@@ -18,6 +17,7 @@ from customer_segmentation.model.monitoring.fingerprint import (
     rows_of,
     summary_of,
 )
+from tests.support.shipped import FEATURE_BY_NAME, FEATURES
 
 Customers = tuple[IntArray, FloatArray]
 

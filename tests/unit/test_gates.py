@@ -12,7 +12,6 @@ from sklearn.preprocessing import StandardScaler
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.errors import VersionNotFoundError
-from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.domain.jobs import Origin, Trigger
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters, Thresholds, to_json
@@ -27,6 +26,7 @@ from customer_segmentation.store.queries import models
 from tests.support.commands import command
 from tests.support.jobs import activate_and_rescore
 from tests.support.servers import Server
+from tests.support.shipped import SHIPPED
 from tests.support.stored import stored_customers
 from tests.support.weak_table import weak_table
 

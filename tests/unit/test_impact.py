@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.domain.segments import Segment, Strategy
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters
@@ -27,6 +26,7 @@ from customer_segmentation.services.runtime.unit_of_work import units_over
 from tests.support.answers import problem
 from tests.support.jobs import activate_and_rescore
 from tests.support.servers import Server
+from tests.support.shipped import SHIPPED
 from tests.support.stored import store_candidate
 
 

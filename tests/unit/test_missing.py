@@ -10,7 +10,6 @@ from sklearn.metrics.pairwise import nan_euclidean_distances
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.attributes import Missing
-from customer_segmentation.domain.features import FEATURE_NAMES, SHIPPED
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters, from_json, to_json
 from customer_segmentation.model.assign import Assigner
@@ -23,6 +22,7 @@ from customer_segmentation.model.missing import pairwise_distances
 from customer_segmentation.model.monitoring.distribution import count_customers, spreads
 from customer_segmentation.model.monitoring.drift import measure_drift
 from customer_segmentation.model.monitoring.fingerprint import fingerprint
+from tests.support.shipped import FEATURE_NAMES, SHIPPED
 
 Customers = tuple[IntArray, FloatArray]
 

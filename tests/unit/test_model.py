@@ -15,7 +15,6 @@ from hypothesis.extra.numpy import arrays
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.errors import ArtifactError, TrainingRefusedError
-from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES, SHIPPED
 from customer_segmentation.domain.segments import Segment, Strategy
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters, Thresholds, from_json, to_json
@@ -23,6 +22,7 @@ from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.fitting.align import match_clusters
 from customer_segmentation.model.fitting.shared import count_shared
 from customer_segmentation.model.prepare import fit_preparation, transform
+from tests.support.shipped import FEATURE_NAMES, FEATURES, SHIPPED
 
 Customers = tuple[IntArray, FloatArray]
 D = len(FEATURE_NAMES)

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from scipy.stats import trim_mean
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES, SHIPPED
 from customer_segmentation.domain.numbers import readable
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.describing.profile import SegmentProfile, profile_segments
 from customer_segmentation.model.monitoring.distribution import count_customers
+from tests.support.shipped import FEATURE_NAMES, FEATURES, SHIPPED
 from tests.support.tables import TABLES, read_table
 
 CLAIM = re.compile(r"(higher|lower) (.+?) \(mean (\S+), everybody (\S+)\)")

@@ -11,12 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from customer_segmentation.api.http.requests import decode_object
-from customer_segmentation.api.http.schemas import ATTRIBUTES
-from customer_segmentation.api.v1.predictions.json_rows import read_json, read_ndjson
-from customer_segmentation.api.v1.predictions.row import accept_person
+from customer_segmentation.api.v1.predictions.formats import JSON, NDJSON
 from customer_segmentation.domain.errors import InvalidInputError
-from customer_segmentation.domain.features import CUSTOMERS, FEATURE_NAMES
 from customer_segmentation.domain.numbers import LARGEST_INTEGER
+from tests.support.examples import SOMEONE as ATTRIBUTES
+from tests.support.shipped import CUSTOMERS, FEATURE_NAMES, FORMATS, PERSON
 
 edges = [LARGEST_INTEGER + step for step in (-1, 0, 1, 2)]
 numbers = st.one_of(
@@ -35,14 +34,18 @@ def test_a_person_is_accepted_as_by_the_rule(changed: dict[str, object], lacking
     fields = {**ATTRIBUTES, **changed}
     body = json.dumps({name: fields[name] for name in fields if name not in lacking}).encode()
 
-    readers = (accept_person, lambda one: read_json(b"[" + one + b"]"), read_ndjson)
+    readers = (
+        PERSON.accept,
+        lambda one: FORMATS[JSON].read(b"[" + one + b"]"),
+        FORMATS[NDJSON].read,
+    )
     expected = faults_or(CUSTOMERS.accept_attributes, decode_object(body))
     if isinstance(expected, set):
-        assert faults_or(accept_person, body) == expected
+        assert faults_or(PERSON.accept, body) == expected
         in_first_row = {f"0.{name}" for name in expected}
         assert all(faults_or(read, body) == in_first_row for read in readers[1:])
     else:
-        assert accept_person(body) == expected
+        assert PERSON.accept(body) == expected
         assert all(np.array_equal(read(body)[0], [*expected.values()]) for read in readers[1:])
 
 
@@ -57,10 +60,10 @@ def faults_or(accept: Callable[[Any], Any], given: object) -> Any:  # noqa: ANN4
 @given(body=st.binary(max_size=20))
 def test_what_is_no_person_is_refused(body: bytes) -> None:
     with pytest.raises(InvalidInputError):
-        accept_person(body)
+        PERSON.accept(body)
 
 
 def test_attributes_come_in_the_order_of_the_feature_table() -> None:
     backwards = dict(reversed(ATTRIBUTES.items()))
 
-    assert [*accept_person(msgspec.json.encode(backwards))] == [*FEATURE_NAMES]
+    assert [*PERSON.accept(msgspec.json.encode(backwards))] == [*FEATURE_NAMES]

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import gc
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from starlette.concurrency import run_in_threadpool
 
 from customer_segmentation import __version__
-from customer_segmentation.api.functions.declarations import CustomerInfo, Message, StoredCustomer
+from customer_segmentation.api.functions.declarations import FunctionAnswers
 from customer_segmentation.api.functions.routes import add_functions
 from customer_segmentation.api.guide import GUIDE, guide_router
 from customer_segmentation.api.health import health_router
@@ -24,12 +24,7 @@ from customer_segmentation.api.http import problems
 from customer_segmentation.api.http.openapi import components_of, problem_responses
 from customer_segmentation.api.http.requests import check_parameters
 from customer_segmentation.api.http.roles import Roles, needed_role
-from customer_segmentation.api.http.schemas import (
-    AttributeChanges,
-    CustomerAttributes,
-    CustomerChanges,
-    NewCustomer,
-)
+from customer_segmentation.api.http.schemas import CustomerTypes
 from customer_segmentation.api.http.threads import Comparisons
 from customer_segmentation.api.metrics import metrics_router
 from customer_segmentation.api.middleware.access_log import Observed, RequestLog, RequestMetrics
@@ -39,8 +34,8 @@ from customer_segmentation.api.middleware.fast_path import FastPath
 from customer_segmentation.api.middleware.tracing import tracer_provider
 from customer_segmentation.api.v1.access import access_router
 from customer_segmentation.api.v1.audit import audit_router
-from customer_segmentation.api.v1.customers.answers import CustomerPage
-from customer_segmentation.api.v1.customers.batches import Batch, BatchOutcome, batches_router
+from customer_segmentation.api.v1.customers.answers import CustomerAnswers
+from customer_segmentation.api.v1.customers.batches import Batch, BatchAnswers, batches_router
 from customer_segmentation.api.v1.customers.erasures import erasures_router
 from customer_segmentation.api.v1.customers.routes import customers_router
 from customer_segmentation.api.v1.diagnosis import diagnosis_router
@@ -51,6 +46,7 @@ from customer_segmentation.api.v1.jobs import jobs_router
 from customer_segmentation.api.v1.keys import keys_router
 from customer_segmentation.api.v1.models.routes import models_router
 from customer_segmentation.api.v1.predictions.routes import predictions_router
+from customer_segmentation.api.v1.schema import schema_router
 from customer_segmentation.api.v1.segments.figures import segment_figures_router
 from customer_segmentation.api.v1.segments.routes import segments_router
 from customer_segmentation.api.v1.webhooks import webhooks_router
@@ -113,13 +109,6 @@ of its value and what is allowed; a failed request changes nothing.
 
 Tutorials, settings, errors and a glossary are in [the guide](guide/).
 """
-
-_TYPES = (
-    *(AttributeChanges, CustomerAttributes, CustomerChanges, NewCustomer),
-    *(CustomerInfo, Message, StoredCustomer, problems.Problem),
-    *(Batch, BatchOutcome, CustomerPage),
-)
-"""What bodies and answers are made of beside Pydantic's models, which FastAPI describes itself."""
 
 logger = logging.getLogger(__name__)
 
@@ -247,15 +236,19 @@ def _build(
         },
     )
     documentation = [*app.routes]
-    functions = add_functions(app, units, settings)
+    types = CustomerTypes(units.schema)
+    answers, functions_answers = CustomerAnswers(units.schema), FunctionAnswers(units.schema)
+    batch_answers = BatchAnswers(answers)
+    functions = add_functions(app, units, settings, types, functions_answers)
     comparisons = Comparisons(units, settings)
     for router in (
-        customers_router(units),
+        customers_router(units, types, answers),
         erasures_router(units),
-        batches_router(units),
+        batches_router(units, types, batch_answers),
         segments_router(units, comparisons),
         segment_figures_router(units),
-        predictions_router(units),
+        predictions_router(units, types),
+        schema_router(units),
         events_router(units),
         webhooks_router(units, settings),
         audit_router(units),
@@ -296,7 +289,11 @@ def _build(
             allow_headers=["*"],
             expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID"],
         )
-    _complete_document(app, guarded=keys is not None)
+    components = (
+        *(*types.all, *functions_answers.all, problems.Problem),
+        *(Batch, batch_answers.outcome, answers.page),
+    )
+    _complete_document(app, components, guarded=keys is not None)
     return app
 
 
@@ -345,8 +342,11 @@ async def repeat(seconds: float, what: str, action: Callable[[], object]) -> Non
             logger.exception("Cannot %s", what)
 
 
-def _complete_document(app: FastAPI, *, guarded: bool) -> None:
+def _complete_document(app: FastAPI, types: Sequence[object], *, guarded: bool) -> None:
     """Put into the OpenAPI document what no single route says: schemas, and who is let in.
+
+    Besides Pydantic's models, which FastAPI describes itself, bodies and answers are made of these
+    types.
 
     A parameter's example goes beside its schema too, as `/docs` fills it in from there only.
     """
@@ -355,7 +355,7 @@ def _complete_document(app: FastAPI, *, guarded: bool) -> None:
     def openapi() -> dict[str, Any]:
         document = generate()
         components = document.setdefault("components", {})
-        components.setdefault("schemas", {}).update(components_of(_TYPES))
+        components.setdefault("schemas", {}).update(components_of(types))
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
                 if path.startswith("/v1/"):  # Each refuses a parameter that it does not know.

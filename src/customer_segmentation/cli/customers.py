@@ -7,7 +7,6 @@ import typer
 from customer_segmentation.cli.console.options import AsJson, Key, Url
 from customer_segmentation.cli.console.output import moment, print_json, print_table, say
 from customer_segmentation.cli.console.service import open_service
-from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.domain.numbers import LARGEST_INTEGER, readable
 
 customers = typer.Typer(no_args_is_help=True, help="Look at one customer.")
@@ -25,6 +24,7 @@ def get_customer(
     """
     with open_service(url, key) as service:
         found = service.get_customer(customer_id)
+        attributes = service.get_schema()["attributes"]
     if as_json:
         print_json(found)
         return
@@ -35,7 +35,11 @@ def get_customer(
     if found["is_outlier"]:
         say("An outlier: far from every centroid, so treat the segment with caution")
     say(f"Next best action: {action['text']} ({action['channel']})")
-    print_table(("attribute", "value"), [(f.name, str(found[f.name])) for f in FEATURES])
+    print_table(("attribute", "value"), [(a["name"], _told(found[a["name"]])) for a in attributes])
+
+
+def _told(value: float | str | None) -> str:
+    return "not known" if value is None else str(value)
 
 
 @customers.command("explain")

@@ -20,7 +20,7 @@ from customer_segmentation.domain.errors import SegmentNotFoundError
 from customer_segmentation.domain.numbers import readable
 from customer_segmentation.domain.paging import LARGEST_VERSION
 from customer_segmentation.domain.plurals import counted
-from customer_segmentation.domain.segments import Channel
+from customer_segmentation.domain.segments import ANY_CHANNEL
 
 if TYPE_CHECKING:
     from customer_segmentation.client import Client
@@ -45,16 +45,14 @@ def _within(longest: int, least: int = 1) -> Callable[[str | None], str | None]:
 
 def _strategies(texts: list[str] | None) -> list[str] | None:
     for text in texts or ():
-        words, at, channel = text.rpartition("@")
-        if at and channel not in list(Channel):
-            raise typer.BadParameter(f"after @ must stand one of {', '.join(Channel)}")
+        words, at, _ = text.rpartition("@")
         _within(500)(words if at else text)
     return texts
 
 
 def _strategy(text: str) -> Json:
     words, at, channel = text.rpartition("@")
-    return {"text": words, "channel": channel} if at else {"text": text, "channel": Channel.ANY}
+    return {"text": words, "channel": channel} if at else {"text": text, "channel": ANY_CHANNEL}
 
 
 @segments.command("list")

@@ -34,6 +34,13 @@ def serve(
     data: Annotated[
         Path | None, typer.Option(help="CSV file for the first start to load.", dir_okay=False)
     ] = None,
+    schema: Annotated[
+        Path | None,
+        typer.Option(
+            help="Schema file that says what a customer is made of, for a database that is new.",
+            dir_okay=False,
+        ),
+    ] = None,
     demo: Annotated[
         bool | None,
         typer.Option(
@@ -67,7 +74,14 @@ def serve(
         refuse_given(context, "is not for --data, which is loaded in its place", "demo")
     # The server ends its requests first, and then itself.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    given = {"HOST": host, "PORT": port, "WORKERS": workers, "DATA": data, "DEMO": demo}
+    given = {
+        "HOST": host,
+        "PORT": port,
+        "WORKERS": workers,
+        "DATA": data,
+        "DEMO": demo,
+        "SCHEMA_FILE": schema,
+    }
     for name, value in given.items():
         if value is not None:
             # Server processes read their settings from the environment too.

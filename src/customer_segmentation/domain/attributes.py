@@ -13,7 +13,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
 from customer_segmentation.domain.numbers import (
+    DECIMAL,
     LARGEST_INTEGER,
+    MANY_DIGITS,
     Number,
     describe_type,
     plain_number,
@@ -30,8 +32,6 @@ Value = int | float | str
 OTHER = "other"
 """What a category is called that the schema does not name."""
 
-_DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_MANY_DIGITS = 30
 _MAX_DIGITS = len(str(LARGEST_INTEGER))
 
 LONGEST_ID = 200
@@ -192,12 +192,12 @@ class Column:
         Raises:
             ValueError: it is no number; an empty text is "nothing".
         """
-        if text.isdigit() and text.isascii() and len(text) < _MANY_DIGITS:
+        if text.isdigit() and text.isascii() and len(text) < MANY_DIGITS:
             return int(text)
         text = text.strip()
         if not text:
             raise ValueError(self.refusal("nothing"))
-        if not _DECIMAL.fullmatch(text):
+        if not DECIMAL.fullmatch(text):
             raise ValueError(self.refusal("a text that is not a number"))
         if self.is_exact:
             return self._read_exactly(text)
@@ -403,6 +403,20 @@ class Attribute(Column):
         return self.transform is Transform.LOG
 
     @property
+    def may_be_left_out(self) -> bool:
+        """Whether a new customer may come without it."""
+        return self.default is not None or self.missing is Missing.ALLOWED
+
+    @property
+    def if_left_out(self) -> Number:
+        """What a customer has who comes without it, as `accept` returns it.
+
+        Raises:
+            ValueError: it must not be left out.
+        """
+        return self.accept(self.default)
+
+    @property
     def choices(self) -> tuple[int, ...]:
         """The numbers that a coded attribute may have, rising; none of one that is not coded."""
         if self.codes:
@@ -418,6 +432,10 @@ class Attribute(Column):
     @property
     def allowed(self) -> str:
         """What is accepted, in words, such as "an integer from 0 to 130"."""
+        return f"{self._allowed_value}{' or null' * (self.missing is Missing.ALLOWED)}"
+
+    @property
+    def _allowed_value(self) -> str:
         if self.categories:
             return f"one of {', '.join(self.categories)}"
         if self.kind is Kind.BINARY and self.choices in {(), (0, 1)}:

@@ -1,11 +1,11 @@
 """A customer, and the rules by which a request becomes one."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, TypeAlias
 
-from customer_segmentation.domain.attributes import Column
+from customer_segmentation.domain.attributes import Attribute, Column, Missing, Value
 from customer_segmentation.domain.errors import MAX_TOLD, FieldError, InvalidInputError, shortened
 from customer_segmentation.domain.numbers import Number
 from customer_segmentation.domain.schema import Schema
@@ -45,7 +45,19 @@ class CustomerTable:
         """Read what the schema says of columns."""
         self._id = schema.id
         self._attributes = schema.by_name
+        self._shown_otherwise = [
+            (place, attribute)
+            for place, attribute in enumerate(schema.attributes)
+            if attribute.categories or attribute.missing is Missing.ALLOWED
+        ]
         self._columns: Mapping[str, Column] = {schema.id.name: schema.id, **schema.by_name}
+
+    def show(self, attributes: Attributes) -> Sequence[Value | None]:
+        """Return attributes as people see them, in the schema's order: None of what is missing."""
+        values: list[Any] = [*attributes.values()]
+        for place, attribute in self._shown_otherwise:
+            values[place] = attribute.show(values[place])
+        return values
 
     def accept_attributes(self, fields: Mapping[str, object]) -> Attributes:
         """Return all attributes from request fields.
@@ -114,7 +126,10 @@ def _accept(
             except ValueError as refusal:
                 errors.append(FieldError(name, str(refusal)))
         elif name in required:
-            errors.append(FieldError(name, f"{name} is missing: it must be {column.allowed}"))
+            if isinstance(column, Attribute) and column.may_be_left_out:
+                accepted[name] = column.if_left_out
+            else:
+                errors.append(FieldError(name, f"{name} is missing: it must be {column.allowed}"))
     unknown = [shortened(name) for name in fields if name not in known]
     if unknown:
         known_names = ", ".join(known)

@@ -283,6 +283,14 @@ class BusyError(StoreUnavailableError):
     """Others' work takes longer than this may wait for; the same may succeed when tried again."""
 
 
+class SchemaChangedError(BusyError):
+    """The customers have another schema by now; who begins anew knows it."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__("The schema of the customers has just changed; try again soon")
+
+
 class UnknownDatabaseError(StoreUnavailableError):
     """The setting of the database names none that can be used."""
 

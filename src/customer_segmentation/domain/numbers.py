@@ -1,5 +1,7 @@
 """Numbers as people and programs write them."""
 
+import re
+
 Number = int | float
 
 LARGEST_INTEGER = 2**53
@@ -45,3 +47,22 @@ def describe_type(value: object) -> str:
             return "an array"
         case _:
             return "an object"
+
+
+DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+"""How numbers are written in texts."""
+
+MANY_DIGITS = 30
+
+
+def read_number(text: str) -> Number:
+    """Return the number that a text is.
+
+    Raises:
+        ValueError: it is none.
+    """
+    text = text.strip()
+    if not DECIMAL.fullmatch(text):
+        raise ValueError("a text that is not a number")
+    is_integer = len(text) < MANY_DIGITS and text.lstrip("+-").isdigit()
+    return int(text) if is_integer else float(text)

@@ -3,7 +3,7 @@
 A schema is read from a TOML file (`schema_file.py`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -19,6 +19,7 @@ from customer_segmentation.domain.attributes import (
     Unknown,
     Value,
 )
+from customer_segmentation.domain.errors import MAX_TOLD, FieldError, InvalidInputError, shortened
 
 AUTO = "auto"
 """In place of a number of segments: the one that a study advises."""
@@ -78,6 +79,11 @@ class Schema:
         return {attribute.name: attribute for attribute in self.attributes}
 
     @cached_property
+    def reach(self) -> Mapping[str, str]:
+        """By channel, the attribute that is 1 where it reached a customer before."""
+        return {a.channel: a.name for a in self.attributes if a.channel is not None}
+
+    @cached_property
     def columns(self) -> tuple[Column, ...]:
         """What a table of customers holds: the id, then the attributes."""
         return (self.id, *self.attributes)
@@ -128,6 +134,43 @@ def _titled(entry: Mapping[str, Any]) -> dict[str, Any]:
         "title": entry.get("title", name.replace("_", " ")),
         "description": entry.get("description", ""),
     }
+
+
+def schema_content(schema: Schema) -> dict[str, Any]:
+    """Return a schema as JSON has it, which `make_schema` reads."""
+    return {
+        "id": asdict(schema.id),
+        "attributes": [attribute_content(attribute) for attribute in schema.attributes],
+        "segments": {
+            "number": AUTO if schema.segments is None else schema.segments,
+            "profiles": [
+                {**asdict(profile), "rule": dict(profile.rule)} for profile in schema.profiles
+            ],
+        },
+        "channels": list(schema.channels),
+        "missing_values": list(schema.missing_values),
+    }
+
+
+def check_names(schema: Schema, names: Iterable[str], field_name: str) -> None:
+    """See that a request names attributes of a schema only.
+
+    Args:
+        schema: of the customers.
+        names: what is to be attributes' names.
+        field_name: the field that names them.
+
+    Raises:
+        InvalidInputError: one is none.
+    """
+    known = ", ".join(schema.names)
+    unknown = [name for name in names if name not in schema.by_name]
+    if unknown:
+        errors = [
+            FieldError(field_name, f"{field_name}: {shortened(name)} must be one of {known}")
+            for name in unknown[:MAX_TOLD]
+        ]
+        raise InvalidInputError(errors, more=len(unknown[MAX_TOLD:]))
 
 
 def attribute_content(attribute: Attribute) -> dict[str, Any]:

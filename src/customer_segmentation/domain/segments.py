@@ -5,14 +5,12 @@ matching its clusters to the active segments (see `model/fitting/align.py`).
 """
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from hashlib import sha256
 
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
-from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.domain.numbers import Number
 
 MIN_SEGMENTS = 2
@@ -20,23 +18,8 @@ MAX_SEGMENTS = 12
 """How many segments a model may have."""
 
 
-class Channel(StrEnum):
-    """How a strategy reaches a customer."""
-
-    ANY = "any"
-    EMAIL = "e-mail"
-    FACEBOOK = "Facebook"
-    TWITTER = "Twitter"
-    INSTAGRAM = "Instagram"
-
-    def reaches(self, attributes: Mapping[str, Number]) -> bool:
-        """Tell whether a customer was reached on this channel before."""
-        return self is Channel.ANY or attributes[_CHANNEL_ATTRIBUTES[self]] == 1
-
-
-_CHANNEL_ATTRIBUTES = {
-    feature.channel: feature.name for feature in FEATURES if feature.channel is not None
-}
+ANY_CHANNEL = "any"
+"""The channel of a strategy that reaches every customer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +27,7 @@ class Strategy:
     """What to do about a segment's customers, and on which channel."""
 
     text: str
-    channel: Channel = Channel.ANY
+    channel: str = ANY_CHANNEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +54,7 @@ class Segment:
     @property
     def tag(self) -> str:
         """What changes whenever its words do: an entity tag, without quotes."""
-        strategies = [(strategy.text, strategy.channel.value) for strategy in self.strategies]
+        strategies = [(strategy.text, strategy.channel) for strategy in self.strategies]
         content = [self.number, self.name, self.description, strategies]
         return sha256(repr(content).encode()).hexdigest()[:32]
 
@@ -80,7 +63,9 @@ class Segment:
         """The main business strategy."""
         return self.strategies[0].text
 
-    def next_best_action(self, attributes: Mapping[str, Number]) -> Strategy:
+    def next_best_action(
+        self, attributes: Mapping[str, Number], reach: Mapping[str, str]
+    ) -> Strategy:
         """Return the first strategy on a channel that reached the customer before.
 
         Those for a channel come before those for any; the main one is for customers that none
@@ -88,13 +73,21 @@ class Segment:
 
         Args:
             attributes: the customer's, by request name.
+            reach: by channel, the attribute that is 1 where it reached the customer before.
         """
-        reaching = [s for s in self.strategies if s.channel.reaches(attributes)]
-        direct = [s for s in reaching if s.channel is not Channel.ANY]
+        reaching = [
+            strategy
+            for strategy in self.strategies
+            if strategy.channel == ANY_CHANNEL
+            or (strategy.channel in reach and attributes[reach[strategy.channel]] == 1)
+        ]
+        direct = [strategy for strategy in reaching if strategy.channel != ANY_CHANNEL]
         return (direct + reaching + list(self.strategies))[0]
 
 
-def check_words(before: Segment, after: Segment, others: Iterable[Segment]) -> None:
+def check_words(
+    before: Segment, after: Segment, others: Iterable[Segment], channels: Collection[str]
+) -> None:
     """See that people can read a segment's new words, and tell it from the others by its name.
 
     Words that stay as they were are not looked at.
@@ -103,6 +96,7 @@ def check_words(before: Segment, after: Segment, others: Iterable[Segment]) -> N
         before: the segment.
         after: the same with its new words.
         others: of the same model; the segment itself may be among them.
+        channels: on which strategies may reach customers, beside any.
 
     Raises:
         InvalidInputError: they cannot.
@@ -120,6 +114,10 @@ def check_words(before: Segment, after: Segment, others: Iterable[Segment]) -> N
             if _is_blank(strategy.text):
                 field_name = f"strategies.{place}.text"
                 faults.append(FieldError(field_name, f"{field_name} must not be blank"))
+            if strategy.channel not in {ANY_CHANNEL, *channels}:
+                field_name = f"strategies.{place}.channel"
+                allowed = ", ".join([ANY_CHANNEL, *channels])
+                faults.append(FieldError(field_name, f"{field_name} must be one of {allowed}"))
     if faults:
         raise InvalidInputError(faults)
 

@@ -278,9 +278,18 @@ def read_schema(path: Path) -> Schema:
 
 def read_schema_file(path: Path) -> tuple[Schema, TableSource]:
     """Read a schema, and how the table is read that it was made from; errors as `read_schema`."""
+    return parse_schema_file(read_text(path), str(path))
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a schema file.
+
+    Raises:
+        SchemaError: the file cannot be read.
+    """
     try:
         with path.open(encoding="utf-8") as file:
-            return parse_schema_file(file.read(_MAX_TEXT + 1), str(path))
+            return file.read(_MAX_TEXT + 1)
     except OSError as error:
         raise SchemaError(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -16,7 +16,7 @@ from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.attributes import Attribute
 from customer_segmentation.domain.errors import ArtifactError
 from customer_segmentation.domain.schema import attribute_content, make_attribute
-from customer_segmentation.domain.segments import Channel, Segment, Strategy
+from customer_segmentation.domain.segments import Segment, Strategy
 from customer_segmentation.model.monitoring.distribution import Bins, Distribution, split_sums
 from customer_segmentation.model.prepare import Preparation
 
@@ -320,7 +320,7 @@ def segment_content(segment: Segment) -> dict[str, Any]:
 
 def read_segment(content: dict[str, Any]) -> Segment:
     """Return the segment that `segment_content` gave."""
-    strategies = tuple(Strategy(s["text"], Channel(s["channel"])) for s in content["strategies"])
+    strategies = tuple(Strategy(s["text"], s["channel"]) for s in content["strategies"])
     return Segment(**content | {"strategies": strategies})
 
 

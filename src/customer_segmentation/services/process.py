@@ -10,19 +10,21 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
 from customer_segmentation.domain.errors import SegmentationError, StoreUnavailableError
 from customer_segmentation.domain.interrupts import end_at_interrupts
 from customer_segmentation.domain.jobs import JobState
+from customer_segmentation.engines.engine import Engine
 from customer_segmentation.model.threads import use_while_others_rest
 from customer_segmentation.services.jobs.lifecycle import HEARTBEAT_SECONDS, interrupt
 from customer_segmentation.services.jobs.pool import READY, left_processors
 from customer_segmentation.services.models.comparison import compare
 from customer_segmentation.services.models.rescoring import rescore
 from customer_segmentation.services.monitoring.recount import recount
+from customer_segmentation.services.runtime.current_schema import shipped_schema
 from customer_segmentation.services.runtime.logs import configure_logs
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
@@ -40,7 +42,7 @@ logger = logging.getLogger(__name__)
 def main(arguments: list[str]) -> int:
     """Run a task; return the process's exit status, 0 where it was done."""
     if arguments == [READY]:
-        local_engine()
+        local_engine(shipped_schema())
     told = sys.stdin.read()
     if not told:
         return 0
@@ -71,16 +73,21 @@ def run(task: list[str], units: UnitsOfWork, settings: Settings) -> None:
         SegmentationError: it could not be done.
     """
     with ThreadPoolExecutor(1) as beside:
+
+        def engine() -> Callable[[], Engine]:
+            """Begin to import the engine, and return what returns it."""
+            return beside.submit(local_engine, units.schema).result
+
         match task:
             case ["load", kind]:
-                engine = beside.submit(local_engine).result
-                load_first_data(units, engine, settings, is_demo=kind == "demo")
+                beside.submit(local_engine, units.schema)
+                load_first_data(units, local_engine, settings, is_demo=kind == "demo")
             case ["train", job_id]:
                 with _heartbeat(units.database, job_id):
-                    run_training(units, beside.submit(local_engine).result, settings, job_id)
+                    run_training(units, engine(), settings, job_id)
             case ["study", job_id]:
                 with _heartbeat(units.database, job_id):
-                    run_study(units, beside.submit(local_engine).result, settings, job_id)
+                    run_study(units, engine(), settings, job_id)
             case ["import", job_id]:
                 with _heartbeat(units.database, job_id):
                     run_import(units, settings, job_id)

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from customer_segmentation.domain.attributes import Kind
+from customer_segmentation.domain.attributes import Kind, Missing
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
 from customer_segmentation.domain.schema import Schema
 
@@ -85,7 +85,11 @@ def _column_type(kind: Kind) -> TypeEngine[int] | TypeEngine[float]:
 def customer_table(schema: Schema | None = None) -> Table:
     """Return the table of customers, with a column for each attribute of a schema."""
     attributes = [
-        Column(attribute.name, _column_type(attribute.kind), nullable=False)
+        Column(
+            attribute.name,
+            _column_type(attribute.kind),
+            nullable=attribute.missing is Missing.ALLOWED,
+        )
         for attribute in (schema.attributes if schema else ())
     ]
     return Table(
@@ -101,6 +105,16 @@ def customer_table(schema: Schema | None = None) -> Table:
 customers = customer_table()
 """Each customer with the segment it is in, and the epoch in which that was written last; what no
 schema changes of it."""
+
+schemas = Table(
+    "schemas",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", Words(200), nullable=False),
+    Column("text", Text, nullable=False),
+)
+"""Every schema that customers had here, as TOML; the last one holds. The rows never change."""
 
 segment_changes = Table(
     "segment_changes",
@@ -154,10 +168,12 @@ active_model = Table(
     Column("activated_in", Integer, nullable=False),
     Column("rescored_up_to", BigInteger, nullable=False),
     Column("is_demo", Boolean, nullable=False, server_default=false()),
+    Column("schema", Integer, nullable=False, server_default="1"),
 )
 """One row: the active version, and why; which edition of the segments' words; the number that
-the next new segment gets; the epoch, which what is written to customers carries; and whether the
-database began as the demonstration.
+the next new segment gets; the epoch, which what is written to customers carries; whether the
+database began as the demonstration; and the number of the schema, so that each transaction sees
+whether it is the one that it knows.
 
 The epoch rises with each activation, and when a training begins to read. A customer's row tells its
 segment by this version if it was written in the epoch of the activation or a later one, or if the

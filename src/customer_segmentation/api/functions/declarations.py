@@ -1,14 +1,14 @@
 """The six functions as they are declared: method, paths, role, and what `/docs` says of each.
 
-The examples hold to the letter on the shipped data; a test sends each one.
+The examples of the shipped schema hold to the letter on its data; a test sends each one.
 """
-# mypy: allow-subclassing-any
 
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, defstruct
 
+from customer_segmentation.api.functions.examples import examples_of
 from customer_segmentation.api.http import problems
 from customer_segmentation.api.http.openapi import (
     Responses,
@@ -19,73 +19,14 @@ from customer_segmentation.api.http.openapi import (
     schema_of,
 )
 from customer_segmentation.api.http.problems import ProblemType
-from customer_segmentation.api.http.schemas import (
-    ATTRIBUTES,
-    CHANGES,
-    NEW_CUSTOMER,
-    CustomerAttributes,
-    CustomerChanges,
-    NewCustomer,
-    meta_of,
-    structure_of,
-)
+from customer_segmentation.api.http.schemas import CustomerTypes, structure_of, type_of
 from customer_segmentation.domain.access import Role
-from customer_segmentation.domain.customer import SEGMENT_RECORD_NAME, Customer
-from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_NAMES, FEATURES, SHIPPED
-from customer_segmentation.domain.segments import Segment, Strategy
+from customer_segmentation.domain.attributes import Id, Value
+from customer_segmentation.domain.customer import SEGMENT_RECORD_NAME, Customer, CustomerTable
+from customer_segmentation.domain.schema import Schema as CustomerSchema
+from customer_segmentation.domain.segments import Segment
 
-_RECORD_NAMES = {f.name: f.record_name for f in FEATURES} | {
-    "cluster_num": SEGMENT_RECORD_NAME,
-    CUSTOMER_ID.name: CUSTOMER_ID.record_name,
-}
-_SEGMENT = Segment(0, SHIPPED.profiles[0].name, (Strategy(SHIPPED.profiles[0].strategy),))
 _Done = Annotated[str, Meta(description="What was done, for people.")]
-
-
-_Attributes: Any = structure_of(FEATURES, rename=_RECORD_NAMES)
-
-
-class CustomerRecord(_Attributes):
-    """A stored customer and the number of its segment."""
-
-    cluster_num: Annotated[
-        int,
-        Meta(
-            ge=0,
-            title=SEGMENT_RECORD_NAME,
-            description="The number of the segment that the customer is in.",
-            examples=[0],
-        ),
-    ]
-    customer_id: Annotated[int, meta_of(CUSTOMER_ID)]
-
-
-class CustomerInfo(
-    Struct,
-    rename={
-        "record": "Customer info",
-        "segment": "Segmentation info",
-        "strategy": "Business strategy",
-    },
-    forbid_unknown_fields=True,
-):
-    """A customer, the segment it is in, and what to do about it."""
-
-    record: CustomerRecord
-    segment: Annotated[
-        str, Meta(description="The segment's number and name.", examples=[_SEGMENT.label])
-    ]
-    strategy: Annotated[
-        str,
-        Meta(description="What to do about its customers.", examples=[_SEGMENT.strategy]),
-    ]
-
-
-class StoredCustomer(Struct, forbid_unknown_fields=True):
-    """What was done, and the customer as it is stored now."""
-
-    message: _Done
-    updated_customer: CustomerRecord
 
 
 class Message(Struct, forbid_unknown_fields=True):
@@ -94,9 +35,77 @@ class Message(Struct, forbid_unknown_fields=True):
     message: _Done
 
 
-def record_of(customer: Customer) -> CustomerRecord:
-    """Return a customer's record."""
-    return CustomerRecord(*customer.attributes.values(), customer.segment, customer.customer_id)
+class FunctionAnswers:
+    """What the functions answer with.
+
+    Attributes:
+        record: the type of a customer's record.
+        info: the type of a customer with its segment and what to do about it.
+        stored: the type of what was done, with the customer's record.
+    """
+
+    def __init__(self, schema: CustomerSchema) -> None:
+        """Make the types."""
+        self._customers = CustomerTable(schema)
+        number = Meta(
+            ge=0,
+            title=SEGMENT_RECORD_NAME,
+            description="The number of the segment that the customer is in.",
+            examples=[0],
+        )
+        self.record = structure_of(
+            "CustomerRecord",
+            "A stored customer and the number of its segment.",
+            schema.attributes,
+            more=[
+                (SEGMENT_RECORD_NAME, Annotated[int, number]),
+                (schema.id.name, type_of(schema.id)),
+            ],
+            rename={column.name: column.record_name for column in schema.columns},
+        )
+        label = Meta(
+            description="The segment's number and name.",
+            examples=["Cluster 0: High-Value Power Users"],
+        )
+        self.info = defstruct(
+            "CustomerInfo",
+            [
+                ("record", self.record),
+                ("segment", Annotated[str, label]),
+                ("strategy", Annotated[str, Meta(description="What to do about its customers.")]),
+            ],
+            rename={
+                "record": "Customer info",
+                "segment": "Segmentation info",
+                "strategy": "Business strategy",
+            },
+            forbid_unknown_fields=True,
+            namespace={"__doc__": "A customer, the segment it is in, and what to do about it."},
+        )
+        self.stored = defstruct(
+            "StoredCustomer",
+            [("message", _Done), ("updated_customer", self.record)],
+            forbid_unknown_fields=True,
+            namespace={"__doc__": "What was done, and the customer as it is stored now."},
+        )
+
+    def record_of(self, customer: Customer) -> Any:  # noqa: ANN401
+        """Return a customer's record."""
+        shown = self._customers.show(customer.attributes)
+        return self.record(*shown, customer.segment, customer.customer_id)
+
+    def info_of(self, customer: Customer, segment: Segment) -> Any:  # noqa: ANN401
+        """Return a customer with its segment and what to do about it."""
+        return self.info(self.record_of(customer), segment.label, segment.strategy)
+
+    def stored_of(self, message: str, customer: Customer) -> Any:  # noqa: ANN401
+        """Return what was done, with the customer's record."""
+        return self.stored(message, self.record_of(customer))
+
+    @property
+    def all(self) -> tuple[Any, ...]:
+        """The types that the document holds."""
+        return (self.info, self.stored, Message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +127,12 @@ class Declaration:
     responses: Responses
 
 
-def _id_parameter(example: int) -> Schema:
-    schema = schema_of(Annotated[int, meta_of(CUSTOMER_ID)])
+def _id_parameter(key: Id, example: Value) -> Schema:
+    schema = schema_of(type_of(key))
     return {
         "parameters": [
             {
-                "name": CUSTOMER_ID.name,
+                "name": key.name,
                 "in": "query",
                 "required": True,
                 "description": schema["description"],
@@ -138,100 +147,104 @@ def _responses(kind: object, example: object, *errors: ProblemType) -> Responses
     return json_response(kind, "Done", example=example) | problem_responses(*errors)
 
 
-_SomeChanges = Annotated[CustomerChanges, Meta(extra_json_schema={"minProperties": 2})]
 _BODY_ERRORS = (problems.MEDIA, problems.INVALID)
 _STORE_ERRORS = (problems.NOT_READY, problems.STORE_UNAVAILABLE)
 
-_CUSTOMER_56 = CustomerRecord(29, 0, 8074, 2488, 725, 0, 0, 1, 1, 0, 31789, 13472.29, 3, 1, 0, 56)
-_CUSTOMER_7287 = CustomerRecord(53, 1, 12770, 112, 489, 1, 1, 1, 1, 1, 1068.94, 9876, 3, 1, 3, 7287)
-_CUSTOMER_20001 = CustomerRecord(*(NEW_CUSTOMER[name] for name in FEATURE_NAMES), 0, 20_001)
 
-FUNCTIONS: dict[str, Declaration] = {
-    "get_customer_info_from_database": Declaration(
-        method="GET",
-        older_path="/GetCustomerInfo",
-        role=Role.READER,
-        request=_id_parameter(56),
-        responses=_responses(
-            CustomerInfo,
-            CustomerInfo(
-                _CUSTOMER_56,
-                "Cluster 0: High-Value Power Users",
-                "Upsell bank products to increase profits",
+def declare_functions(
+    schema: CustomerSchema, types: CustomerTypes, answers: FunctionAnswers
+) -> dict[str, Declaration]:
+    """Return the six functions by name, which is also the path."""
+    told = examples_of(schema, types)
+    changes: Any = types.customer_changes
+    some_changes = Annotated[changes, Meta(extra_json_schema={"minProperties": 2})]
+    changed, found = told.changes[schema.id.name], told.found[-1]
+    return {
+        "get_customer_info_from_database": Declaration(
+            method="GET",
+            older_path="/GetCustomerInfo",
+            role=Role.READER,
+            request=_id_parameter(schema.id, found),
+            responses=_responses(
+                answers.info,
+                answers.info(
+                    answers.record(*told.found), told.segment.label, told.segment.strategy
+                ),
+                problems.NOT_FOUND,
+                problems.INVALID,
+                *_STORE_ERRORS,
             ),
-            problems.NOT_FOUND,
-            problems.INVALID,
-            *_STORE_ERRORS,
         ),
-    ),
-    "update_customer_details_to_database": Declaration(
-        method="POST",
-        older_path="/UpdateCustomerDetails",
-        role=Role.WRITER,
-        request=json_body(_SomeChanges, CHANGES),
-        responses=_responses(
-            StoredCustomer,
-            StoredCustomer("Customer id 7287 updated successfully", _CUSTOMER_7287),
-            problems.NOT_FOUND,
-            *_BODY_ERRORS,
-            *_STORE_ERRORS,
+        "update_customer_details_to_database": Declaration(
+            method="POST",
+            older_path="/UpdateCustomerDetails",
+            role=Role.WRITER,
+            request=json_body(some_changes, told.changes),
+            responses=_responses(
+                answers.stored,
+                answers.stored(
+                    f"Customer id {changed} updated successfully", answers.record(*told.changed)
+                ),
+                problems.NOT_FOUND,
+                *_BODY_ERRORS,
+                *_STORE_ERRORS,
+            ),
         ),
-    ),
-    "delete_customer_from_database": Declaration(
-        method="POST",
-        older_path="/DeleteCustomer",
-        role=Role.WRITER,
-        request=_id_parameter(787),
-        responses=_responses(
-            Message,
-            Message("Customer with ID 787 deleted successfully"),
-            problems.NOT_FOUND,
-            problems.INVALID,
-            *_STORE_ERRORS,
+        "delete_customer_from_database": Declaration(
+            method="POST",
+            older_path="/DeleteCustomer",
+            role=Role.WRITER,
+            request=_id_parameter(schema.id, told.deleted),
+            responses=_responses(
+                Message,
+                Message(f"Customer with ID {told.deleted} deleted successfully"),
+                problems.NOT_FOUND,
+                problems.INVALID,
+                *_STORE_ERRORS,
+            ),
         ),
-    ),
-    "add_customer_to_database": Declaration(
-        method="POST",
-        older_path="/AddCustomer",
-        role=Role.WRITER,
-        request=json_body(NewCustomer, NEW_CUSTOMER),
-        responses=_responses(
-            StoredCustomer,
-            StoredCustomer("Customer successfully added to databank", _CUSTOMER_20001),
-            problems.EXISTS,
-            problems.ERASED,
-            *_BODY_ERRORS,
-            *_STORE_ERRORS,
+        "add_customer_to_database": Declaration(
+            method="POST",
+            older_path="/AddCustomer",
+            role=Role.WRITER,
+            request=json_body(types.new_customer, told.new_customer),
+            responses=_responses(
+                answers.stored,
+                answers.stored(
+                    "Customer successfully added to databank", answers.record(*told.added)
+                ),
+                problems.EXISTS,
+                problems.ERASED,
+                *_BODY_ERRORS,
+                *_STORE_ERRORS,
+            ),
         ),
-    ),
-    "predict_customer_segment_in_real_time": Declaration(
-        method="POST",
-        older_path="/RealTimeSegmentation",
-        role=Role.READER,
-        request=json_body(CustomerAttributes, ATTRIBUTES),
-        responses=_responses(
-            str,
-            "Cluster 1: Value-Driven Frequent Users , "
-            "Business strategy: Build loyalty to reduce churn",
-            *_BODY_ERRORS,
-            *_STORE_ERRORS,
+        "predict_customer_segment_in_real_time": Declaration(
+            method="POST",
+            older_path="/RealTimeSegmentation",
+            role=Role.READER,
+            request=json_body(types.attributes, told.someone),
+            responses=_responses(
+                str,
+                f"{told.prediction.label} , Business strategy: {told.prediction.strategy}",
+                *_BODY_ERRORS,
+                *_STORE_ERRORS,
+            ),
         ),
-    ),
-    "retrain_model_with_latest_data": Declaration(
-        method="POST",
-        older_path="/RetrainModel",
-        role=Role.ADMIN,
-        request={},
-        responses=_responses(
-            str,
-            "Model successfully updated",
-            problems.JOB_RUNNING,
-            problems.TRAINING_REFUSED,
-            problems.HELD_BACK,
-            problems.TRAINING_CANCELLED,
-            problems.TRAINING_FAILED,
-            *_STORE_ERRORS,
+        "retrain_model_with_latest_data": Declaration(
+            method="POST",
+            older_path="/RetrainModel",
+            role=Role.ADMIN,
+            request={},
+            responses=_responses(
+                str,
+                "Model successfully updated",
+                problems.JOB_RUNNING,
+                problems.TRAINING_REFUSED,
+                problems.HELD_BACK,
+                problems.TRAINING_CANCELLED,
+                problems.TRAINING_FAILED,
+                *_STORE_ERRORS,
+            ),
         ),
-    ),
-}
-"""By name, which is also the path."""
+    }

@@ -8,11 +8,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from customer_segmentation.api.functions.declarations import (
-    FUNCTIONS,
-    CustomerInfo,
+    FunctionAnswers,
     Message,
-    StoredCustomer,
-    record_of,
+    declare_functions,
 )
 from customer_segmentation.api.http.requests import (
     check_json,
@@ -20,10 +18,11 @@ from customer_segmentation.api.http.requests import (
     read_query_number,
 )
 from customer_segmentation.api.http.roles import needs
+from customer_segmentation.api.http.schemas import CustomerTypes
 from customer_segmentation.api.http.threads import looked_up, written
 from customer_segmentation.api.middleware.fast_path import Asked, Function, asked_by
-from customer_segmentation.api.v1.predictions.row import accept_person
-from customer_segmentation.domain.features import CUSTOMER_ID, CUSTOMERS
+from customer_segmentation.api.v1.predictions.row import PersonReader
+from customer_segmentation.domain.customer import CustomerTable
 from customer_segmentation.domain.jobs import Origin, Trigger
 from customer_segmentation.services.customers.commands import (
     add_customer,
@@ -41,50 +40,57 @@ _Asked = Annotated[Asked, Depends(asked_by)]
 
 
 def add_functions(
-    app: FastAPI, units: UnitsOfWork, settings: Settings
+    app: FastAPI,
+    units: UnitsOfWork,
+    settings: Settings,
+    types: CustomerTypes,
+    answers: FunctionAnswers,
 ) -> dict[tuple[str, str], Function]:
     """Add the six functions to an app, each at its path and at its older one.
+
+    Args:
+        app: to which.
+        units: over the database.
+        settings: of the service.
+        types: of customers in requests.
+        answers: what the functions answer with.
 
     Returns:
         them, by method and path, for `FastPath`.
     """
+    key, customers = units.schema.id, CustomerTable(units.schema)
+    person = PersonReader(units.schema)
+    declarations = declare_functions(units.schema, types, answers)
 
     async def get_customer_info_from_database(asked: _Asked) -> bytes:
         """Return a customer's record, its segment and the business strategy for it."""
-        customer_id = int(read_query_number(asked.query, CUSTOMER_ID))
+        customer_id = int(read_query_number(asked.query, key))
         found = await looked_up(units, get_customer, customer_id)
-        return _json(
-            CustomerInfo(record_of(found.customer), found.segment.label, found.segment.strategy)
-        )
+        return _json(answers.info_of(found.customer, found.segment))
 
     async def update_customer_details_to_database(asked: _Asked) -> bytes:
         """Change the attributes given, keep the others, and segment the customer anew."""
-        customer_id, changes = CUSTOMERS.accept_update(_fields(asked))
+        customer_id, changes = customers.accept_update(_fields(asked))
         updated = await written(units, update_customer, customer_id, changes)
-        return _json(
-            StoredCustomer(
-                f"Customer id {customer_id} updated successfully", record_of(updated.customer)
-            )
-        )
+        told = f"Customer id {customer_id} updated successfully"
+        return _json(answers.stored_of(told, updated.customer))
 
     async def delete_customer_from_database(asked: _Asked) -> bytes:
         """Delete a customer from the database, and so from every later training."""
-        customer_id = int(read_query_number(asked.query, CUSTOMER_ID))
+        customer_id = int(read_query_number(asked.query, key))
         await written(units, delete_customer, customer_id)
         return _json(Message(f"Customer with ID {customer_id} deleted successfully"))
 
     async def add_customer_to_database(asked: _Asked) -> bytes:
         """Store a new customer, segmented at once; every field is required."""
-        customer_id, attributes = CUSTOMERS.accept_new_customer(_fields(asked))
+        customer_id, attributes = customers.accept_new_customer(_fields(asked))
         added = await written(units, add_customer, customer_id, attributes)
-        return _json(
-            StoredCustomer("Customer successfully added to databank", record_of(added.customer))
-        )
+        return _json(answers.stored_of("Customer successfully added to databank", added.customer))
 
     async def predict_customer_segment_in_real_time(asked: _Asked) -> bytes:
         """Tell which segment someone with these attributes is in; nothing is stored."""
         check_json(asked.content_type)
-        segment = predict_segment(units, accept_person(asked.body))
+        segment = predict_segment(units, person.accept(asked.body))
         return _json(f"{segment.label} , Business strategy: {segment.strategy}")
 
     async def retrain_model_with_latest_data(asked: _Asked) -> bytes:
@@ -105,7 +111,7 @@ def add_functions(
         predict_customer_segment_in_real_time,
         retrain_model_with_latest_data,
     ):
-        declared = FUNCTIONS[function.__name__]
+        declared = declarations[function.__name__]
         for path in (f"/{function.__name__}", declared.older_path):
             by_path[declared.method, path] = function
             app.add_api_route(

@@ -1,106 +1,131 @@
-"""The types of customers in requests, made from the feature table, and their examples.
+"""The types of customers in requests, made from the schema, and their examples.
 
-The OpenAPI document is made from these types. Requests are read by the rules of the feature table
-itself, which name every fault.
+The OpenAPI document is made from these types. Requests are read by the rules of the schema itself,
+which name every fault.
 """
-# mypy: allow-subclassing-any
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType, defstruct
 
-from customer_segmentation.domain.attributes import Column
-from customer_segmentation.domain.features import CUSTOMER_ID, FEATURES
-from customer_segmentation.domain.numbers import LARGEST_INTEGER, Number
+from customer_segmentation.domain.attributes import Attribute, Column, Missing, Unknown, Value
+from customer_segmentation.domain.numbers import LARGEST_INTEGER
+from customer_segmentation.domain.schema import Schema
 
-NEW_CUSTOMER = {f.name: f.example for f in (CUSTOMER_ID, *FEATURES)}
-"""The documented customer to add."""
-
-CHANGES = {"customer_id": 7287, "total_deposit_amount": 9876, "transaction_count": 3}
-"""The documented update."""
-
-ATTRIBUTES: dict[str, Number] = {
-    "age": 34,
-    "gender": 1,
-    "monthly_income": 9763,
-    "account_balance": 26514,
-    "loyalty_score": 45,
-    "education_level": 2,
-    "facebook_interaction": 1,
-    "twitter_interaction": 0,
-    "email_interaction": 0,
-    "instagram_interaction": 0,
-    "total_withdrawal_amount": 926,
-    "total_deposit_amount": 0,
-    "transaction_count": 1,
-    "has_loan": 1,
-}
-"""The documented prediction."""
+_CHANGED = 2
+"""How many attributes the documented update changes."""
 
 
-def meta_of(feature: Column) -> Meta:
-    """Return what the document says of an attribute's values."""
-    codes = ", ".join(f"{code} = {label}" for code, label in feature.codes.items())
-    description = (
-        f"{feature.description}{f': {codes}' if codes else ''}. Allowed: {feature.allowed}"
-    )
-    if feature.unit:
-        description += f". Unit: {feature.unit}"
-    least, most = feature.minimum, feature.maximum
-    if feature.is_integer:
+def meta_of(column: Column) -> Meta:
+    """Return what the document says of a column's values."""
+    codes = ", ".join(f"{code} = {label}" for code, label in column.codes.items())
+    description = f"{column.description or column.title}{f': {codes}' if codes else ''}"
+    description += f". Allowed: {column.allowed}"
+    if column.unit:
+        description += f". Unit: {column.unit}"
+    told: dict[str, Any] = {
+        "title": column.record_name,
+        "description": f"{description}.",
+        "examples": [column.example],
+    }
+    if isinstance(column.example, str):
+        return Meta(**told)
+    least, most = column.minimum, column.maximum
+    if column.is_integer:
         # Whole numbers end at 2^53 either way; amounts with a fraction may be larger.
         least = -LARGEST_INTEGER if least is None else least
         most = LARGEST_INTEGER if most is None else most
-    return Meta(
-        title=feature.record_name,
-        description=f"{description}.",
-        examples=[feature.example],
-        ge=least,
-        le=most,
-    )
+    return Meta(**told, ge=least, le=most)
+
+
+def type_of(column: Column) -> Any:  # noqa: ANN401
+    """Return the type of a column's values in JSON."""
+    kind: Any = int if column.is_integer else float
+    if not isinstance(column, Attribute):
+        return Annotated[kind, meta_of(column)]
+    if column.categories:
+        kind = Literal[column.categories] if column.unknown is Unknown.REFUSED else str
+    kind = Annotated[kind, meta_of(column)]
+    return kind | None if column.missing is Missing.ALLOWED else kind
 
 
 def structure_of(
+    name: str,
+    description: str,
     required: Iterable[Column],
     optional: Iterable[Column] = (),
+    *,
+    more: Iterable[tuple[str, Any]] = (),
     rename: Mapping[str, str] | None = None,
 ) -> Any:  # noqa: ANN401
-    """Return a structure of attributes, to derive one from that has a name and a docstring.
+    """Return a structure of attributes.
 
     Args:
-        required: the attributes that must be given, in the order of the fields.
+        name: in the document.
+        description: what it is.
+        required: the columns that must be given, in the order of the fields.
         optional: those after them that may be left out.
+        more: fields after them, with their types.
         rename: the names in JSON, by request name.
     """
     fields: list[tuple[str, Any] | tuple[str, Any, Any]] = [
-        *((feature.name, _type_of(feature)) for feature in required),
-        *((feature.name, _type_of(feature) | UnsetType, UNSET) for feature in optional),
+        *((column.name, type_of(column)) for column in required),
+        *more,
+        *((column.name, type_of(column) | UnsetType, UNSET) for column in optional),
     ]
-    return defstruct("_Structure", fields, rename=rename, forbid_unknown_fields=True)
+    return defstruct(
+        name, fields, rename=rename, forbid_unknown_fields=True, namespace={"__doc__": description}
+    )
 
 
-def _type_of(feature: Column) -> Any:  # noqa: ANN401
-    return Annotated[int if feature.is_integer else float, meta_of(feature)]
+class CustomerTypes:
+    """The types of customers in requests, and a typical one.
 
+    Attributes:
+        attributes: everything the model looks at, without an id.
+        new_customer: an id that is free, and every attribute.
+        changes: some attributes.
+        customer_changes: an id and some attributes.
+        example: of `new_customer`.
+        example_attributes: of `attributes`.
+        example_changes: of `changes`.
+    """
 
-_All: Any = structure_of(FEATURES)
-_Identified: Any = structure_of((CUSTOMER_ID, *FEATURES))
-_Some: Any = structure_of((), FEATURES)
-_IdentifiedSome: Any = structure_of([CUSTOMER_ID], FEATURES)
+    def __init__(self, schema: Schema) -> None:
+        """Make them."""
+        key = schema.id
+        needed = [a for a in schema.attributes if not a.may_be_left_out]
+        others = [a for a in schema.attributes if a.may_be_left_out]
+        self.attributes: Any = structure_of(
+            "CustomerAttributes",
+            "Everything the model looks at, without an id: someone to segment without storing.",
+            needed,
+            others,
+        )
+        self.new_customer: Any = structure_of(
+            "NewCustomer",
+            "A customer to add: an id that is free, and every attribute.",
+            [key, *needed],
+            others,
+        )
+        self.changes: Any = structure_of(
+            "AttributeChanges",
+            "At least one attribute; those not given stay as they are.",
+            (),
+            schema.attributes,
+        )
+        self.customer_changes: Any = structure_of(
+            "CustomerChanges",
+            "The customer to change and at least one attribute; those not given stay as they are.",
+            [key],
+            schema.attributes,
+        )
+        self.example_attributes: dict[str, Value] = {a.name: a.example for a in schema.attributes}
+        self.example: dict[str, Value] = {key.name: key.example, **self.example_attributes}
+        self.example_changes = dict([*self.example_attributes.items()][-_CHANGED:])
 
-
-class CustomerAttributes(_All):
-    """Everything the model looks at, without an id: someone to segment without storing."""
-
-
-class NewCustomer(_Identified):
-    """A customer to add: an id that is free, and every attribute."""
-
-
-class AttributeChanges(_Some):
-    """At least one attribute; those not given stay as they are."""
-
-
-class CustomerChanges(_IdentifiedSome):
-    """The customer to change and at least one attribute; those not given stay as they are."""
+    @property
+    def all(self) -> tuple[Any, ...]:
+        """The types that the document holds."""
+        return (self.attributes, self.new_customer, self.changes, self.customer_changes)

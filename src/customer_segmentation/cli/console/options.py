@@ -1,7 +1,8 @@
 """Options that several commands share, and what the shell completes for them."""
 
-from collections.abc import Iterable
-from typing import Annotated
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,11 +13,13 @@ from customer_segmentation.cli.console.output import (
     errors_told,
     read_settings,
 )
-from customer_segmentation.cli.console.service import Json, open_service
+from customer_segmentation.cli.console.service import open_service
 from customer_segmentation.domain.access import Role
 from customer_segmentation.domain.addresses import LARGEST_PORT
 from customer_segmentation.domain.audit import LONGEST_NAME
-from customer_segmentation.domain.features import FEATURE_NAMES
+
+if TYPE_CHECKING:
+    from customer_segmentation.client import Client
 
 
 def check_address(url: str) -> str:
@@ -115,16 +118,23 @@ def complete_roles(incomplete: str) -> list[str]:
     return _beginning([role.label for role in Role], incomplete)
 
 
-def complete_attributes(incomplete: str) -> list[str]:
-    """Return the attributes that begin so."""
-    return _beginning(FEATURE_NAMES, incomplete)
+def complete_attributes(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the attributes that begin so; none on any error."""
+    errors.quiet = True  # Nobody wants to be told while typing.
+    try:
+        with _asked(context) as service:
+            names = [] if service is None else service.get_schema()["attributes"]
+    except typer.Exit:
+        return []
+    return _beginning([attribute["name"] for attribute in names], incomplete)
 
 
 def complete_versions(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """Return the model versions that begin so, each with a word on it; none on any error."""
     errors.quiet = True  # Nobody wants to be told while typing.
     try:
-        found = _read_versions(context.params.get("url"), context.params.get("key"))
+        with _asked(context) as service:
+            found = [] if service is None else service.list_models()["models"]
     except typer.Exit:
         return []
     versions = ((str(model["version"]), model["is_active"]) for model in found)
@@ -135,16 +145,20 @@ def complete_versions(context: typer.Context, incomplete: str) -> list[tuple[str
     ]
 
 
-def _read_versions(url: str | None, key: str | None) -> list[Json]:
+@contextmanager
+def _asked(context: typer.Context) -> "Iterator[Client | None]":
+    """Open the service that a command asks; None where there is no database."""
+    url = context.params.get("url")
     if url is None:
         from customer_segmentation.services.operation.startup import database_exists
 
         with errors_told():
             if not database_exists(read_settings()):
-                return []
+                yield None
+                return
     # Typing must neither make a database nor bring one to this release.
-    with open_service(url, key, untouched=True) as service:
-        return list(service.list_models()["models"])
+    with open_service(url, context.params.get("key"), untouched=True) as service:
+        yield service
 
 
 def _beginning(names: Iterable[str], incomplete: str) -> list[str]:

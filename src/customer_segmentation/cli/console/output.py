@@ -127,6 +127,7 @@ def open_database(
     """
     from customer_segmentation.services.operation.startup import open_units
     from customer_segmentation.services.runtime.audit import acting_as
+    from customer_segmentation.services.runtime.current_schema import unstored_schema
     from customer_segmentation.services.runtime.unit_of_work import units_over
 
     require_local()
@@ -134,7 +135,9 @@ def open_database(
     with (
         errors_told(),
         closing(
-            units_over(settings.database_url) if untouched else open_units(settings, makes=makes)
+            units_over(settings.database_url, schema=unstored_schema())
+            if untouched
+            else open_units(settings, makes=makes)
         ) as units,
         acting_as(this_person()),
     ):

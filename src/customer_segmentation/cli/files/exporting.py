@@ -17,8 +17,7 @@ from customer_segmentation.cli.files.outputs import (
     output_format,
     output_target,
 )
-from customer_segmentation.domain.features import FEATURE_BY_NAME, FEATURE_NAMES
-from customer_segmentation.domain.numbers import Number
+from customer_segmentation.domain.numbers import Number, read_number
 from customer_segmentation.domain.paging import Selection
 from customer_segmentation.domain.plurals import counted
 
@@ -104,7 +103,7 @@ def export(
     rows = 0
     with open_database() as units:
         batches = export_customers(units, wanted)
-        with open_writer(output_target(output), wanted.schema, form) as writer:
+        with open_writer(output_target(output), wanted.columns(units.schema), form) as writer:
             for batch in batches:
                 writer.write(batch)
                 rows += batch.num_rows
@@ -119,11 +118,8 @@ def _bounds(option: str, given: list[str] | None) -> dict[str, Number]:
         if name in bounds:
             message = f"{name} is bounded more than once"
             raise typer.BadParameter(message, param_hint=option)
-        if name not in FEATURE_BY_NAME:
-            message = f"{name} is no attribute; there are {', '.join(FEATURE_NAMES)}"
-            raise typer.BadParameter(message, param_hint=option)
         try:
-            bounds[name] = FEATURE_BY_NAME[name].read(number)
+            bounds[name] = read_number(number)
             if not isfinite(bounds[name]):
                 raise ValueError
         except ValueError as unreadable:

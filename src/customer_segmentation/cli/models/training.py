@@ -37,7 +37,6 @@ from customer_segmentation.cli.models.spark import (
     spark_settings,
     tell_refusals,
 )
-from customer_segmentation.domain.features import FEATURE_NAMES
 from customer_segmentation.domain.jobs import JobState, Phase
 
 if TYPE_CHECKING:
@@ -47,16 +46,6 @@ if TYPE_CHECKING:
 
 _FOLLOW_SECONDS = 0.2
 _FINISHED = (JobState.SUCCEEDED, JobState.HELD_BACK)
-
-
-def _attributes(names: list[str] | None) -> list[str] | None:
-    unknown = sorted(set(names or ()) - set(FEATURE_NAMES))
-    if unknown:
-        message = f"{', '.join(unknown)}: must be one of {', '.join(FEATURE_NAMES)}"
-        raise typer.BadParameter(message)
-    if len(set(names or ())) == len(FEATURE_NAMES):
-        raise typer.BadParameter("must leave the model an attribute")
-    return names
 
 
 def train(
@@ -69,7 +58,6 @@ def train(
         list[str] | None,
         typer.Option(
             help="Attribute that the model must not use; repeatable.",
-            callback=_attributes,
             autocompletion=complete_attributes,
         ),
     ] = None,

@@ -8,8 +8,9 @@ from customer_segmentation.client import ServiceError
 from customer_segmentation.dashboard import parts
 from customer_segmentation.dashboard.fields import faults_of
 from customer_segmentation.dashboard.opened import close, opened
+from customer_segmentation.dashboard.schema import the_schema
 from customer_segmentation.dashboard.service import forget, may, refusals_told, service
-from customer_segmentation.domain.segments import Channel
+from customer_segmentation.domain.segments import ANY_CHANNEL
 
 _SAVED = "segment whose words were saved"
 _INVALID = 422
@@ -48,7 +49,9 @@ def edit_words(segment: dict[str, Any]) -> None:
             column_config={
                 "text": st.column_config.TextColumn("What to do", required=True, width="large"),
                 "channel": st.column_config.SelectboxColumn(
-                    "By which channel", options=[str(c) for c in Channel], default="any"
+                    "By which channel",
+                    options=[ANY_CHANNEL, *the_schema().channels],
+                    default=ANY_CHANNEL,
                 ),
             },
         )

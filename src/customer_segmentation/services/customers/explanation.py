@@ -34,7 +34,7 @@ def explain_attributes(units: UnitsOfWork, attributes: Attributes) -> ExplainedA
     Raises:
         NotReadyError: there is no model yet.
     """
-    return _explain(units.serving, attributes, None)
+    return _explain(units, units.serving, attributes, None)
 
 
 def explain_customer(units: UnitsOfWork, customer_id: int) -> ExplainedAssignment:
@@ -51,17 +51,17 @@ def explain_customer(units: UnitsOfWork, customer_id: int) -> ExplainedAssignmen
         segment = work.segment_of(customer_id, attributes, assignment)
         serving = work.serving
     units.audit.note_reads(units.database, [customer_id])
-    return _explain(serving, attributes, segment)
+    return _explain(units, serving, attributes, segment)
 
 
 def _explain(
-    serving: ServingModel, attributes: Attributes, segment: int | None
+    units: UnitsOfWork, serving: ServingModel, attributes: Attributes, segment: int | None
 ) -> ExplainedAssignment:
     explanation = explain(serving.model, serving.assigner, attributes)
     found = serving.segments[explanation.segment if segment is None else segment]
     return ExplainedAssignment(
         model_version=serving.version,
         segment=found,
-        action=found.next_best_action(attributes),
+        action=found.next_best_action(attributes, units.schema.reach),
         explanation=explanation,
     )

@@ -64,7 +64,8 @@ def compare(units: UnitsOfWork, before: int, after: int) -> Impact:
         ArtifactError: a version's artifact is damaged.
     """
     with units.database.read() as connection:
-        left, entered = load_model(connection, before), load_model(connection, after)
+        left = load_model(connection, before, units.schema)
+        entered = load_model(connection, after, units.schema)
     pairs = np.zeros((len(left.model.segments), len(entered.model.segments)), dtype=np.int64)
     with arrow_reader(units.database) as read:
         for values in units.customers.read_attributes(read):

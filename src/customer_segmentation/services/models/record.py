@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.domain.numbers import readable
 from customer_segmentation.domain.plurals import counted
 from customer_segmentation.model.describing.profile import (
@@ -88,7 +87,7 @@ def get_record(units: UnitsOfWork, settings: Settings, number: int) -> dict[str,
                     "weight": version.weights[feature.name],
                     **asdict(model.fingerprint.attributes[feature.name]),
                 }
-                for feature in FEATURES
+                for feature in model.attributes
             ],
         },
         "assumptions": list(_ASSUMPTIONS),

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from customer_segmentation.domain.errors import ApprovalRequiredError, VersionNotFoundError
-from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.domain.history import Activation, Cause
 from customer_segmentation.domain.jobs import Origin
 from customer_segmentation.model.artifact import Model, from_json
@@ -49,17 +48,16 @@ class Version:
         given = self.model.parameters.weights
         return {
             feature.name: given.get(feature.name, feature.weight) if j in used else 0.0
-            for j, feature in enumerate(FEATURES)
+            for j, feature in enumerate(self.model.attributes)
         }
 
     @property
     def centroids(self) -> dict[int, dict[str, float]]:
         """By segment number, the value of each attribute at the centroid, in users' units."""
-        names = [feature.name for feature in FEATURES]
         typical = typical_values(self.model).tolist()
         numbers = self.model.numbers.tolist()
         return {
-            number: dict(zip(names, row, strict=True))
+            number: dict(zip(self.model.names, row, strict=True))
             for number, row in zip(numbers, typical, strict=True)
         }
 
@@ -69,7 +67,8 @@ def list_versions(units: UnitsOfWork) -> list[Version]:
     with units.database.read() as connection:
         active = models.active_version(connection)
         activations = models.activations_of(connection)
-        rows = [(row, from_json(row.artifact, FEATURES)) for row in models.read_all(connection)]
+        stored, known = models.read_all(connection), units.schema.attributes
+        rows = [(row, from_json(row.artifact, known)) for row in stored]
         numbers = {number for _, model in rows for number in model.numbers.tolist()}
         words = segments.read_words(connection, numbers)
     return [_version(row, model.with_words(words), active, activations) for row, model in rows]
@@ -98,7 +97,7 @@ def get_version(units: UnitsOfWork, number: int) -> Version:
             raise VersionNotFoundError(number)
         return _version(
             row,
-            load_model(connection, number).model,
+            load_model(connection, number, units.schema).model,
             models.active_version(connection),
             models.activations_of(connection),
         )
@@ -135,7 +134,7 @@ def activate_version(
             older = previous is not None and number < previous
             cause = Cause.ROLLED_BACK if older else Cause.RETRAINED
             activation = Activation(number, previous, cause, now(), by, reason)
-            activate(connection, activation, load_model(connection, number))
+            activate(connection, activation, load_model(connection, number, units.schema))
     units.refresh()
 
 

@@ -63,7 +63,7 @@ def read_current(units: UnitsOfWork) -> Current:
 def current_of(work: UnitOfWork) -> Current:
     """Return the distribution of the customers as a transaction sees them."""
     stored = distributions.find(work.connection, work.serving.version)
-    changes = distributions.read_changes(work.connection)
+    changes = distributions.read_changes(work.connection, work.customers.width)
     found = _counted(work.serving, stored)
     counted = found.distribution + _count(work.serving, changes, found.bins)
     changed = found.changed + len(changes.ids)
@@ -91,7 +91,7 @@ def count_waiting_changes(units: UnitsOfWork) -> None:
     while True:
         with units.read() as work:
             seen, before = work, distributions.find(work.connection, work.serving.version)
-            changes = distributions.read_changes(work.connection, _CHUNK)
+            changes = distributions.read_changes(work.connection, work.customers.width, _CHUNK)
         if not changes.ids:
             return
         known = _counted(seen.serving, before)

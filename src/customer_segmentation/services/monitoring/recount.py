@@ -11,7 +11,6 @@ from itertools import chain
 
 import numpy as np
 
-from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.domain.numbers import LARGEST_INTEGER
 from customer_segmentation.domain.plurals import counted
 from customer_segmentation.model.monitoring.distribution import (
@@ -56,7 +55,7 @@ def recount(units: UnitsOfWork) -> int:
     """
     with arrow_reader(units.database) as read:
         wrong, sample = _repair(units, read)
-        if sample is not None and _refine(units, fit_bins(FEATURES, sample.values)):
+        if sample is not None and _refine(units, fit_bins(units.schema.attributes, sample.values)):
             _repair(units, read)
     with units.database.write() as connection:
         distributions.end_check(connection, now(), wrong)

@@ -5,16 +5,33 @@ import subprocess
 from contextlib import ExitStack
 from ipaddress import ip_address
 
-from customer_segmentation.domain.errors import DataFileError, ExposureError
+from customer_segmentation.domain.errors import (
+    DataFileError,
+    ExposureError,
+    InvalidInputError,
+    SchemaError,
+    SettingsError,
+)
 from customer_segmentation.domain.plurals import counted
+from customer_segmentation.domain.schema import Schema
 from customer_segmentation.services.customers.erasure import erase_again
 from customer_segmentation.services.jobs.pool import start_worker
+from customer_segmentation.services.runtime.current_schema import (
+    begin_schema,
+    check_attributes,
+    read_current,
+    unstored_schema,
+)
 from customer_segmentation.services.runtime.settings import SHIPPED_DATA, Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork, units_over
-from customer_segmentation.store.queries import models
+from customer_segmentation.store.database import wait_for_turn
+from customer_segmentation.store.queries import demo, models, schemas
 from customer_segmentation.store.schema import migrate, require_file
 
 logger = logging.getLogger(__name__)
+
+_BEGINNING = 20_000_107
+"""The turn of who stores the first schema."""
 
 
 def open_units(settings: Settings, *, makes: bool = True) -> UnitsOfWork:
@@ -26,6 +43,8 @@ def open_units(settings: Settings, *, makes: bool = True) -> UnitsOfWork:
 
     Raises:
         StoreAbsentError: the file is not there, and is not to be made.
+        SchemaError: the database has another schema than the settings name.
+        SettingsError: the settings name attributes that there are not.
         StoreUnavailableError: the database does not answer or cannot be written.
     """
     units = units_over(settings.database_url, audit=settings.audit)
@@ -34,8 +53,49 @@ def open_units(settings: Settings, *, makes: bool = True) -> UnitsOfWork:
         if not makes:
             require_file(units.database)
         migrate(units.database)
+        settle_schema(units, settings)
         stack.pop_all()
     return units
+
+
+def settle_schema(units: UnitsOfWork, settings: Settings) -> None:
+    """Store the schema of a database that has none yet, and see that the settings go with it.
+
+    Raises:
+        SchemaError: the database has another schema than the settings name.
+        SettingsError: attributes are to be left out that there are not.
+    """
+    given = None if settings.schema_file is None else read_current(settings.schema_file)
+    if units.current_schema.number == 0:
+        first = given or unstored_schema()
+        with units.database.write() as connection:
+            wait_for_turn(connection, _BEGINNING)
+            if schemas.current(connection) is None:
+                begin_schema(connection, first)
+        units.forget_schema()
+    elif given is not None and not given.says_the_same(units.current_schema):
+        with units.database.read() as connection:
+            is_replaced = demo.is_held(connection) and settings.loads_own_data
+        if not is_replaced:
+            raise SchemaError(
+                f"The database has another schema than {settings.schema_file}: see what would "
+                f"change with customer-segmentation schema plan {settings.schema_file}, and do it "
+                "with schema apply"
+            )
+    check_settings(settings, (given or units.current_schema).schema)
+
+
+def check_settings(settings: Settings, schema: Schema) -> None:
+    """See that the settings name attributes of a schema only.
+
+    Raises:
+        SettingsError: they do not.
+    """
+    try:
+        check_attributes(schema, settings.parameters)
+    except InvalidInputError as refusal:
+        message = refusal.errors[0].message.removeprefix("exclude").lstrip(": ")
+        raise SettingsError(f"CUSTOMER_SEGMENTATION_EXCLUDE_ATTRIBUTES: {message}") from refusal
 
 
 def database_exists(settings: Settings) -> bool:
@@ -96,7 +156,7 @@ def begin_start(settings: Settings, *, is_demo: bool = False) -> subprocess.Pope
     try:
         with units.database.read() as connection:
             is_ready = models.active_version(connection) is not None
-        if is_ready:
+        if is_ready and not _has_other_schema(units, settings):
             erased = erase_again(units)
             if erased:
                 logger.warning("Erased again, as after a restore: %s", counted(erased, "customer"))
@@ -107,6 +167,13 @@ def begin_start(settings: Settings, *, is_demo: bool = False) -> subprocess.Pope
         return None
     is_demo = is_demo or settings.data == SHIPPED_DATA
     return start_worker(settings, "load", "demo" if is_demo else "own")
+
+
+def _has_other_schema(units: UnitsOfWork, settings: Settings) -> bool:
+    """Return whether the settings name a schema other than the database's, the demonstration's."""
+    if settings.schema_file is None:
+        return False
+    return not read_current(settings.schema_file).says_the_same(units.current_schema)
 
 
 def finish_start(settings: Settings, loading: subprocess.Popen[str]) -> None:

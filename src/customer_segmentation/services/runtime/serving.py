@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from customer_segmentation.domain.arrays import IntArray
 from customer_segmentation.domain.customer import Attributes, Customer
 from customer_segmentation.domain.errors import VersionNotFoundError
-from customer_segmentation.domain.features import FEATURE_NAMES, FEATURES
+from customer_segmentation.domain.schema import Schema
 from customer_segmentation.domain.segments import Segment
 from customer_segmentation.engines.scoring import segment_words
 from customer_segmentation.model.artifact import Model, from_json
@@ -44,7 +44,7 @@ class ServingModel:
         """Return the number of the segment that a customer in one already belongs to now."""
         if self.model.parameters.hysteresis == 0.0:
             return self.assigner.assign_one(attributes)
-        values = np.array([[attributes[name] for name in FEATURE_NAMES]], dtype=np.float64)
+        values = np.array([[*attributes.values()]], dtype=np.float64)
         return int(self.assigner.assign_with_hysteresis(values, np.array([current]))[0])
 
     def words(self, segments: IntArray) -> tuple[pa.Array, pa.Array]:
@@ -75,7 +75,7 @@ def assess(found: Sequence[SegmentedCustomer]) -> Assessment:
     With hysteresis the nearest segment may be another one than that which holds.
     """
     rows = [[*one.customer.attributes.values()] for one in found]
-    values = np.array(rows, dtype=np.float64).reshape(-1, len(FEATURE_NAMES))
+    values = np.array(rows, dtype=np.float64).reshape(len(found), -1)
     return found[0].serving.assigner.assess(values)
 
 
@@ -113,8 +113,8 @@ class View:
         return self.segmented(customer_id, attributes, segment)
 
 
-def load_model(connection: Connection, version: int) -> ServingModel:
-    """Read a model version and make it ready to answer.
+def load_model(connection: Connection, version: int, schema: Schema) -> ServingModel:
+    """Read a model version and make it ready to answer about customers of a schema.
 
     Raises:
         VersionNotFoundError: there is no such version.
@@ -123,7 +123,7 @@ def load_model(connection: Connection, version: int) -> ServingModel:
     stored = models.find(connection, version)
     if stored is None:
         raise VersionNotFoundError(version)
-    model = from_json(stored.artifact, FEATURES)
+    model = from_json(stored.artifact, schema.attributes)
     model = model.with_words(segments.read_words(connection, model.numbers.tolist()))
     return ServingModel(
         version=version,

@@ -19,7 +19,6 @@ from pydantic_settings import (
 
 from customer_segmentation.domain.addresses import LARGEST_PORT
 from customer_segmentation.domain.errors import SettingsError
-from customer_segmentation.domain.features import FEATURE_BY_NAME
 from customer_segmentation.domain.segments import MAX_SEGMENTS, MIN_SEGMENTS
 from customer_segmentation.domain.toml import TomlError, parse_toml
 from customer_segmentation.model.artifact import Parameters, Thresholds
@@ -104,6 +103,12 @@ class Settings(BaseSettings):
         default=SHIPPED_DATA,
         description="CSV file that the first start loads into an empty database; "
         "unless set, the shipped data set.",
+    )
+    schema_file: Path | None = Field(
+        default=None,
+        description="Schema file that says what a customer is made of, as `customer-segmentation "
+        "init` writes it; stored at the first start. Unless set, a new database gets the schema of "
+        "the shipped data set.",
     )
     demo: bool = Field(
         default=True,
@@ -391,9 +396,14 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path)
 
     @property
+    def loads_own_data(self) -> bool:
+        """Whether a first start loads customers other than the shipped ones."""
+        return self.data != SHIPPED_DATA
+
+    @property
     def loads_data(self) -> bool:
         """Whether a first start loads customers into an empty database."""
-        return self.demo or self.data != SHIPPED_DATA
+        return self.loads_own_data or (self.demo and self.schema_file is None)
 
     @property
     def parameters(self) -> Parameters:
@@ -478,17 +488,6 @@ class Settings(BaseSettings):
         if not _PATH.fullmatch(path):
             raise ValueError("must begin with a /, such as /segments, and not end with one")
         return path
-
-    @field_validator("exclude_attributes")
-    @classmethod
-    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = [name for name in names if name not in FEATURE_BY_NAME]
-        if unknown:
-            known = ", ".join(FEATURE_BY_NAME)
-            raise ValueError(f"{', '.join(unknown)} is no attribute; allowed are {known}")
-        if len(names) == len(FEATURE_BY_NAME):
-            raise ValueError("at least one attribute must be left for the model")
-        return names
 
 
 def load_settings() -> Settings:

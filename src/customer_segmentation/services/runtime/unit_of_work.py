@@ -16,11 +16,12 @@ from sqlalchemy import Connection
 from customer_segmentation.domain.errors import (
     BusyError,
     NotReadyError,
+    SchemaChangedError,
     TransactionConflictError,
 )
-from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.domain.schema import Schema
 from customer_segmentation.services.runtime.audit import Audit
+from customer_segmentation.services.runtime.current_schema import CurrentSchema, load_schema
 from customer_segmentation.services.runtime.group_commit import GroupCommit
 from customer_segmentation.services.runtime.serving import ServingModel, View, load_model
 from customer_segmentation.services.runtime.turns import Turns
@@ -79,18 +80,58 @@ class UnitsOfWork:
     """Opens units of work over a database; keeps the active model in memory."""
 
     def __init__(
-        self, database: Database, audit: Audit = _DEFAULT_AUDIT, schema: Schema = SHIPPED
+        self,
+        database: Database,
+        audit: Audit = _DEFAULT_AUDIT,
+        schema: CurrentSchema | None = None,
     ) -> None:
-        """Open nothing yet."""
+        """Open nothing yet.
+
+        Args:
+            database: which.
+            audit: notes what is done.
+            schema: of the customers; None asks the database, once it is needed.
+        """
         self.database = database
-        self.customers = CustomerTable(schema)
         self.audit = audit
+        self.is_outdated = False
+        """Whether the database was seen to have another schema by now: units made anew know it."""
+        self._customers: CustomerTable | None = None
+        self._schema = schema
         self._serving: ServingModel | None = None
         self._refreshing = threading.Lock()
         self._models: dict[tuple[int, int], ServingModel] = {}
         self._submitting = threading.Lock()
         self._submitted: GroupCommit[UnitOfWork] | Turns | None = None
         self._places = threading.BoundedSemaphore(MAX_SUBMITTED)
+
+    @property
+    def current_schema(self) -> CurrentSchema:
+        """The schema that held when it was first asked for, and by which these units work.
+
+        Raises:
+            StoreUnavailableError: the database does not answer.
+        """
+        if self._schema is None:
+            with self.database.read(brief=True) as connection:
+                self._schema = load_schema(connection)
+        return self._schema
+
+    def forget_schema(self) -> None:
+        """Ask the database for the schema again."""
+        self._schema = self._customers = None
+
+    @property
+    def schema(self) -> Schema:
+        """What a table of customers holds; see `current_schema`."""
+        return self.current_schema.schema
+
+    @property
+    def customers(self) -> CustomerTable:
+        """The queries on customers."""
+        if self._customers is None:
+            self._customers = CustomerTable(self.schema)
+        return self._customers
 
     @property
     def serving(self) -> ServingModel:
@@ -128,6 +169,7 @@ class UnitsOfWork:
         with self._refreshing, self.database.read(brief=True) as connection:
             active = models.active(connection)
             if active is not None:
+                self._check_schema(active)
                 self._serving = self._model(connection, active)
 
     @contextmanager
@@ -251,6 +293,7 @@ class UnitsOfWork:
         """
         if active is None:
             raise NotReadyError
+        self._check_schema(active)
         known = self._models.get((active.version, active.edition))
         if known is None:
             with self.database.read(brief=True) as connection:
@@ -260,15 +303,21 @@ class UnitsOfWork:
     def _work(self, connection: Connection, active: Active | None) -> UnitOfWork:
         if active is None:
             raise NotReadyError
+        self._check_schema(active)
         return UnitOfWork(
             active, self._model(connection, active), connection, self.customers, self.audit
         )
+
+    def _check_schema(self, active: Active) -> None:
+        if active.schema != self.current_schema.number:
+            self.is_outdated = True
+            raise SchemaChangedError
 
     def _model(self, connection: Connection, active: Active) -> ServingModel:
         known, key = self._models, (active.version, active.edition)
         model = known.get(key)
         if model is None:
-            model = load_model(connection, active.version)
+            model = load_model(connection, active.version, self.schema)
             # Around an activation, transactions of before and after it take turns.
             last = list(known)[-1:]
             self._models = {other: known[other] for other in last} | {key: model}
@@ -304,8 +353,9 @@ def units_over(
     statement_seconds: float = 0.0,
     wait_seconds: float = WAIT_SECONDS,
     audit: Audit = _DEFAULT_AUDIT,
+    schema: CurrentSchema | None = None,
 ) -> UnitsOfWork:
-    """Return units of work over the database at a URL; arguments as for `Database`.
+    """Return units of work over the database at a URL; arguments as for `Database` and the units.
 
     Raises:
         StoreUnavailableError: the URL names no database that is supported.
@@ -316,4 +366,4 @@ def units_over(
         statement_seconds=statement_seconds,
         wait_seconds=wait_seconds,
     )
-    return UnitsOfWork(database, audit)
+    return UnitsOfWork(database, audit, schema)

@@ -132,7 +132,7 @@ def edit_segment(
     with units.database.write() as connection:
         # Locked, as two edits at once would each keep the other's old words.
         version = models.lock(connection)
-        serving = None if version is None else load_model(connection, version)
+        serving = None if version is None else load_model(connection, version, units.schema)
         if serving is None or number not in serving.segments:
             raise SegmentNotFoundError(number)
         if tags is not None and not tags & {ANY_TAG, serving.segments[number].tag}:
@@ -142,7 +142,8 @@ def edit_segment(
         if not changed:
             return serving.segments[number]
         segment = replace(serving.segments[number], **changed)  # type: ignore[arg-type]
-        check_words(serving.segments[number], segment, serving.segments.values())
+        others, channels = serving.segments.values(), units.schema.channels
+        check_words(serving.segments[number], segment, others, channels)
         segments.add_edit(connection, SegmentEdit(segment, now(), by))
         models.raise_edition(connection)
         note(connection, "segment", number, "edited", by)

@@ -178,7 +178,7 @@ def _read_serving(units: UnitsOfWork) -> tuple[int | None, Model | None, int]:
     """Return the active version, its model, and the number of the next new segment."""
     with units.database.read() as connection:
         version = models.active_version(connection)
-        serving = None if version is None else load_model(connection, version).model
+        serving = None if version is None else load_model(connection, version, units.schema).model
         return version, serving, models.next_segment(connection)
 
 
@@ -216,7 +216,7 @@ def _store(units: UnitsOfWork, settings: Settings, job: Job, trained: _Trained) 
         if serves:
             cause = Cause.ADDED if previous is None else Cause.RETRAINED
             activation = Activation(version, previous, cause, now(), job.requested_by, job.reason)
-            activate(connection, activation, load_model(connection, version))
+            activate(connection, activation, load_model(connection, version, units.schema))
         models.delete_old(connection, settings.keep_versions)
     return serves
 

@@ -12,6 +12,7 @@ from customer_segmentation.domain.errors import (
 from customer_segmentation.domain.jobs import Job, JobKind, JobState, Origin
 from customer_segmentation.model.artifact import Parameters
 from customer_segmentation.services.jobs.lifecycle import begin_job, get_job, run_job
+from customer_segmentation.services.runtime.current_schema import check_attributes
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.services.training.external import ExternalTable
@@ -60,8 +61,10 @@ def begin_training(
     """Start a training and return while it works.
 
     Raises:
+        InvalidInputError: it names attributes that there are not.
         JobRunningError: a training runs already.
     """
+    check_attributes(units.schema, parameters_of(settings, overrides.request))
     if overrides.external is not None:
         told = f"{origin.reason} " if origin.reason else ""
         origin = replace(origin, reason=f"{told}(trained on {overrides.external.name})")
@@ -83,12 +86,14 @@ def retrain(
     """Train a model on the current customers; return its version once it serves.
 
     Raises:
+        InvalidInputError: it names attributes that there are not.
         JobRunningError: a training runs already.
         TrainingRefusedError: the customers cannot be trained on.
         ModelHeldBackError: the new model does not pass the gates, and stays a candidate.
         TrainingCancelledError: someone cancelled it.
         TrainingFailedError: the training's process ended without a model.
     """
+    check_attributes(units.schema, parameters_of(settings, overrides.request))
     job = run_job(units, settings, JobKind.TRAINING, origin, overrides.request)
     version = job.model_version
     if job.state is JobState.SUCCEEDED and version is not None:

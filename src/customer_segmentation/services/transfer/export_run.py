@@ -31,7 +31,7 @@ def run_export(units: UnitsOfWork, settings: Settings, job_id: str) -> None:
         progress = Progress(database, job_id, Phase.EXPORTING, total)
         rows = 0
         folder.make()
-        with open_writer(target, wanted.schema, asked.format) as writer:
+        with open_writer(target, wanted.columns(units.schema), asked.format) as writer:
             for batch in export_customers(units, wanted):
                 writer.write(batch)
                 rows += batch.num_rows

@@ -7,11 +7,12 @@ import numpy as np
 import pyarrow as pa
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.attributes import Attribute, Missing
 from customer_segmentation.domain.control_groups import ControlGroup
 from customer_segmentation.domain.customer import SEGMENT_RECORD_NAME
 from customer_segmentation.domain.errors import SegmentNotFoundError
-from customer_segmentation.domain.features import CUSTOMER_ID, FEATURES
 from customer_segmentation.domain.paging import Selection
+from customer_segmentation.domain.schema import Schema, check_names
 from customer_segmentation.engines.scoring import WORDS
 from customer_segmentation.files.write.audience import group_names, hashed_ids
 from customer_segmentation.services.runtime.serving import ServingModel
@@ -20,10 +21,6 @@ from customer_segmentation.store.arrow import arrow_reader
 from customer_segmentation.store.queries.customers import StoredCustomers
 from customer_segmentation.store.queries.models import Active
 
-_ATTRIBUTES = [
-    (feature.record_name, pa.int64() if feature.is_integer else pa.float64())
-    for feature in FEATURES
-]
 _ASSIGNMENT = [
     (SEGMENT_RECORD_NAME, pa.int64()),
     ("segment", WORDS),
@@ -48,24 +45,35 @@ class Export:
     split: ControlGroup | None = None
     salt: str | None = None
 
-    @property
-    def schema(self) -> pa.Schema:
-        """The columns."""
+    def columns(self, schema: Schema) -> pa.Schema:
+        """Return the columns, of customers of a schema."""
         if self.salt is not None:
             return pa.schema([("hashed_id", pa.string())])
         group = [] if self.split is None else [_GROUP]
-        return pa.schema(
-            [(CUSTOMER_ID.record_name, pa.int64()), *_ATTRIBUTES, *_ASSIGNMENT, *group]
-        )
+        key = (schema.id.record_name, pa.int64())
+        return pa.schema([key, *_attribute_columns(schema), *_ASSIGNMENT, *group])
+
+
+def _attribute_columns(schema: Schema) -> list[tuple[str, pa.DataType]]:
+    return [(a.record_name, _column_type(a)) for a in schema.attributes]
+
+
+def _column_type(attribute: Attribute) -> pa.DataType:
+    if attribute.categories:
+        return pa.string()
+    return pa.int64() if attribute.is_integer else pa.float64()
 
 
 def export_customers(units: UnitsOfWork, export: Export) -> Iterator[pa.RecordBatch]:
     """Return the customers of one moment, with the segments that the active model gives.
 
     Raises:
+        InvalidInputError: attributes are bounded that there are not.
         NotReadyError: there is no model yet.
         SegmentNotFoundError: the model has no such segment.
     """
+    check_names(units.schema, export.selection.least, "min")
+    check_names(units.schema, export.selection.most, "max")
     serving, chosen = units.require_model(), export.selection.segment
     if chosen is not None and chosen not in serving.segments:
         raise SegmentNotFoundError(chosen)
@@ -86,7 +94,7 @@ def _read(units: UnitsOfWork, export: Export) -> Iterator[pa.RecordBatch]:
                 kept = kept[~export.split.holdouts(stored.ids[kept])]
             part = stored.at(kept)
             units.audit.note_reads(units.database, part.ids.tolist())
-            yield _batch(export, serving, part, segments[kept])
+            yield _batch(export, units.schema, serving, part, segments[kept])
 
 
 def _current(active: Active, serving: ServingModel, stored: StoredCustomers) -> IntArray:
@@ -100,26 +108,41 @@ def _current(active: Active, serving: ServingModel, stored: StoredCustomers) -> 
 
 
 def _batch(
-    export: Export, serving: ServingModel, stored: StoredCustomers, segments: IntArray
+    export: Export,
+    schema: Schema,
+    serving: ServingModel,
+    stored: StoredCustomers,
+    segments: IntArray,
 ) -> pa.RecordBatch:
+    columns = export.columns(schema)
     if export.salt is not None:
-        return pa.record_batch([hashed_ids(stored.ids, export.salt)], schema=export.schema)
+        return pa.record_batch([hashed_ids(stored.ids, export.salt)], schema=columns)
     groups = [] if export.split is None else [group_names(stored.ids, export.split)]
     names, strategies = serving.words(segments)
-    columns = [
+    arrays = [
         pa.array(stored.ids),
-        *_attributes(stored.values),
+        *_attributes(schema, stored.values),
         pa.array(segments),
         names,
         pa.array(serving.assigner.assess(stored.values).confidence),
         strategies,
         *groups,
     ]
-    return pa.record_batch(columns, schema=export.schema)
+    return pa.record_batch(arrays, schema=columns)
 
 
-def _attributes(values: FloatArray) -> list[pa.Array]:
-    """Return attributes, (n, d), as columns."""
+def _attributes(schema: Schema, values: FloatArray) -> list[pa.Array]:
+    """Return attributes, (n, d), as columns; null where one is missing."""
     return [
-        pa.array(column).cast(kind) for column, (_, kind) in zip(values.T, _ATTRIBUTES, strict=True)
+        _column(attribute, column)
+        for attribute, column in zip(schema.attributes, values.T, strict=True)
     ]
+
+
+def _column(attribute: Attribute, values: FloatArray) -> pa.Array:
+    missing = np.isnan(values) if attribute.missing is Missing.ALLOWED else None
+    if attribute.categories:
+        places = pa.array(np.nan_to_num(values).astype(np.int32), mask=missing)
+        labels = pa.array([*attribute.labels.values()], pa.string())
+        return labels.take(places)
+    return pa.array(values, mask=missing).cast(_column_type(attribute))

@@ -7,7 +7,6 @@ from sqlalchemy import Connection
 
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.domain.errors import TrainingRefusedError, TransactionConflictError
-from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.domain.imports import Mode
 from customer_segmentation.domain.jobs import Origin, Trigger
 from customer_segmentation.domain.plurals import counted
@@ -46,7 +45,7 @@ class Beginning:
         self._units = units
         self._settings = settings
         self._sources: list[str] = []
-        self._known = np.empty(0, dtype=np.int64), np.empty((0, len(FEATURES)))
+        self._known = np.empty(0, dtype=np.int64), np.empty((0, units.customers.width))
         self._new: list[tuple[IntArray, FloatArray]] = []
 
     def begin_table(self, source: str) -> None:
@@ -99,7 +98,7 @@ class Beginning:
         sources = ", ".join(self._sources)
         origin = Origin(Trigger.FIRST_IMPORT, by, f"first customers, from {sources}")
         self.check()
-        first = self.train(local_engine(), origin)
+        first = self.train(local_engine(self._units.schema), origin)
         for weakness in first.weaknesses:
             tell(weakness)
         with self._units.database.write(LOADING_SECONDS) as connection:

@@ -8,11 +8,17 @@ from pathlib import Path
 from customer_segmentation.domain.errors import DataFileError, TrainingRefusedError
 from customer_segmentation.domain.jobs import Origin, Trigger
 from customer_segmentation.domain.plurals import counted
+from customer_segmentation.domain.schema import Schema
 from customer_segmentation.engines.engine import Engine
 from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.check.rejects import RejectsFile, rejects_path
 from customer_segmentation.files.map.mapping import ColumnMapping
 from customer_segmentation.files.read.tables import Reading, open_table
+from customer_segmentation.services.runtime.current_schema import (
+    begin_schema,
+    load_schema,
+    read_current,
+)
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.services.transfer.first_import import Beginning
@@ -24,7 +30,7 @@ from customer_segmentation.services.transfer.first_model import (
 )
 from customer_segmentation.services.transfer.importing import Import, import_customers
 from customer_segmentation.store.database import wait_for_turn
-from customer_segmentation.store.queries import demo, models
+from customer_segmentation.store.queries import demo, models, schemas
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +38,7 @@ _NOBODY = "the service"
 
 
 def load_first_data(
-    units: UnitsOfWork, engine: Callable[[], Engine], settings: Settings, *, is_demo: bool
+    units: UnitsOfWork, engine: Callable[[Schema], Engine], settings: Settings, *, is_demo: bool
 ) -> None:
     """Load a file's customers, train the first model on them and make it serve.
 
@@ -42,7 +48,7 @@ def load_first_data(
 
     Args:
         units: over the database.
-        engine: returns the one to train with.
+        engine: returns the one to train with, for a schema.
         settings: name the file, and how to train.
         is_demo: whether the file is the demonstration's, and goes when a bank begins its own.
 
@@ -55,9 +61,18 @@ def load_first_data(
             store_first(connection, units.customers, _read(units, engine, settings), units.audit)
             if is_demo:
                 demo.mark(connection)
+        elif settings.schema_file is not None and demo.is_held(connection):
+            current = read_current(settings.schema_file, schemas.current_number(connection) + 1)
+            if not current.says_the_same(load_schema(connection)):
+                begin_schema(connection, current)
+                own = UnitsOfWork(units.database, units.audit, current)
+                first = _read(own, engine, settings)
+                store_first(connection, own.customers, first, units.audit)
 
 
-def _read(units: UnitsOfWork, engine: Callable[[], Engine], settings: Settings) -> FirstCustomers:
+def _read(
+    units: UnitsOfWork, engine: Callable[[Schema], Engine], settings: Settings
+) -> FirstCustomers:
     path = settings.data
     beginning = Beginning(units, settings)
     rejects: list[Reject] = []
@@ -69,7 +84,7 @@ def _read(units: UnitsOfWork, engine: Callable[[], Engine], settings: Settings) 
     _report(path, source.columns, mapping, rejects)
     origin = Origin(Trigger.FIRST_START, _NOBODY, f"first data from {path.name}")
     try:
-        first = beginning.train(engine(), origin)
+        first = beginning.train(engine(units.schema), origin)
     except TrainingRefusedError as refusal:
         raise DataFileError(f"{path} cannot be used as the first data. {refusal}") from refusal
     for reason in first.weaknesses:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURE_NAMES
 from customer_segmentation.domain.history import Activation, Cause
 from customer_segmentation.domain.jobs import Origin
 from customer_segmentation.domain.numbers import plain_number
@@ -60,7 +59,7 @@ def store_first(
     origin, model = first.origin, first.model
     version = models.add(connection, to_json(model), moment, origin, first.weaknesses)
     activation = Activation(version, None, Cause.ADDED, moment, origin.by, origin.reason)
-    serving = load_model(connection, version)
+    serving = load_model(connection, version, customers.schema)
     activate(connection, activation, serving, model.distribution)
     if demo.is_held(connection):
         demo.remove(connection, version, model.next_number, moment)
@@ -74,6 +73,6 @@ def store_first(
     )
     if audit.keeps_values:
         for customer_id, row in zip(first.ids.tolist(), first.values.tolist(), strict=True):
-            attributes = dict(zip(FEATURE_NAMES, map(plain_number, row), strict=True))
+            attributes = dict(zip(customers.schema.names, map(plain_number, row), strict=True))
             audit.note_change(connection, customer_id, "added", attributes)
     return version

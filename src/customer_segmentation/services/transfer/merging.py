@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
-from customer_segmentation.domain.features import CUSTOMER_ID
 from customer_segmentation.domain.imports import Mode
 
-TAKEN = f"{CUSTOMER_ID.name} is taken"
+TAKEN = "the id is taken"
 """Why a row is refused where it may not change who is there."""
 
 

@@ -1,9 +1,6 @@
 """Storing many customers in one transaction: segments, history, counts and audit go along."""
 
-import numpy as np
-
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURE_NAMES
 from customer_segmentation.domain.history import Cause
 from customer_segmentation.domain.numbers import plain_number
 from customer_segmentation.domain.plurals import counted
@@ -93,10 +90,6 @@ def _note(
     for customer_id, row in zip(ids.tolist(), rows, strict=True):
         attributes = None
         if row is not None:
-            attributes = dict(zip(FEATURE_NAMES, map(plain_number, row), strict=True))
+            names = work.customers.schema.names
+            attributes = dict(zip(names, map(plain_number, row), strict=True))
         work.audit.note_change(work.connection, customer_id, one, attributes)
-
-
-def nobody() -> tuple[IntArray, FloatArray]:
-    """Return no ids, and no attributes."""
-    return np.empty(0, dtype=np.int64), np.empty((0, len(FEATURE_NAMES)))

@@ -1,5 +1,6 @@
 """Queries on customers."""
 
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -23,6 +24,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.exc import IntegrityError
 
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
+from customer_segmentation.domain.attributes import Missing
 from customer_segmentation.domain.customer import Attributes
 from customer_segmentation.domain.errors import CustomerExistsError, TransactionConflictError
 from customer_segmentation.domain.numbers import Number, plain_number
@@ -90,6 +92,11 @@ class CustomerTable:
         self._attributes = [self.table.c[name] for name in schema.names]
         self._row = [*self._attributes, self.table.c.segment, self.table.c.epoch]
         self._stored_query = select(key, *self._row).order_by(key)
+        self._may_lack = frozenset(
+            attribute.name
+            for attribute in schema.attributes
+            if attribute.missing is Missing.ALLOWED
+        )
         self._nobody = StoredCustomers(_NO_IDS, np.empty((0, len(self._names))), _NO_IDS, _NO_IDS)
         of_id = key == bindparam("id")
         found = select(*self._row).where(of_id)
@@ -103,6 +110,11 @@ class CustomerTable:
         changed = {name: bindparam(name, type_=self.table.c[name].type) for name in columns[1:]}
         self._change = Prepared(update(self.table).where(of_id).values(changed))
         self._remove = Prepared(delete(self.table).where(of_id).returning(*self._row))
+
+    @property
+    def width(self) -> int:
+        """How many attributes a customer has."""
+        return len(self._names)
 
     def find(
         self, connection: Connection, customer_id: int, *, for_update: bool = False
@@ -210,7 +222,7 @@ class CustomerTable:
         """
         columns = {
             "customer_id": ids.tolist(),
-            **dict(zip(self._names, values.T.tolist(), strict=True)),
+            **dict(zip(self._names, self._stored_columns(values), strict=True)),
             "segment": segments.tolist(),
         }
         try:
@@ -248,7 +260,10 @@ class CustomerTable:
                 {"id": customer_id, "new_segment": segment, "new_epoch": epoch}
                 | {f"new_{name}": value for name, value in zip(self._names, row, strict=True)}
                 for customer_id, row, segment in zip(
-                    ids.tolist(), values.tolist(), segments.tolist(), strict=True
+                    ids.tolist(),
+                    zip(*self._stored_columns(values), strict=True),
+                    segments.tolist(),
+                    strict=True,
                 )
             ],
         )
@@ -403,17 +418,26 @@ class CustomerTable:
 
     def _values(
         self, customer_id: int, attributes: Attributes, assignment: Assignment
-    ) -> dict[str, Number]:
-        return {
-            "customer_id": customer_id,
-            **attributes,
-            "segment": assignment.segment,
-            "epoch": assignment.epoch,
-        }
+    ) -> dict[str, Number | None]:
+        assigned = {"segment": assignment.segment, "epoch": assignment.epoch}
+        if self._may_lack:
+            # PostgreSQL would keep a NaN as a number.
+            known = {n: None if math.isnan(v) else v for n, v in attributes.items()}
+            return {"customer_id": customer_id, **known, **assigned}
+        return {"customer_id": customer_id, **attributes, **assigned}
+
+    def _stored_columns(self, values: FloatArray) -> list[list[Number | None]]:
+        """Return attributes, (n, d), as d columns that the database takes."""
+        return [
+            [None if math.isnan(value) else value for value in column]
+            if name in self._may_lack
+            else column
+            for name, column in zip(self._names, values.T.tolist(), strict=True)
+        ]
 
     def _read(self, row: Sequence[Number]) -> tuple[Attributes, Assignment]:
         *attributes, segment, epoch = row
-        plain = [v if type(v) is int else plain_number(v) for v in attributes]
+        plain = [v if type(v) is int else _plain(v) for v in attributes]
         return (
             dict(zip(self._names, plain, strict=True)),
             Assignment(int(segment), int(epoch)),
@@ -421,17 +445,24 @@ class CustomerTable:
 
     def _stored_rows(self, rows: Iterable[Sequence[Number]]) -> StoredCustomers:
         # A 64-bit float holds every id exactly, as ids end at 2^53.
-        numbers = np.fromiter(chain.from_iterable(rows), dtype=np.float64)
+        found: Iterable[Number | None] = chain.from_iterable(rows)
+        if self._may_lack:
+            found = (math.nan if value is None else value for value in found)
+        numbers = np.fromiter(found, dtype=np.float64)
         table = numbers.reshape(-1, 1 + len(self._row))
         whole = table[:, [0, -2, -1]].astype(np.int64)
         return StoredCustomers(whole[:, 0], table[:, 1:-2], whole[:, 1], whole[:, 2])
+
+
+def _plain(value: Number | None) -> Number:
+    return math.nan if value is None else plain_number(value)
 
 
 def _table(columns: Sequence[pa.Array | pa.ChunkedArray]) -> FloatArray:
     """Return columns of numbers as one array, (n, d), in which each column lies together."""
     table = np.empty((len(columns), len(columns[0])))
     for place, column in enumerate(columns):
-        table[place] = column.to_numpy()
+        table[place] = column.to_numpy(zero_copy_only=False)
     return table.T
 
 

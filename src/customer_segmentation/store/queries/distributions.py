@@ -1,8 +1,8 @@
 """Queries on the running distribution of the customers, and on changes not yet counted in it."""
 
+import struct
 from dataclasses import dataclass
 from datetime import datetime
-from struct import Struct
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,6 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.customer import Attributes
-from customer_segmentation.domain.features import FEATURE_NAMES
 from customer_segmentation.store.prepared import Prepared
 from customer_segmentation.store.tables import count_checks, customer_changes, distributions
 
@@ -20,7 +19,6 @@ _CHANGES = select(customer_changes.c.id, *(customer_changes.c[name] for name in 
     customer_changes.c.id
 )
 _REMOVE = delete(customer_changes).where(customer_changes.c.id == bindparam("counted"))
-_PACKED = Struct(f"<{len(FEATURE_NAMES)}d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +63,8 @@ def note(
         left: what it was, complete attributes and a segment number; None where it was not counted.
         entered: what it is now, likewise; None where it is deleted.
     """
-    was, left_segment = (None, None) if left is None else (_PACKED.pack(*left[0].values()), left[1])
-    now, entered_segment = (
-        (None, None) if entered is None else (_PACKED.pack(*entered[0].values()), entered[1])
-    )
+    was, left_segment = (None, None) if left is None else (_packed(left[0]), left[1])
+    now, entered_segment = (None, None) if entered is None else (_packed(entered[0]), entered[1])
     _NOTE.run(
         connection,
         left=was,
@@ -103,8 +99,19 @@ def clear(connection: Connection) -> None:
     connection.execute(delete(customer_changes))
 
 
-def read_changes(connection: Connection, limit: int | None = None) -> Changes:
-    """Return changes that are not counted yet, so many at most; all of them without a limit."""
+def _packed(attributes: Attributes) -> bytes:
+    """Return values as 64-bit numbers, the lowest byte first."""
+    return struct.pack(f"<{len(attributes)}d", *attributes.values())
+
+
+def read_changes(connection: Connection, attributes: int, limit: int | None = None) -> Changes:
+    """Return changes that are not counted yet.
+
+    Args:
+        connection: of a transaction.
+        attributes: how many each customer has.
+        limit: return so many at most; all of them without one.
+    """
     rows = connection.execute(_CHANGES.limit(limit)).all()
     left = [(row[1], row[2]) for row in rows if row[1] is not None]
     entered = [(row[3], row[4]) for row in rows if row[3] is not None]
@@ -113,7 +120,7 @@ def read_changes(connection: Connection, limit: int | None = None) -> Changes:
         ids=[row[0] for row in rows],
         signs=np.repeat([-1, 1], [len(left), len(entered)]),
         segments=np.array([segment for _, segment in left + entered], dtype=np.int64),
-        values=np.frombuffer(packed, dtype="<f8").reshape(-1, len(FEATURE_NAMES)),
+        values=np.frombuffer(packed, dtype="<f8").reshape(-1, attributes),
     )
 
 

@@ -8,7 +8,6 @@ import numpy as np
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.store.tables import import_changes, jobs
 
 _of = import_changes.c.import_id
@@ -161,5 +160,6 @@ def _columns(replaced: Replaced) -> dict[str, Any]:
 def _replaced(row: RowMapping) -> Replaced:
     names = ("added", "changed", "removed", "digests", "refused")
     packed = {name: np.frombuffer(row[name], dtype="<i8").astype(np.int64) for name in names}
-    before = np.frombuffer(row["before"], dtype="<f8").reshape(-1, len(FEATURES))
+    rows = len(packed["changed"]) + len(packed["removed"])
+    before = np.frombuffer(row["before"], dtype="<f8").reshape(rows, -1 if rows else 0)
     return Replaced(row["number"], before=before, **packed)

@@ -22,7 +22,7 @@ from customer_segmentation.domain.history import Activation, Cause
 from customer_segmentation.domain.jobs import Origin, Trigger
 from customer_segmentation.domain.numbers import LARGEST_INTEGER
 from customer_segmentation.store.prepared import Prepared
-from customer_segmentation.store.queries import jobs
+from customer_segmentation.store.queries import jobs, schemas
 from customer_segmentation.store.tables import (
     activations,
     active_model,
@@ -59,6 +59,7 @@ class Active:
         epoch: what is written to customers carries it.
         activated_in: the first epoch in which the version serves.
         rescored_up_to: the re-scoring has passed the customers up to this id.
+        schema: the number of the customers' schema.
     """
 
     version: int
@@ -66,6 +67,7 @@ class Active:
     epoch: int
     activated_in: int
     rescored_up_to: int
+    schema: int
 
     @property
     def is_rescored(self) -> bool:
@@ -199,7 +201,12 @@ def activate(
     if changed.rowcount == 0:
         connection.execute(
             insert(active_model).values(
-                id=_ONLY_ROW, edition=0, next_segment=segments, epoch=epoch, **values
+                id=_ONLY_ROW,
+                edition=0,
+                next_segment=segments,
+                epoch=epoch,
+                schema=schemas.current_number(connection),
+                **values,
             )
         )
     raise_next_segment(connection, segments)

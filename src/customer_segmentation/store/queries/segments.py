@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from sqlalchemy import Connection, RowMapping, func, insert, select
 
-from customer_segmentation.domain.segments import Channel, Segment, SegmentEdit, Strategy
+from customer_segmentation.domain.segments import Segment, SegmentEdit, Strategy
 from customer_segmentation.store.tables import segment_edits
 
 
@@ -48,6 +48,6 @@ def read_words(connection: Connection, numbers: Iterable[int]) -> dict[int, Segm
 
 
 def _edit(row: RowMapping) -> SegmentEdit:
-    strategies = tuple(Strategy(s["text"], Channel(s["channel"])) for s in row["strategies"])
+    strategies = tuple(Strategy(s["text"], s["channel"]) for s in row["strategies"])
     segment = Segment(row["number"], row["name"], strategies, row["description"])
     return SegmentEdit(segment, row["edited_at"], row["edited_by"])

@@ -1,16 +1,16 @@
 """Customers, their history and their erasure in answers."""
-# mypy: allow-subclassing-any
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, defstruct
 from pydantic import BaseModel, ConfigDict, Field
 
 from customer_segmentation.api.http.schemas import structure_of
-from customer_segmentation.domain.features import CUSTOMER_ID, FEATURES
+from customer_segmentation.domain.customer import CustomerTable
 from customer_segmentation.domain.history import Cause
+from customer_segmentation.domain.schema import Schema
 from customer_segmentation.services.runtime.serving import SegmentedCustomer, assess
 
 
@@ -21,36 +21,84 @@ class NextBestAction(Struct, forbid_unknown_fields=True):
     channel: Annotated[str, Meta(description="On which channel.")]
 
 
-_Identified: Any = structure_of((CUSTOMER_ID, *FEATURES))
+_ASSIGNMENT = [
+    ("segment", Annotated[int, Meta(ge=0, description="The number of the segment that holds.")]),
+    ("segment_name", Annotated[str, Meta(description="Its name.")]),
+    (
+        "raw_segment",
+        Annotated[
+            int,
+            Meta(
+                ge=0,
+                description="The number of the nearest segment; another one only where "
+                "hysteresis keeps the customer in its own.",
+            ),
+        ],
+    ),
+    (
+        "is_outlier",
+        Annotated[bool, Meta(description="Whether the customer is far from every centroid.")],
+    ),
+    ("next_best_action", NextBestAction),
+    ("model_version", Annotated[int, Meta(description="Which gave the segment.")]),
+]
 
 
-class Customer(_Identified):
-    """A stored customer, the segment it is in, and what to do about it."""
+class CustomerAnswers:
+    """Customers of a schema as `/v1` shows them.
 
-    segment: Annotated[int, Meta(ge=0, description="The number of the segment that holds.")]
-    segment_name: Annotated[str, Meta(description="Its name.")]
-    raw_segment: Annotated[
-        int,
-        Meta(
-            ge=0,
-            description="The number of the nearest segment; another one only where hysteresis "
-            "keeps the customer in its own.",
-        ),
-    ]
-    is_outlier: Annotated[
-        bool, Meta(description="Whether the customer is far from every centroid.")
-    ]
-    next_best_action: NextBestAction
-    model_version: Annotated[int, Meta(description="Which gave the segment.")]
+    Attributes:
+        customer: the type of one.
+        page: the type of some of them, with how to go on.
+    """
 
+    def __init__(self, schema: Schema) -> None:
+        """Make the types."""
+        self._customers, self._reach = CustomerTable(schema), schema.reach
+        customer: Any = structure_of(
+            "Customer",
+            "A stored customer, the segment it is in, and what to do about it.",
+            schema.columns,
+            more=_ASSIGNMENT,
+        )
+        self.customer = customer
+        cursor = Meta(description="`cursor` of the next page; null after the last.")
+        self.page = defstruct(
+            "CustomerPage",
+            [("customers", list[customer]), ("next_cursor", Annotated[str | None, cursor])],
+            forbid_unknown_fields=True,
+            namespace={"__doc__": "Some customers, and how to go on."},
+        )
 
-class CustomerPage(Struct, forbid_unknown_fields=True):
-    """Some customers, and how to go on."""
+    def answer(self, found: SegmentedCustomer) -> Any:  # noqa: ANN401
+        """Return a customer."""
+        return self.answers([found])[0]
 
-    customers: list[Customer]
-    next_cursor: Annotated[
-        str | None, Meta(description="`cursor` of the next page; null after the last.")
-    ]
+    def answers(self, found: Sequence[SegmentedCustomer]) -> list[Any]:
+        """Return customers of one model."""
+        if not found:
+            return []
+        assessment = assess(found)
+        nearest, outliers = assessment.segments.tolist(), assessment.outliers.tolist()
+        return [self._answer(*one) for one in zip(found, nearest, outliers, strict=True)]
+
+    def page_of(self, found: Sequence[SegmentedCustomer], next_cursor: str | None) -> Any:  # noqa: ANN401
+        """Return some customers of one model, and how to go on."""
+        return self.page(self.answers(found), next_cursor)
+
+    def _answer(self, found: SegmentedCustomer, nearest: int, is_outlier: bool) -> Any:  # noqa: ANN401
+        attributes = found.customer.attributes
+        action = found.segment.next_best_action(attributes, self._reach)
+        return self.customer(
+            found.customer.customer_id,
+            *self._customers.show(attributes),
+            found.segment.number,
+            found.segment.name,
+            nearest,
+            is_outlier,
+            NextBestAction(action.text, action.channel),
+            found.model_version,
+        )
 
 
 class HistoryEntry(BaseModel):
@@ -84,33 +132,4 @@ class ErasureAnswer(BaseModel):
     removed: dict[str, int] = Field(description="How many rows were removed, by what they were.")
     model_versions: list[int] = Field(
         description="The kept versions that were trained while the customer was there."
-    )
-
-
-def customer_answer(found: SegmentedCustomer) -> Customer:
-    """Return a customer as `/v1` shows it."""
-    return customer_answers([found])[0]
-
-
-def customer_answers(found: Sequence[SegmentedCustomer]) -> list[Customer]:
-    """Return customers of one model as `/v1` shows them."""
-    if not found:
-        return []
-    assessment = assess(found)
-    nearest, outliers = assessment.segments.tolist(), assessment.outliers.tolist()
-    return [_answer(*one) for one in zip(found, nearest, outliers, strict=True)]
-
-
-def _answer(found: SegmentedCustomer, nearest: int, is_outlier: bool) -> Customer:
-    attributes = found.customer.attributes
-    action = found.segment.next_best_action(attributes)
-    return Customer(
-        found.customer.customer_id,
-        *attributes.values(),
-        found.segment.number,
-        found.segment.name,
-        nearest,
-        is_outlier,
-        NextBestAction(action.text, action.channel.value),
-        found.model_version,
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Query, Request
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -21,18 +21,18 @@ from customer_segmentation.api.http.problems import (
 )
 from customer_segmentation.api.http.requests import JSON, check_json, decode_object
 from customer_segmentation.api.http.roles import needs
-from customer_segmentation.api.http.schemas import CHANGES, NEW_CUSTOMER
+from customer_segmentation.api.http.schemas import CustomerTypes
 from customer_segmentation.api.http.threads import written
 from customer_segmentation.api.middleware.body_limits import takes_many
-from customer_segmentation.api.v1.customers.answers import Customer, customer_answer
+from customer_segmentation.api.v1.customers.answers import CustomerAnswers
 from customer_segmentation.domain.access import Role
+from customer_segmentation.domain.customer import CustomerTable
 from customer_segmentation.domain.errors import (
     MAX_TOLD,
     FieldError,
     InvalidInputError,
     SegmentationError,
 )
-from customer_segmentation.domain.features import CUSTOMERS
 from customer_segmentation.services.customers.batch import (
     Action,
     Operation,
@@ -68,54 +68,107 @@ class Batch(Struct, forbid_unknown_fields=True):
     ]
 
 
-class RowOutcome(Struct, forbid_unknown_fields=True):
-    """What came of one row."""
-
-    row: Annotated[int, Meta(description="Its place, from 0.")]
-    status: Annotated[Status, Meta(description="What was done.")]
-    customer_id: (
-        Annotated[int, Meta(description="With which customer; not there where it failed.")]
-        | UnsetType
-    ) = UNSET
-    customer: Customer | UnsetType = UNSET
-    problem: Problem | UnsetType = UNSET
-
-
-class BatchOutcome(Struct, forbid_unknown_fields=True):
-    """What came of each row."""
-
-    added: Annotated[int, Meta(description="How many rows were added.")]
-    updated: Annotated[int, Meta(description="How many rows were updated.")]
-    deleted: Annotated[int, Meta(description="How many rows were deleted.")]
-    failed: Annotated[int, Meta(description="How many rows failed.")]
-    outcomes: Annotated[list[RowOutcome], Meta(description="In the order of the operations.")]
-
-
 _DONE: dict[Action, Status] = {
     Action.ADD: "added",
     Action.UPDATE: "updated",
     Action.DELETE: "deleted",
 }
-_EXAMPLE = {
-    "operations": [
-        {"action": "add", "customer": {**NEW_CUSTOMER, "customer_id": 20_003}},
-        {"action": "update", "customer": CHANGES},
-        {"action": "delete", "customer": {"customer_id": 787}},
-    ]
-}
 
 
-def batches_router(units: UnitsOfWork) -> APIRouter:
-    """Return the route of batches."""
+class BatchAnswers:
+    """What came of each row of a batch.
+
+    Attributes:
+        row: the type of what came of one row.
+        outcome: the type of what came of all.
+    """
+
+    def __init__(self, answers: CustomerAnswers) -> None:
+        """Make the types.
+
+        Args:
+            answers: customers as they are shown.
+        """
+        self._answers = answers
+        with_whom = Meta(description="With which customer; not there where it failed.")
+        row: Any = defstruct(
+            "RowOutcome",
+            [
+                ("row", Annotated[int, Meta(description="Its place, from 0.")]),
+                ("status", Annotated[Status, Meta(description="What was done.")]),
+                ("customer_id", Annotated[int, with_whom] | UnsetType, UNSET),
+                ("customer", answers.customer | UnsetType, UNSET),
+                ("problem", Problem | UnsetType, UNSET),
+            ],
+            forbid_unknown_fields=True,
+            namespace={"__doc__": "What came of one row."},
+        )
+        self.row = row
+        in_order = Meta(description="In the order of the operations.")
+        self.outcome = defstruct(
+            "BatchOutcome",
+            [
+                *(
+                    (status, Annotated[int, Meta(description=f"How many rows were {told}.")])
+                    for status, told in (*((s, s) for s in _DONE.values()), ("failed", "refused"))
+                ),
+                ("outcomes", Annotated[list[row], in_order]),
+            ],
+            forbid_unknown_fields=True,
+            namespace={"__doc__": "What came of each row."},
+        )
+
+    def encode(
+        self, accepted: Sequence[Operation | InvalidInputError], outcomes: Iterable[Outcome]
+    ) -> bytes:
+        """Return the JSON that tells what came of each row."""
+        done = iter(outcomes)
+        told = [
+            self._tell(row, next(done), found)
+            if isinstance(found, Operation)
+            else self._tell_failure(row, found)
+            for row, found in enumerate(accepted)
+        ]
+        counts = Counter(outcome.status for outcome in told)
+        kinds = (*_DONE.values(), "failed")
+        return msgspec.json.encode(self.outcome(*(counts[kind] for kind in kinds), told))
+
+    def _tell(self, row: int, outcome: Outcome, operation: Operation) -> Any:  # noqa: ANN401
+        if isinstance(outcome, SegmentationError):
+            return self._tell_failure(row, outcome)
+        customer = UNSET if outcome is None else self._answers.answer(outcome)
+        return self.row(row, _DONE[operation.action], operation.customer_id, customer)
+
+    def _tell_failure(self, row: int, error: SegmentationError) -> Any:  # noqa: ANN401
+        return self.row(row, "failed", problem=problem_of(error))
+
+
+def batches_router(units: UnitsOfWork, types: CustomerTypes, answers: BatchAnswers) -> APIRouter:
+    """Return the route of batches.
+
+    Args:
+        units: over the database.
+        types: of customers in requests.
+        answers: what came of each row.
+    """
     router = APIRouter(prefix="/v1", tags=["Customers"])
+    customers, key = CustomerTable(units.schema), units.schema.id.name
+    only_id = {key: types.example[key]}
+    example = {
+        "operations": [
+            {"action": "add", "customer": types.example},
+            {"action": "update", "customer": {**only_id, **types.example_changes}},
+            {"action": "delete", "customer": only_id},
+        ]
+    }
 
     @router.post(
         "/customers:batch",
         summary="Add, change and delete many customers",
         operation_id="apply_batch",
-        responses=json_response(BatchOutcome, "What came of each row")
+        responses=json_response(answers.outcome, "What came of each row")
         | problem_responses(MEDIA, INVALID, NOT_READY, STORE_UNAVAILABLE),
-        openapi_extra=json_body(Batch, _EXAMPLE),
+        openapi_extra=json_body(Batch, example),
     )
     @needs(Role.WRITER)
     @takes_many(MAX_ROWS * _ROW_BYTES)
@@ -131,42 +184,27 @@ def batches_router(units: UnitsOfWork) -> APIRouter:
         are done. With `dry_run` the outcomes are the same, and nothing is changed.
         """
         check_json(request.headers.get("content-type", ""))
-        accepted = await run_in_threadpool(_read, await request.body())
+        accepted = await run_in_threadpool(_read, customers, await request.body())
         operations = [found for found in accepted if isinstance(found, Operation)]
         outcomes = await written(units, try_batch if dry_run else apply_batch, operations)
-        content = await run_in_threadpool(_answer, accepted, outcomes)
+        content = await run_in_threadpool(answers.encode, accepted, outcomes)
         return Response(content, media_type=JSON)
 
     return router
 
 
-def _read(body: bytes) -> list[Operation | InvalidInputError]:
+def _read(customers: CustomerTable, body: bytes) -> list[Operation | InvalidInputError]:
     """Return the operation of each row, or why it is none."""
     told = 0
     accepted = []
     for row in _rows(decode_object(body)):
-        found = _accept(row)
+        found = _accept(customers, row)
         if isinstance(found, InvalidInputError):
             # All rows together tell as much as one input may.
             found = found.first(max(1, MAX_TOLD - told))
             told += len(found.errors)
         accepted.append(found)
     return accepted
-
-
-def _answer(
-    accepted: Sequence[Operation | InvalidInputError], outcomes: Iterable[Outcome]
-) -> bytes:
-    """Return the JSON that tells what came of each row."""
-    done = iter(outcomes)
-    told = [
-        _tell(row, next(done), found) if isinstance(found, Operation) else _tell_failure(row, found)
-        for row, found in enumerate(accepted)
-    ]
-    counts = Counter(outcome.status for outcome in told)
-    return msgspec.json.encode(
-        BatchOutcome(counts["added"], counts["updated"], counts["deleted"], counts["failed"], told)
-    )
 
 
 def _rows(fields: dict[str, object]) -> list[object]:
@@ -180,7 +218,7 @@ def _rows(fields: dict[str, object]) -> list[object]:
     return rows
 
 
-def _accept(row: object) -> Operation | InvalidInputError:
+def _accept(customers: CustomerTable, row: object) -> Operation | InvalidInputError:
     """Return a row's operation, or why it is none."""
     try:
         if not isinstance(row, dict) or set(row) != {"action", "customer"}:
@@ -194,21 +232,10 @@ def _accept(row: object) -> Operation | InvalidInputError:
             raise InvalidInputError([FieldError("customer", "customer must be an object")])
         match Action(row["action"]):
             case Action.ADD:
-                return Operation(Action.ADD, *CUSTOMERS.accept_new_customer(customer))
+                return Operation(Action.ADD, *customers.accept_new_customer(customer))
             case Action.UPDATE:
-                return Operation(Action.UPDATE, *CUSTOMERS.accept_update(customer))
+                return Operation(Action.UPDATE, *customers.accept_update(customer))
             case Action.DELETE:
-                return Operation(Action.DELETE, CUSTOMERS.accept_id(customer), {})
+                return Operation(Action.DELETE, customers.accept_id(customer), {})
     except InvalidInputError as refusal:
         return refusal
-
-
-def _tell(row: int, outcome: Outcome, operation: Operation) -> RowOutcome:
-    if isinstance(outcome, SegmentationError):
-        return _tell_failure(row, outcome)
-    customer = UNSET if outcome is None else customer_answer(outcome)
-    return RowOutcome(row, _DONE[operation.action], operation.customer_id, customer)
-
-
-def _tell_failure(row: int, error: SegmentationError) -> RowOutcome:
-    return RowOutcome(row, "failed", problem=problem_of(error))

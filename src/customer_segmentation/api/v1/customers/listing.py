@@ -7,11 +7,9 @@ from typing import Any
 from pydantic import BaseModel, Field, create_model
 
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
-from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_BY_NAME, FEATURES
 from customer_segmentation.domain.numbers import Number
 from customer_segmentation.domain.paging import Page, Selection
-
-_SORTS = [CUSTOMER_ID.name, *FEATURE_BY_NAME]
+from customer_segmentation.domain.schema import Schema
 
 
 class _Listing(BaseModel):
@@ -20,80 +18,97 @@ class _Listing(BaseModel):
     segment: int | None = Field(
         default=None, ge=0, lt=2**31, description="Only those in the segment of this number."
     )
-    sort: str = Field(
-        default=CUSTOMER_ID.name,
-        description="What sorts; with `-` before it the greatest come first.",
-        json_schema_extra={"enum": [f"{sign}{name}" for name in _SORTS for sign in ("", "-")]},
-    )
     limit: int = Field(default=100, ge=1, le=1000, description="How many at most.")
     cursor: str | None = Field(
         default=None, max_length=500, description="`next_cursor` of the page before."
     )
 
 
-_bounds: dict[str, Any] = {
-    f"{feature.name}_{end}": (
-        float | None,
-        Field(
-            default=None, allow_inf_nan=False, description=f"{text} {feature.description.lower()}."
-        ),
-    )
-    for feature in FEATURES
-    for end, text in (("min", "At least this"), ("max", "At most this"))
-}
-Listing = create_model("Listing", __base__=_Listing, **_bounds)
-"""The query of a listing: the fields above, and a least and a greatest value of each attribute."""
+class Listings:
+    """Queries of listings of customers whose attributes a schema declares.
 
-
-def selection_of(listing: Any) -> Selection:  # noqa: ANN401
-    """Return what a `Listing` selects.
-
-    Raises:
-        InvalidInputError: the order or the cursor is none.
+    Attributes:
+        query: the type of a query: the fields above, what sorts, and a least and a greatest value
+            of each attribute.
     """
-    descending = listing.sort.startswith("-")
-    sort = listing.sort.removeprefix("-")
-    if sort not in _SORTS:
-        message = f"sort must be one of {', '.join(_SORTS)}, with or without - before it"
-        raise InvalidInputError([FieldError("sort", message)])
-    bounds = {
-        end: {
-            name: value
-            for name in FEATURE_BY_NAME
-            if (value := getattr(listing, f"{name}_{end}")) is not None
+
+    def __init__(self, schema: Schema) -> None:
+        """Make the type."""
+        self._schema = schema
+        self._sorts = [schema.id.name, *schema.names]
+        sort = Field(
+            default=schema.id.name,
+            description="What sorts; with `-` before it the greatest come first.",
+            json_schema_extra={"enum": [f"{s}{name}" for name in self._sorts for s in ("", "-")]},
+        )
+        bounds: dict[str, Any] = {
+            f"{attribute.name}_{end}": (
+                float | None,
+                Field(
+                    default=None,
+                    allow_inf_nan=False,
+                    description=f"{text} {_begun_small(attribute.description or attribute.title)}.",
+                ),
+            )
+            for attribute in schema.attributes
+            for end, text in (("min", "At least this"), ("max", "At most this"))
         }
-        for end in ("min", "max")
-    }
-    return Selection(
-        segment=listing.segment,
-        least=bounds["min"],
-        most=bounds["max"],
-        sort=None if sort == CUSTOMER_ID.name else sort,
-        descending=descending,
-        limit=listing.limit,
-        after=None if listing.cursor is None else _page(listing.cursor, sort),
-    )
+        self.query: type[BaseModel] = create_model(
+            "Listing", __base__=_Listing, sort=(str, sort), **bounds
+        )
+
+    def selection_of(self, listing: Any) -> Selection:  # noqa: ANN401
+        """Return what a `query` selects.
+
+        Raises:
+            InvalidInputError: the order or the cursor is none.
+        """
+        descending = listing.sort.startswith("-")
+        sort = listing.sort.removeprefix("-")
+        if sort not in self._sorts:
+            message = f"sort must be one of {', '.join(self._sorts)}, with or without - before it"
+            raise InvalidInputError([FieldError("sort", message)])
+        bounds = {
+            end: {
+                name: value
+                for name in self._schema.names
+                if (value := getattr(listing, f"{name}_{end}")) is not None
+            }
+            for end in ("min", "max")
+        }
+        return Selection(
+            segment=listing.segment,
+            least=bounds["min"],
+            most=bounds["max"],
+            sort=None if sort == self._schema.id.name else sort,
+            descending=descending,
+            limit=listing.limit,
+            after=None if listing.cursor is None else self._page(listing.cursor, sort),
+        )
+
+    def _page(self, cursor: str, sort: str) -> Page:
+        """Return where a page starts.
+
+        Raises:
+            InvalidInputError: the cursor is none that `cursor_of` wrote for this order.
+        """
+        try:
+            value, customer_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+            customer_id = int(self._schema.id.accept(customer_id))
+            last: Number | None = None
+            if sort != self._schema.id.name:
+                last = self._schema.by_name[sort].accept(value)
+        except (ValueError, TypeError, UnicodeError) as fault:
+            message = "cursor must be the next_cursor of the page before, with the same sort"
+            raise InvalidInputError([FieldError("cursor", message)]) from fault
+        return Page(last, customer_id)
+
+
+def _begun_small(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def cursor_of(page: Page) -> str:
     """Return the cursor that leads on from a page."""
     content = json.dumps([page.value, page.customer_id])
     return base64.urlsafe_b64encode(content.encode()).decode()
-
-
-def _page(cursor: str, sort: str) -> Page:
-    """Return where a page starts.
-
-    Raises:
-        InvalidInputError: the cursor is none that `_cursor` wrote for this order.
-    """
-    try:
-        value, customer_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        customer_id = int(CUSTOMER_ID.accept(customer_id))
-        last: Number | None = None
-        if sort != CUSTOMER_ID.name:
-            last = FEATURE_BY_NAME[sort].accept(value)
-    except (ValueError, TypeError, UnicodeError) as fault:
-        message = "cursor must be the next_cursor of the page before, with the same sort"
-        raise InvalidInputError([FieldError("cursor", message)]) from fault
-    return Page(last, customer_id)

@@ -1,6 +1,6 @@
 """Customers as resources, under `/v1/customers`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Header, Path, Query, Request
@@ -28,28 +28,19 @@ from customer_segmentation.api.http.problems import (
 )
 from customer_segmentation.api.http.requests import JSON, read_object
 from customer_segmentation.api.http.roles import needs
-from customer_segmentation.api.http.schemas import (
-    ATTRIBUTES,
-    NEW_CUSTOMER,
-    AttributeChanges,
-    CustomerAttributes,
-    NewCustomer,
-)
+from customer_segmentation.api.http.schemas import CustomerTypes
 from customer_segmentation.api.http.threads import looked_up, written
 from customer_segmentation.api.middleware.authentication import Actor
 from customer_segmentation.api.v1.customers.answers import (
-    Customer,
-    CustomerPage,
+    CustomerAnswers,
     ErasureAnswer,
     History,
     HistoryEntry,
-    customer_answer,
-    customer_answers,
 )
 from customer_segmentation.api.v1.customers.explanations import AssignmentAnswer, assignment_answer
-from customer_segmentation.api.v1.customers.listing import Listing, cursor_of, selection_of
+from customer_segmentation.api.v1.customers.listing import Listings, cursor_of
 from customer_segmentation.domain.access import Role
-from customer_segmentation.domain.features import CUSTOMER_ID, CUSTOMERS
+from customer_segmentation.domain.customer import CustomerTable
 from customer_segmentation.domain.numbers import LARGEST_INTEGER
 from customer_segmentation.services.customers.commands import (
     add_customer,
@@ -68,7 +59,7 @@ from customer_segmentation.services.runtime.serving import SegmentedCustomer
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 
 CustomerId = Annotated[
-    int, Path(ge=1, le=LARGEST_INTEGER, description=CUSTOMER_ID.description, examples=[56])
+    int, Path(ge=1, le=LARGEST_INTEGER, description="The customer's id", examples=[56])
 ]
 IdempotencyKey = Annotated[
     str | None,
@@ -80,7 +71,6 @@ IdempotencyKey = Annotated[
     ),
 ]
 
-_SomeChanges = Annotated[AttributeChanges, Meta(extra_json_schema={"minProperties": 1})]
 _ETAG = {"ETag": {"description": "Changes with the customer.", "schema": {"type": "string"}}}
 _LOCATION = {"Location": {"description": "The customer.", "schema": {"type": "string"}}}
 _DELETED: Responses = {204: {"description": "Deleted"}}
@@ -88,13 +78,32 @@ _READ_ERRORS = (NOT_FOUND, INVALID, NOT_READY, STORE_UNAVAILABLE)
 _WRITE_ERRORS = (MEDIA, INVALID, NOT_READY, STORE_UNAVAILABLE)
 
 
-def _customer_response(status: int, description: str, headers: Schema = _ETAG) -> Responses:
-    return json_response(Customer, description, status=status, headers=headers)
+def customers_router(
+    units: UnitsOfWork, types: CustomerTypes, answers: CustomerAnswers
+) -> APIRouter:
+    """Return the routes under `/v1/customers`.
 
-
-def customers_router(units: UnitsOfWork) -> APIRouter:
-    """Return the routes under `/v1/customers`."""
+    Args:
+        units: over the database.
+        types: of customers in requests.
+        answers: customers as they are shown.
+    """
     router = APIRouter(prefix="/v1/customers", tags=["Customers"])
+    customers, listings = CustomerTable(units.schema), Listings(units.schema)
+    changes_type: Any = types.changes
+    some_changes = Annotated[changes_type, Meta(extra_json_schema={"minProperties": 1})]
+    listing_type: Any = listings.query
+
+    def _customer_response(status: int, description: str, headers: Schema = _ETAG) -> Responses:
+        return json_response(answers.customer, description, status=status, headers=headers)
+
+    def _answer(found: SegmentedCustomer, status: int = 200, **headers: str) -> Response:
+        return Response(
+            msgspec.json.encode(answers.answer(found)),
+            status_code=status,
+            headers={"ETag": f'"{found.customer.tag}"', **headers},
+            media_type=JSON,
+        )
 
     async def fields_of(request: Request) -> dict[str, object]:
         return await read_object(request)
@@ -103,14 +112,14 @@ def customers_router(units: UnitsOfWork) -> APIRouter:
         "",
         summary="List customers",
         operation_id="list_customers",
-        responses=json_response(CustomerPage, "A page of customers")
+        responses=json_response(answers.page, "A page of customers")
         | problem_responses(INVALID, NOT_READY, STORE_UNAVAILABLE),
     )
     @needs(Role.READER)
-    def read_page(listing: Annotated[Listing, Query()]) -> Response:
+    def read_page(listing: Annotated[listing_type, Query()]) -> Response:
         """Select by segment and attribute ranges, sort, and go on with `next_cursor`."""
-        found, page = list_customers(units, selection_of(listing))
-        answer = CustomerPage(customer_answers(found), None if page is None else cursor_of(page))
+        found, page = list_customers(units, listings.selection_of(listing))
+        answer = answers.page_of(found, None if page is None else cursor_of(page))
         return Response(msgspec.json.encode(answer), media_type=JSON)
 
     @router.post(
@@ -120,7 +129,7 @@ def customers_router(units: UnitsOfWork) -> APIRouter:
         operation_id="add_customer",
         responses=_customer_response(201, "Added", _ETAG | _LOCATION)
         | problem_responses(EXISTS, ERASED, KEY_REUSED, *_WRITE_ERRORS),
-        openapi_extra=json_body(NewCustomer, {**NEW_CUSTOMER, "customer_id": 20_002}),
+        openapi_extra=json_body(types.new_customer, types.example),
     )
     @needs(Role.WRITER)
     async def create(
@@ -128,7 +137,7 @@ def customers_router(units: UnitsOfWork) -> APIRouter:
         idempotency_key: IdempotencyKey = None,
     ) -> Response:
         """Store a new customer, segmented at once; every field is required."""
-        customer_id, attributes = CUSTOMERS.accept_new_customer(await fields_of(request))
+        customer_id, attributes = customers.accept_new_customer(await fields_of(request))
         if idempotency_key is None:
             added = await written(units, add_customer, customer_id, attributes)
         else:
@@ -155,7 +164,7 @@ def customers_router(units: UnitsOfWork) -> APIRouter:
         responses=_customer_response(200, "Replaced")
         | _customer_response(201, "Added", _ETAG | _LOCATION)
         | problem_responses(ERASED, STALE, *_WRITE_ERRORS),
-        openapi_extra=json_body(CustomerAttributes, ATTRIBUTES),
+        openapi_extra=json_body(types.attributes, types.example_attributes),
     )
     @needs(Role.WRITER)
     async def put(
@@ -165,7 +174,7 @@ def customers_router(units: UnitsOfWork) -> APIRouter:
         if_none_match: IfNoneMatch = None,
     ) -> Response:
         """Replace all attributes, or add the customer where there is none of this id."""
-        attributes = CUSTOMERS.accept_attributes(await fields_of(request))
+        attributes = customers.accept_attributes(await fields_of(request))
         tags, only_new = tags_of(if_match), if_none_match is not None
         stored, is_new = await written(
             units, replace_customer, customer_id, attributes, tags, only_new=only_new
@@ -180,14 +189,14 @@ def customers_router(units: UnitsOfWork) -> APIRouter:
         operation_id="update_customer",
         responses=_customer_response(200, "Changed")
         | problem_responses(NOT_FOUND, STALE, *_WRITE_ERRORS),
-        openapi_extra=json_body(_SomeChanges, {"total_deposit_amount": 9876}),
+        openapi_extra=json_body(some_changes, types.example_changes),
     )
     @needs(Role.WRITER)
     async def patch(
         request: Request, customer_id: CustomerId, if_match: IfMatch = None
     ) -> Response:
         """Change the attributes given, keep the others, and segment the customer anew."""
-        changed = CUSTOMERS.accept_changes(await fields_of(request))
+        changed = customers.accept_changes(await fields_of(request))
         return _answer(
             await written(units, update_customer, customer_id, changed, tags_of(if_match))
         )
@@ -256,12 +265,3 @@ def customers_router(units: UnitsOfWork) -> APIRouter:
         return assignment_answer(explain_customer(units, customer_id), explained=True)
 
     return router
-
-
-def _answer(found: SegmentedCustomer, status: int = 200, **headers: str) -> Response:
-    return Response(
-        msgspec.json.encode(customer_answer(found)),
-        status_code=status,
-        headers={"ETag": f'"{found.customer.tag}"', **headers},
-        media_type=JSON,
-    )

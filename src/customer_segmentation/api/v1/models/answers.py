@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from customer_segmentation.api.http.fields import NUMBER, AttributeName
 from customer_segmentation.api.v1.jobs import Asked
 from customer_segmentation.api.v1.segments.words import SegmentWords
-from customer_segmentation.domain.features import FEATURE_BY_NAME
 from customer_segmentation.domain.history import Cause
 from customer_segmentation.domain.jobs import Trigger
 from customer_segmentation.domain.segments import MAX_SEGMENTS, MIN_SEGMENTS
@@ -39,13 +38,13 @@ class TrainingRequest(Asked):
     )
     exclude: list[AttributeName] | None = Field(
         default=None,
-        max_length=len(FEATURE_BY_NAME) - 1,
+        max_length=1_000,
         description="Attributes that the model must not use, by request name.",
         examples=[["gender", "age"]],
     )
     weights: dict[AttributeName, Annotated[float, Field(ge=0, le=100), NUMBER]] | None = Field(
         default=None,
-        description="How much attributes count in place of the feature table's weights.",
+        description="How much attributes count in place of the schema's weights.",
         examples=[{"loyalty_score": 1.5}],
     )
 

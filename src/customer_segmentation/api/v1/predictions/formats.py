@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from customer_segmentation.api.v1.predictions.arrow_rows import read_arrow
-from customer_segmentation.api.v1.predictions.json_rows import read_json, read_ndjson
+from customer_segmentation.api.v1.predictions.json_rows import JsonRows
+from customer_segmentation.api.v1.predictions.row import PersonReader
 from customer_segmentation.domain.arrays import FloatArray
 from customer_segmentation.domain.numbers import plain_number
+from customer_segmentation.domain.schema import Schema
 from customer_segmentation.services.customers.prediction import Predictions
 
 
@@ -71,12 +73,16 @@ JSON = "application/json"
 NDJSON = "application/x-ndjson"
 ARROW = "application/vnd.apache.arrow.stream"
 
-FORMATS = {
-    JSON: Format(read_json, write_json),
-    NDJSON: Format(read_ndjson, write_ndjson),
-    ARROW: Format(read_arrow, write_arrow),
-}
-"""By media type."""
+
+def formats_of(schema: Schema) -> dict[str, Format]:
+    """Return the formats of people whose attributes a schema declares, by media type."""
+    reader = PersonReader(schema)
+    rows = JsonRows(reader)
+    return {
+        JSON: Format(rows.read_json, write_json),
+        NDJSON: Format(rows.read_ndjson, write_ndjson),
+        ARROW: Format(lambda body: read_arrow(body, reader, schema), write_arrow),
+    }
 
 
 def _rows(predictions: Predictions) -> Iterable[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Predictions for one or many people who need not be customers: `/v1/segments:predict`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from msgspec import Meta
@@ -19,39 +19,44 @@ from customer_segmentation.api.http.problems import (
 )
 from customer_segmentation.api.http.requests import decode_object, media_type
 from customer_segmentation.api.http.roles import needs
-from customer_segmentation.api.http.schemas import ATTRIBUTES, CustomerAttributes
+from customer_segmentation.api.http.schemas import CustomerTypes
 from customer_segmentation.api.middleware.body_limits import takes_many
 from customer_segmentation.api.v1.customers.explanations import (
     AssignmentAnswer,
     ContributionAnswer,
     assignment_answer,
 )
-from customer_segmentation.api.v1.predictions.formats import ARROW, FORMATS, JSON, NDJSON
+from customer_segmentation.api.v1.predictions.formats import ARROW, JSON, NDJSON, formats_of
 from customer_segmentation.api.v1.predictions.json_rows import MAX_ROWS, PIECE_BYTES
 from customer_segmentation.domain.access import Role
-from customer_segmentation.domain.features import CUSTOMERS
+from customer_segmentation.domain.customer import CustomerTable
 from customer_segmentation.services.customers.explanation import explain_attributes
 from customer_segmentation.services.customers.prediction import predict_segments
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
-_REQUEST: Schema = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            JSON: {
-                "schema": schema_of(
-                    CustomerAttributes
-                    | Annotated[list[CustomerAttributes], Meta(min_length=1, max_length=MAX_ROWS)]
-                ),
-                "examples": {
-                    "one": {"summary": "One person", "value": ATTRIBUTES},
-                    "many": {"summary": "Several people", "value": [ATTRIBUTES, ATTRIBUTES]},
+
+
+def _request(types: CustomerTypes) -> Schema:
+    one: Any = types.attributes
+    many = Annotated[list[one], Meta(min_length=1, max_length=MAX_ROWS)]
+    example = types.example_attributes
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {
+                JSON: {
+                    "schema": schema_of(one | many),
+                    "examples": {
+                        "one": {"summary": "One person", "value": example},
+                        "many": {"summary": "Several people", "value": [example, example]},
+                    },
                 },
             },
-        },
+        }
     }
-}
+
+
 _RESPONSES: Responses = {
     200: {
         "description": "The segment of the one, or of the many, in the format of the request",
@@ -97,9 +102,15 @@ class Predictions(BaseModel):
     predictions: list[Prediction]
 
 
-def predictions_router(units: UnitsOfWork) -> APIRouter:
-    """Return the route of predictions."""
+def predictions_router(units: UnitsOfWork, types: CustomerTypes) -> APIRouter:
+    """Return the route of predictions.
+
+    Args:
+        units: over the database.
+        types: of customers in requests.
+    """
     router = APIRouter(prefix="/v1", tags=["Segments"])
+    customers, formats = CustomerTable(units.schema), formats_of(units.schema)
 
     @router.post(
         "/segments:predict",
@@ -107,7 +118,7 @@ def predictions_router(units: UnitsOfWork) -> APIRouter:
         operation_id="predict_segments",
         response_model=AssignmentAnswer | Predictions,
         responses=_RESPONSES | problem_responses(MEDIA, INVALID, NOT_READY, STORE_UNAVAILABLE),
-        openapi_extra=_REQUEST,
+        openapi_extra=_request(types),
     )
     @needs(Role.READER)
     @takes_many()
@@ -126,15 +137,15 @@ def predictions_router(units: UnitsOfWork) -> APIRouter:
         has the columns `other`, `distance_0` and so on, and `contributions`.
         """
         kind = media_type(request.headers.get("content-type", ""))
-        form = FORMATS.get(kind)
+        form = formats.get(kind)
         if form is None:
-            raise RequestProblemError(MEDIA, f"Send the body as one of {', '.join(FORMATS)}")
+            raise RequestProblemError(MEDIA, f"Send the body as one of {', '.join(formats)}")
         body = await request.body()
         if kind == JSON and not body[:PIECE_BYTES].lstrip().startswith(b"["):
             if len(body) > PIECE_BYTES:
                 message = f"The body for one person may hold at most {PIECE_BYTES} bytes"
                 raise RequestProblemError(TOO_LARGE, message)
-            attributes = CUSTOMERS.accept_attributes(decode_object(body))
+            attributes = customers.accept_attributes(decode_object(body))
             found = await run_in_threadpool(explain_attributes, units, attributes)
             return assignment_answer(found, explained=explain)
 

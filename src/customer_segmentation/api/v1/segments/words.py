@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from customer_segmentation.api.http.fields import Text
-from customer_segmentation.domain.segments import Channel
+from customer_segmentation.domain.segments import ANY_CHANNEL
 
 
 class StrategyWords(BaseModel):
@@ -17,8 +17,10 @@ class StrategyWords(BaseModel):
         description="What to do.",
         examples=["Build loyalty to reduce churn"],
     )
-    channel: Channel = Field(
-        default=Channel.ANY, description="The channel; `any` reaches every customer."
+    channel: str = Field(
+        default=ANY_CHANNEL,
+        max_length=200,
+        description="One of the schema's channels; `any` reaches every customer.",
     )
 
 
