@@ -220,8 +220,11 @@ def test_each_wrong_setting_is_named_and_no_password_is_shown(tmp_path: Path) ->
     broken = check(tmp_path)
 
     assert wrong.returncode == typo.returncode == broken.returncode == 2
-    assert "setting port" in wrong.stderr.lower()
-    assert "retrain_schedule" in wrong.stderr.lower()
+    assert (
+        "CUSTOMER_SEGMENTATION_PORT must be an integer, at least 0 and at most 65,535; "
+        "given was a string"
+    ) in wrong.stderr
+    assert "CUSTOMER_SEGMENTATION_RETRAIN_SCHEDULE: 'soon' is no cron" in wrong.stderr
     assert "no setting CUSTOMER_SEGMENTATION_SEGMENT" in typo.stderr
     assert "not TOML" in broken.stderr
     assert "names none.toml, and there is no such file" in missing.stderr
@@ -229,7 +232,8 @@ def test_each_wrong_setting_is_named_and_no_password_is_shown(tmp_path: Path) ->
     assert "no file none.csv" in nowhere.stderr
     assert "s3cret" not in nowhere.stderr
     for fault in (
-        "setting segments",
+        "segments in customer-segmentation.toml must be an integer, at least 2 and at most 12; "
+        "given was an integer",
         "CUSTOMER_SEGMENTATION_SEGMENT",
         "colour in",
         "DATABASE_URL must",
@@ -248,19 +252,31 @@ def test_a_time_that_leads_out_of_the_calendar_is_refused(tmp_path: Path, name: 
     found = check(tmp_path, **{f"CUSTOMER_SEGMENTATION_{name}": "9000000"})
 
     assert found.returncode == 2
-    assert f"setting {name.lower()}" in found.stderr.lower()
+    assert f"CUSTOMER_SEGMENTATION_{name} must be" in found.stderr
 
 
 @pytest.mark.parametrize(
     ("written", "told"),
     [
-        (b'auht = "keys"', "there is no setting auht"),
+        (b'auht = "keys"', "no setting auht in customer-segmentation.toml; did you mean auth?"),
+        (b"database_url = 5", "database_url in customer-segmentation.toml must be a string"),
+        (b"port = true", "port in customer-segmentation.toml must be an integer"),
+        (b"spark_conf = 1", "spark_conf in customer-segmentation.toml must be an object of str"),
         (b'auth = "k\xe9ys"', "is not UTF-8 text (byte 9)"),
         (b"segments = five", "is not TOML"),
         (b"segments = " + b"[" * 100_000, "is not TOML"),
         (None, "cannot be read: Is a directory"),
     ],
-    ids=["misspelt", "not UTF-8", "no TOML", "too deep", "folder"],
+    ids=[
+        "misspelt",
+        "no text",
+        "boolean",
+        "no table",
+        "not UTF-8",
+        "no TOML",
+        "too deep",
+        "folder",
+    ],
 )
 def test_nothing_is_done_by_a_settings_file_that_says_something_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: bytes | None, told: str
@@ -287,6 +303,42 @@ def test_a_misspelt_variable_is_no_setting_for_any_command_nor_server() -> None:
 
         assert result.exit_code == ExitCode.USAGE
         assert "no setting CUSTOMER_SEGMENTATION_AUHT" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("PORT", "80_00", "PORT must be an integer, at least 0 and at most 65,535; given was a st"),
+        ("PORT", "70000", "PORT must be an integer, at least 0 and at most 65,535; given was an i"),
+        ("MIN_SHARE", "0_1", "MIN_SHARE must be a number, at least 0 and at most 1; given was a s"),
+        ("MIN_SHARE", "nan", "MIN_SHARE must be a number, at least 0 and at most 1; given was a n"),
+        ("AUTH", "key", "AUTH must be `none` or `keys`; given was a string"),
+        ("DEMO", "maybe", "DEMO must be true or false; given was a string"),
+        ("SPARK_CONF", "{", "SPARK_CONF: is not JSON (character 2)"),
+        ("SPARK_CONF", '{"a": 1}', "SPARK_CONF must be an object of strings; given was an integer"),
+        ("DATABASE_URL", "sqlite:///bank.db", "DATABASE_URL; did you mean DATABASE_URL?"),
+        ("DB_URL", "sqlite:///bank.db", "DB_URL; did you mean CUSTOMER_SEGMENTATION_URL?"),
+        ("KEEP_JOB_DAYS", "1", "KEEP_JOB_DAYS; did you mean CUSTOMER_SEGMENTATION_KEEP_JOBS_DAYS?"),
+        ("XYZZY", "1", "no setting CUSTOMER_SEGMENTATION_XYZZY\n"),
+    ],
+)
+def test_a_wrong_variable_is_told_by_its_name_with_what_is_allowed(
+    variable: str, value: str, told: str
+) -> None:
+    result = run("config", "check", env={f"CUSTOMER_SEGMENTATION_{variable}": value})
+
+    assert result.exit_code == ExitCode.USAGE
+    assert told in result.stderr
+
+
+def test_a_variable_in_small_letters_sets_nothing_and_is_told(tmp_path: Path) -> None:
+    found = check(tmp_path, database_url="sqlite:///other.db")
+    told = check(tmp_path, customer_segmentation_port="1")
+
+    assert found.returncode == 0
+    assert "other.db" not in found.stdout
+    assert told.returncode == 2
+    assert "did you mean CUSTOMER_SEGMENTATION_PORT?" in told.stderr
 
 
 def test_variables_that_kubernetes_sets_in_a_pod_are_no_settings() -> None:

@@ -2,15 +2,13 @@
 
 import re
 from pathlib import Path
-from typing import Literal, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
+from customer_segmentation.services.operation.setting_faults import limits_of
 from customer_segmentation.services.runtime.settings import SHIPPED_DATA, variable_of
 
 DOCS = Path(__file__).parents[2] / "docs"
-_SIGNS = {Ge: "at least", Gt: "more than", Le: "at most", Lt: "less than"}
 
 
 def sections(page: str) -> dict[str, str]:
@@ -41,12 +39,5 @@ def default_of(field: FieldInfo) -> str:
 
 def allowed_of(field: FieldInfo) -> str:
     """Return which values a setting may have, where that is limited."""
-    if get_origin(field.annotation) is Literal:
-        return f" Allowed: {' or '.join(f'`{value}`' for value in get_args(field.annotation))}."
-    limits = [
-        f"{sign} {getattr(limit, kind.__name__.lower()):,}"
-        for limit in field.metadata
-        for kind, sign in _SIGNS.items()
-        if isinstance(limit, kind)
-    ]
-    return f" Allowed: {' and '.join(limits)}." if limits else ""
+    limits = limits_of(field)
+    return f" Allowed: {limits}." if limits else ""

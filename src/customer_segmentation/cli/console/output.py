@@ -163,7 +163,7 @@ def read_settings() -> "Settings":
     try:
         return load_settings()
     except (domain.SettingsError, ValidationError) as invalid:
-        from customer_segmentation.services.operation.maintenance import find_faults
+        from customer_segmentation.services.operation.setting_faults import find_faults
 
         for fault in find_faults(os.environ):
             complain(fault)

@@ -113,7 +113,7 @@ def check(as_json: AsJson = False) -> None:
 
     Example: customer-segmentation config check
     """
-    from customer_segmentation.services.operation.maintenance import find_faults
+    from customer_segmentation.services.operation.setting_faults import find_faults
     from customer_segmentation.services.runtime.settings import read_origin
 
     faults = find_faults(os.environ)

@@ -2,16 +2,13 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-from pydantic import ValidationError
 
 from customer_segmentation.domain.erasure import Erasure
 from customer_segmentation.domain.errors import (
     SegmentationError,
-    SettingsError,
     StoreUnavailableError,
 )
 from customer_segmentation.domain.plurals import counted
@@ -19,7 +16,7 @@ from customer_segmentation.services.customers.erasure import erase_again
 from customer_segmentation.services.jobs.lifecycle import find_dead_jobs
 from customer_segmentation.services.monitoring.distribution import current_of
 from customer_segmentation.services.monitoring.recount import recount
-from customer_segmentation.services.runtime.settings import Settings, find_unknown, settings_file
+from customer_segmentation.services.runtime.settings import Settings, settings_file
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork, units_over
 from customer_segmentation.store import backup
 from customer_segmentation.store.database import Database
@@ -58,40 +55,6 @@ class Restored:
     erased: int
     knew_erased: bool
     set_aside: str | None
-
-
-def find_faults(environment: Mapping[str, str]) -> list[str]:
-    """Return what is wrong with the settings, in plain words, each fault by itself."""
-    try:
-        settings = Settings()
-    except SettingsError as invalid:
-        return [str(invalid)]
-    except ValidationError as invalid:
-        found = invalid.errors()
-        faults = [f"setting {'.'.join(map(str, error['loc']))}: {error['msg']}" for error in found]
-        # The others are looked at all the same.
-        settings = Settings.model_validate(
-            {str(error["loc"][0]): _default_of(str(error["loc"][0])) for error in found}
-        )
-    else:
-        faults = []
-    return [*faults, *_find_unusable(settings)] + [
-        f"there is no setting {name}" for name in find_unknown(environment)
-    ]
-
-
-def _default_of(setting: str) -> object:
-    return Settings.model_fields[setting].get_default(call_default_factory=True)
-
-
-def _find_unusable(settings: Settings) -> list[str]:
-    """Look at what settings name; nothing is connected to."""
-    faults = [] if settings.data.is_file() else [f"setting data: there is no file {settings.data}"]
-    try:
-        units_over(settings.database_url).close()
-    except StoreUnavailableError as error:
-        faults.append(str(error))
-    return faults
 
 
 def files_of_service(settings: Settings) -> list[Path]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cronsim import CronSim, CronSimError
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -29,6 +30,8 @@ from customer_segmentation.services.runtime.clock import now
 SHIPPED_DATA = Path(__file__).parents[2] / "data" / "cleaned main dataset.csv"
 """The data set that a first start loads where no other is named."""
 
+PREFIX = "CUSTOMER_SEGMENTATION_"
+"""What the environment variables of all settings but the database's begin with."""
 
 OTHER_VARIABLES = frozenset(
     {
@@ -61,11 +64,19 @@ _HOST_PATTERN = re.compile(r"[A-Za-z0-9._*-]+")
 _PATH = re.compile(r"(/[^/\s?#]+)*")
 
 
+def variable_of(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return "DATABASE_URL" if name == "database_url" else f"{PREFIX}{name.upper()}"
+
+
 class Settings(BaseSettings):
     """Settings, each read from the environment variable of its name in capitals, or from a file."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CUSTOMER_SEGMENTATION_",
+        alias_generator=variable_of,
+        # It looks for names beside aliases; found so, they are unknown.
+        env_prefix=PREFIX,
+        case_sensitive=True,
         env_ignore_empty=True,
         extra="ignore",
         populate_by_name=True,
@@ -74,7 +85,6 @@ class Settings(BaseSettings):
 
     database_url: str = Field(
         default="sqlite:///customer-segmentation.db",
-        validation_alias="DATABASE_URL",
         description="Where customers are kept: `sqlite:///FILE` or `postgresql://USER@HOST/NAME`.",
     )
     pool_size: int = Field(
@@ -427,6 +437,15 @@ class Settings(BaseSettings):
         """What a new model must show before it serves by itself."""
         return Gates(self.min_share, self.min_stability, self.max_silhouette_loss)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_as_written(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse what Pydantic reads as another number: `80_00` as 8000, and `true` as 1."""
+        is_number = cls.model_fields[str(info.field_name)].annotation in {int, float}
+        if is_number and (isinstance(value, bool) or (isinstance(value, str) and "_" in value)):
+            raise PydanticCustomError("number", "must be a number")
+        return value
+
     @field_validator("port", mode="before")
     @classmethod
     def _is_not_of_kubernetes(cls, value: object) -> object:
@@ -451,7 +470,10 @@ class Settings(BaseSettings):
     @field_validator("spark_conf", mode="before")
     @classmethod
     def _read_json(cls, value: object) -> object:
-        return json.loads(value) if isinstance(value, str) else value
+        try:
+            return json.loads(value) if isinstance(value, str) else value
+        except json.JSONDecodeError as error:
+            raise ValueError(f"is not JSON (character {error.pos + 1})") from error
 
     @field_validator("exclude_attributes", "cors_origins", "allowed_hosts", mode="before")
     @classmethod
@@ -528,11 +550,6 @@ def settings_file(environment: Mapping[str, str]) -> Path:
     return Path(environment.get(_FILE_VARIABLE, _FILE))
 
 
-def variable_of(name: str) -> str:
-    """Return the environment variable of a setting."""
-    return "DATABASE_URL" if name == "database_url" else f"CUSTOMER_SEGMENTATION_{name.upper()}"
-
-
 def find_unknown(environment: Mapping[str, str]) -> list[str]:
     """Return the environment variables, and the names in the file, that no setting has.
 
@@ -542,9 +559,7 @@ def find_unknown(environment: Mapping[str, str]) -> list[str]:
     unknown = [
         name
         for name, value in sorted(environment.items())
-        if name.startswith("CUSTOMER_SEGMENTATION_")
-        and name not in known
-        and not _is_of_kubernetes(name, value)
+        if name.startswith(PREFIX) and name not in known and not _is_of_kubernetes(name, value)
     ]
     file = settings_file(environment)
     unknown += [
