@@ -559,7 +559,9 @@ def find_unknown(environment: Mapping[str, str]) -> list[str]:
     unknown = [
         name
         for name, value in sorted(environment.items())
-        if name.startswith(PREFIX) and name not in known and not _is_of_kubernetes(name, value)
+        if name.upper().startswith(PREFIX)
+        and name not in known
+        and not _is_of_kubernetes(name, value)
     ]
     file = settings_file(environment)
     unknown += [
