@@ -11,7 +11,13 @@ from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.domain.customer import Attributes
 from customer_segmentation.model.artifact import Model
 from customer_segmentation.model.fitting.minimum import two_least
-from customer_segmentation.model.folding import fold_columns, group_nominal, indicators_of
+from customer_segmentation.model.folding import (
+    Term,
+    fold_columns,
+    group_nominal,
+    indicators_of,
+    terms_of,
+)
 from customer_segmentation.model.missing import stretch
 from customer_segmentation.model.prepare import transform
 
@@ -42,22 +48,6 @@ class Assessment:
     outliers: BoolArray
 
 
-@dataclass(frozen=True, slots=True)
-class Discriminant:
-    """A segment's distance, less what is the same for all: `base` and slope by slope added to it.
-
-    Attributes:
-        number: the segment's.
-        base: of the segment.
-        slopes: what a unit of the transformed attribute adds, by the attribute's name; of a nominal
-            one what each category adds, by the name, "=" and the category's number.
-    """
-
-    number: int
-    base: float
-    slopes: dict[str, float]
-
-
 class Assigner:
     """Gives the nearest centroid's segment.
 
@@ -70,6 +60,10 @@ class Assigner:
     that rounding could decide is settled by operations that IEEE 754 defines to the last bit, in
     one order: `settled_logarithm`, then attribute by attribute, then the base. Farther away every
     way comes to the same end, so the exports settle everybody.
+
+    Attributes:
+        terms: what each attribute adds to the discriminants; the least one's segment is the
+            nearest.
     """
 
     def __init__(self, model: Model) -> None:
@@ -91,6 +85,7 @@ class Assigner:
         # What somebody typical in a column adds to each squared distance.
         self._squares = model.centroids[:, used] ** 2
         self._columns = fold_columns(preparation)
+        self.terms = terms_of(preparation, self._columns, slope, self._squares)
         self._unscored = [
             (at, column.center)
             for at, column in enumerate(self._columns)
@@ -126,19 +121,9 @@ class Assigner:
         )
 
     @property
-    def discriminants(self) -> list[Discriminant]:
-        """One for each segment: whose is the least, is a customer's."""
-        labels = [column.label for column in self._columns]
-        rows = zip(self._numbers.tolist(), self._base[:, 0], self._slope.tolist(), strict=True)
-        return [
-            Discriminant(number, float(base), dict(zip(labels, slope, strict=True)))
-            for number, base, slope in rows
-        ]
-
-    @property
-    def centers(self) -> dict[str, float]:
-        """By name, what stands for an attribute that is not scored yet, transformed."""
-        return {column.label: column.center for column in self._columns}
+    def bases(self) -> dict[int, float]:
+        """By segment number, what its discriminant has besides the terms, which it follows."""
+        return dict(zip(self._numbers.tolist(), self._base[:, 0].tolist(), strict=True))
 
     def assign_one(self, attributes: Attributes) -> int:
         """Return the segment number of one customer's attributes; what is missing is NaN."""
@@ -281,13 +266,15 @@ class Assigner:
     def _settled(self, values: FloatArray) -> FloatArray:
         """Return the discriminants, (k, n), of customers, (n, d), to the last bit."""
         lines = np.zeros((len(self._numbers), len(values)))
-        columns, missing = self._settled_columns(values)
-        for slope, column in zip(self._slope.T, columns, strict=True):
-            lines += slope[:, None] * column
+        missing = np.isnan(values[:, [term.position for term in self.terms]]).T
+        is_unknown = missing.all(axis=0)
+        for term, lacks in zip(self.terms, missing, strict=True):
+            adds = _settled_term(term, values[:, term.position])
+            if lacks.any():
+                unknown = np.where(is_unknown, *_in_columns(term.typical, term.lacking))
+                adds = np.where(lacks, unknown, adds)
+            lines += adds
         lines += self._base
-        if missing is not None:
-            for squares, lacks in zip(self._squares.T, missing, strict=True):
-                lines -= squares[:, None] * lacks
         return lines
 
     def _settled_columns(self, values: FloatArray) -> tuple[FloatArray, BoolArray | None]:
@@ -334,6 +321,26 @@ def settled_logarithm(values: FloatArray) -> FloatArray:
     for coefficient in SERIES[1:]:
         series = series * square + coefficient
     return series * ratio
+
+
+def _settled_term(term: Term, column: FloatArray) -> FloatArray:
+    """Return what an attribute adds, (k, n), by its values, (n,), as far as they are known."""
+    if term.choices:
+        adds = np.zeros((len(term.typical), len(column)))
+        for choice, own in term.choices.items():
+            adds[:, column == choice] = np.array(own)[:, None]
+        return adds
+    attribute = term.attribute
+    transformed = column
+    if attribute.is_logarithmic:
+        transformed = np.sign(column) * settled_logarithm(np.abs(column))
+    if attribute.unscored is not None:
+        transformed = np.where(column == attribute.unscored, term.center, transformed)
+    return np.array(term.slopes)[:, None] * transformed
+
+
+def _in_columns(*rows: tuple[float, ...]) -> list[FloatArray]:
+    return [np.array(row)[:, None] for row in rows]
 
 
 def _distances(lines: FloatArray, norms: FloatArray, stretched: FloatArray | float) -> FloatArray:

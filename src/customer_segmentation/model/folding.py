@@ -1,9 +1,13 @@
 """The transformed columns that a model uses, with all that assigning somebody must know of each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
-from customer_segmentation.domain.attributes import Kind
+import numpy as np
+
+from customer_segmentation.domain.arrays import FloatArray
+from customer_segmentation.domain.attributes import Attribute, Kind
 from customer_segmentation.model.prepare import Preparation
 
 _LARGEST_LOGARITHM = 710.0
@@ -17,7 +21,6 @@ class FoldedColumn:
     Attributes:
         name: of the attribute that it is of.
         position: of the attribute.
-        label: of the column: the name, and which category it tells.
         is_logarithmic: whether it is the logarithm.
         unscored: the value that counts as typical.
         choice: the category that it tells; None of a column that tells a number.
@@ -28,7 +31,6 @@ class FoldedColumn:
 
     name: str
     position: int
-    label: str
     is_logarithmic: bool
     unscored: int | None
     choice: int | None
@@ -52,7 +54,6 @@ def fold_columns(preparation: Preparation) -> list[FoldedColumn]:
                 FoldedColumn(
                     name=attribute.name,
                     position=position,
-                    label=attribute.name if choice is None else f"{attribute.name}={choice}",
                     is_logarithmic=attribute.is_logarithmic,
                     unscored=None if is_nominal else attribute.unscored,
                     choice=choice,
@@ -80,3 +81,77 @@ def indicators_of(
     held = [columns[at].choice for at in places]
     choices = columns[places[0]].choices
     return {float(choice): [float(choice == other) for other in held] for choice in choices}
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """What an attribute adds to the discriminant of each of k segments.
+
+    That is `slopes` times the transformed number, `choices` by category, `lacking` where the value
+    is missing, and `typical` where nothing at all is known of somebody.
+
+    Attributes:
+        attribute: the attribute.
+        position: its place among the attributes of a customer.
+        center: what stands for "not scored yet", transformed.
+        slopes: (k,), of an attribute that is not nominal.
+        choices: (k,) by category, of a nominal one.
+        lacking: (k,).
+        typical: (k,).
+    """
+
+    attribute: Attribute
+    position: int
+    center: float
+    slopes: tuple[float, ...]
+    choices: Mapping[int, tuple[float, ...]]
+    lacking: tuple[float, ...]
+    typical: tuple[float, ...]
+
+
+def terms_of(
+    preparation: Preparation,
+    columns: Sequence[FoldedColumn],
+    slopes: FloatArray,
+    squares: FloatArray,
+) -> list[Term]:
+    """Return the terms of a model, in the order of its attributes.
+
+    Args:
+        preparation: of the model.
+        columns: that it uses.
+        slopes: (k, c), what a unit of each column adds to the discriminants.
+        squares: (k, c), what somebody typical in each adds to the squared distances.
+    """
+    found = []
+    for position, places in groupby(range(len(columns)), lambda at: columns[at].position):
+        found.append(_term_of(preparation, columns, slopes, squares, position, list(places)))
+    return found
+
+
+def _term_of(
+    preparation: Preparation,
+    columns: Sequence[FoldedColumn],
+    slopes: FloatArray,
+    squares: FloatArray,
+    position: int,
+    places: list[int],
+) -> Term:
+    own = [columns[at] for at in places]
+    is_nominal = own[0].choice is not None
+    typical = slopes[:, places] @ np.array([column.center for column in own])
+    lines = {column.choice: slopes[:, at] for at, column in zip(places, own, strict=True)}
+    nothing = np.zeros(len(slopes))
+    return Term(
+        attribute=preparation.attributes[position],
+        position=position,
+        center=own[0].center,
+        slopes=() if is_nominal else _numbers(slopes[:, places[0]]),
+        choices={choice: _numbers(lines.get(choice, nothing)) for choice in own[0].choices},
+        lacking=_numbers(typical - squares[:, places].sum(axis=1)),
+        typical=_numbers(typical),
+    )
+
+
+def _numbers(values: FloatArray) -> tuple[float, ...]:
+    return tuple(values.tolist())

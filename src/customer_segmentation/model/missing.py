@@ -46,6 +46,9 @@ def stretch(missing: BoolArray, importance: FloatArray) -> FloatArray:
         missing: (c, n), whether each coordinate is missing; never all of those that weigh.
         importance: (c,), what each weighs.
     """
+    largest = float(importance.max(initial=0.0))
+    # The least weights leave no variance that a float holds: then none is more than another.
+    importance = importance / largest if largest > 0.0 else np.ones_like(importance)
     whole = float(importance.sum())
     # As numbers, since NumPy multiplies truth values many times slower.
     lacking = importance @ missing.astype(np.float64)

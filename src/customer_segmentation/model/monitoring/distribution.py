@@ -207,11 +207,15 @@ def are_coarse(bins: Bins, counts: IntArray) -> bool:
 def _bins_of(feature: Attribute, cuts: FloatArray, column: FloatArray) -> IntArray:
     """Return the bin of each value, (n,)."""
     last = cuts[-1] if len(cuts) else 0.0
-    if not feature.is_integer or last > _MAX_KNOWN:
+    if not feature.is_integer or max(last, -cuts[:1].sum()) > _MAX_KNOWN:
         return _count_at_most(cuts, column)
     # Looking each value up takes a fraction of the time of looking for its place.
-    known = np.searchsorted(cuts, np.arange(last + 1.0), side="right")
-    return known[np.minimum(column, last).astype(np.int64)]
+    first = 0.0
+    if feature.minimum is None or feature.minimum < 0:
+        first = float(cuts[0]) - 1.0 if len(cuts) else 0.0
+        column = np.maximum(column, first)
+    known = np.searchsorted(cuts, np.arange(first, last + 1.0), side="right")
+    return known[(np.minimum(column, last) - first).astype(np.int64)]
 
 
 def _count_at_most(cuts: FloatArray, column: FloatArray) -> IntArray:
