@@ -9,7 +9,6 @@ from sqlglot.errors import SqlglotError
 
 from customer_segmentation.domain.attributes import Attribute, Missing, Unknown
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
-from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.model.assign import ROOTS, SERIES
 from customer_segmentation.model.folding import Term
 from customer_segmentation.services.runtime.serving import ServingModel
@@ -39,7 +38,8 @@ def write_sql(
         NotReadyError: there is no model yet.
     """
     check_dialect(dialect)
-    return sql_of(units.serving, SHIPPED.id.name, SHIPPED.missing_values, dialect, table, view)
+    schema = units.schema
+    return sql_of(units.serving, schema.id.name, schema.missing_values, dialect, table, view)
 
 
 def check_dialect(dialect: str) -> None:
