@@ -19,6 +19,7 @@ from sqlalchemy import update
 
 from customer_segmentation.domain.access import Role
 from customer_segmentation.domain.errors import JobLostError
+from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.domain.jobs import JobKind, JobState
 from customer_segmentation.files.map.mapping import ColumnMapping, Entry
 from customer_segmentation.files.map.mapping_file import format_mapping
@@ -119,8 +120,8 @@ def test_any_format_that_import_reads_is_taken(server: Server, form: str) -> Non
 
 def test_a_mapping_tells_what_the_columns_mean(server: Server) -> None:
     content = shipped_csv(last=50, changes=RICH).replace(b",age,", ",Größe,".encode())
-    entries = ColumnMapping.by_record_names().entries
-    mapping = format_mapping(ColumnMapping({**entries, "age": Entry("Größe")}))
+    entries = ColumnMapping.by_record_names(SHIPPED).entries
+    mapping = format_mapping(SHIPPED, ColumnMapping({**entries, "age": Entry("Größe")}))
 
     last = sent(server.client, content, mapping=mapping, name="Kundschaft ä.csv")
 

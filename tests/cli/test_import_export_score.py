@@ -22,6 +22,7 @@ from customer_segmentation.files.write.audience import hashed_id
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork, units_over
 from tests.support.files import BANK, TRANSACTIONS, mend
 from tests.support.shipped import FEATURES
+from tests.support.shipped import SHIPPED as SCHEMA
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(__file__).parents[1] / "data"
@@ -53,7 +54,9 @@ def rows_of(text: str) -> list[dict[str, str]]:
 
 def test_an_import_that_stored_nothing_does_not_advise_to_repeat_it(bank: Path) -> None:
     (bank / "other.csv").write_text(SHIPPED[0].replace("Email", "E-mail") + SHIPPED[1])
-    (bank / "mapping.toml").write_text(format_mapping(ColumnMapping.by_record_names()))
+    (bank / "mapping.toml").write_text(
+        format_mapping(SCHEMA, ColumnMapping.by_record_names(SCHEMA))
+    )
 
     result = run("import", "other.csv", "--mapping", "mapping.toml")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.files.check.rejects import RejectsFile
 from customer_segmentation.files.check.rows import Checked, Checker
 from customer_segmentation.files.map.mapping_file import parse_mapping, read_rules
@@ -21,7 +22,7 @@ def load_bank(mapping: str, rejects: Path) -> Checked:
         open_table(io.BytesIO(BANK.encode())) as source,
         RejectsFile(rejects, source.columns) as file,
     ):
-        checker = Checker(source, parse_mapping(mapping, "mapping.toml"))
+        checker = Checker(SHIPPED, source, parse_mapping(SHIPPED, mapping, "mapping.toml"))
         (checked,) = map(checker.check, source.blocks(checker.wanted))
         file.add(checked.rejects)
     return checked
@@ -58,7 +59,7 @@ def test_without_that_the_rejects_are_as_shown(tmp_path: Path) -> None:
 
 def test_the_transactions_add_up_as_shown() -> None:
     with open_table(io.BytesIO(TRANSACTIONS.encode())) as source:
-        adding = Transactions(source, TransactionRules.guessed(source.columns))
+        adding = Transactions(SHIPPED, source, TransactionRules.guessed(source.columns))
         assert not [reject for block in source.blocks() for reject in adding.add(block)]
     totals = adding.totals()
 

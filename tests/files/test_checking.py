@@ -15,12 +15,13 @@ from customer_segmentation.domain.attributes import Attribute
 from customer_segmentation.domain.errors import DataFileError
 from customer_segmentation.files.check.duplicates import SeenIds
 from customer_segmentation.files.check.rows import Checked, Checker
-from customer_segmentation.files.map.mapping import ColumnMapping, Entry, NumberStyle
+from customer_segmentation.files.map.mapping import ColumnMapping, Entry
+from customer_segmentation.files.map.number_texts import NumberStyle
 from customer_segmentation.files.map.values import read_column
 from customer_segmentation.files.read.tables import open_table
-from tests.support.shipped import COLUMNS, CUSTOMER_ID, FEATURE_BY_NAME, FEATURES
+from tests.support.shipped import COLUMNS, CUSTOMER_ID, FEATURE_BY_NAME, FEATURES, SHIPPED
 
-BY_RECORD_NAMES = ColumnMapping.by_record_names()
+BY_RECORD_NAMES = ColumnMapping.by_record_names(SHIPPED)
 EXAMPLE = {feature.record_name: feature.example for feature in COLUMNS}
 
 
@@ -30,7 +31,7 @@ def read_arrow(table: pa.Table, mapping: ColumnMapping = BY_RECORD_NAMES) -> Che
         writer.write_table(table)
     sink.seek(0)
     with open_table(sink) as source:
-        checker = Checker(source, mapping)
+        checker = Checker(SHIPPED, source, mapping)
         (checked,) = map(checker.check, source.blocks(checker.wanted))
     return checked
 
@@ -43,7 +44,7 @@ def read_csv(
     seen: SeenIds | None = None,
 ) -> list[Checked]:
     with open_table(io.BytesIO(text.encode())) as source:
-        checker = Checker(source, mapping, with_ids=with_ids, seen=seen)
+        checker = Checker(SHIPPED, source, mapping, with_ids=with_ids, seen=seen)
         return [checker.check(block) for block in source.blocks(checker.wanted)]
 
 

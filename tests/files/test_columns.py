@@ -12,10 +12,11 @@ import pytest
 from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.check.rows import Checked, Checker
 from customer_segmentation.files.map.inference import infer
-from customer_segmentation.files.map.mapping import ColumnMapping, Entry, NumberStyle
+from customer_segmentation.files.map.mapping import ColumnMapping, Entry
+from customer_segmentation.files.map.number_texts import NumberStyle
 from customer_segmentation.files.map.values import read_column
 from customer_segmentation.files.read.tables import open_table
-from tests.support.shipped import COLUMNS, FEATURE_BY_NAME
+from tests.support.shipped import COLUMNS, FEATURE_BY_NAME, SHIPPED
 
 EXAMPLE = {feature.record_name: feature.example for feature in COLUMNS}
 BALANCE, AGE, LOAN = (FEATURE_BY_NAME[name] for name in ("account_balance", "age", "has_loan"))
@@ -79,8 +80,8 @@ def customers(name: str, column: pa.Array) -> pa.Table:
 
 def check(content: bytes, mapping: ColumnMapping | None = None) -> Checked:
     with open_table(io.BytesIO(content)) as source:
-        infer(source.columns, source.sample())
-        checker = Checker(source, mapping or ColumnMapping.by_record_names())
+        infer(SHIPPED, source.columns, source.sample())
+        checker = Checker(SHIPPED, source, mapping or ColumnMapping.by_record_names(SHIPPED))
         (checked,) = map(checker.check, source.blocks(checker.wanted))
     return checked
 
@@ -149,7 +150,9 @@ def test_a_boolean_among_numbers_is_refused_and_never_1(true: object) -> None:
 
 def test_a_number_among_texts_is_no_text_in_the_tables_own_style() -> None:
     entry = Entry("account balance", style=NumberStyle(",", "."))
-    mapping = ColumnMapping({**ColumnMapping.by_record_names().entries, "account_balance": entry})
+    mapping = ColumnMapping(
+        {**ColumnMapping.by_record_names(SHIPPED).entries, "account_balance": entry}
+    )
 
     checked = check(
         ndjson(
@@ -164,7 +167,9 @@ def test_a_number_among_texts_is_no_text_in_the_tables_own_style() -> None:
 
 def test_nothing_is_filled_by_a_default_but_nothing() -> None:
     entry = Entry("account balance", default=7)
-    mapping = ColumnMapping({**ColumnMapping.by_record_names().entries, "account_balance": entry})
+    mapping = ColumnMapping(
+        {**ColumnMapping.by_record_names(SHIPPED).entries, "account_balance": entry}
+    )
     odd: list[object] = [None, " ", 2.5, "#DIV/0!", "=A1+1", [1], {"a": 1}, True]
 
     checked = check(

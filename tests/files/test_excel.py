@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from customer_segmentation.domain.errors import DataFileError
+from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.files.check.rows import Checked, Checker
 from customer_segmentation.files.columns import python_values
 from customer_segmentation.files.map.mapping import ColumnMapping, Entry
@@ -65,11 +66,11 @@ def values(cells: str, **parts: str) -> list[object]:
 
 
 def check(content: bytes, **defaults: int) -> Checked:
-    entries = dict(ColumnMapping.by_record_names().entries)
+    entries = dict(ColumnMapping.by_record_names(SHIPPED).entries)
     for name, default in defaults.items():
         entries[name] = Entry(entries[name].column, default=default)
     with open_table(io.BytesIO(content)) as source:
-        checker = Checker(source, ColumnMapping(entries))
+        checker = Checker(SHIPPED, source, ColumnMapping(entries))
         (checked,) = map(checker.check, source.blocks(checker.wanted))
     return checked
 

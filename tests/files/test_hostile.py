@@ -21,7 +21,7 @@ from customer_segmentation.files.map.mapping_file import (
 from customer_segmentation.files.read.tables import open_table
 from tests.support.files import customers
 from tests.support.mutations import LONG_SECONDS, Bounds, Read, try_mutations
-from tests.support.shipped import COLUMNS
+from tests.support.shipped import COLUMNS, SHIPPED
 
 TABLE = pa.table(
     {feature.record_name: [feature.example] * 3 for feature in COLUMNS}
@@ -37,15 +37,17 @@ BOUNDS = Bounds(3.0, 4 * 64 * MEGABYTES)
 
 
 def read_table(_folder: Path) -> Read:
-    mapping = ColumnMapping.by_record_names()
+    mapping = ColumnMapping.by_record_names(SHIPPED)
 
     def read(content: bytes) -> str:
         try:
             with open_table(io.BytesIO(content)) as source:
                 sample = source.sample()
-                format_guesses(infer(source.columns, sample), source.name, source.columns)
+                format_guesses(
+                    SHIPPED, infer(SHIPPED, source.columns, sample), source.name, source.columns
+                )
                 doubts_about(source.columns, sample)
-                checker = Checker(source, mapping)
+                checker = Checker(SHIPPED, source, mapping)
                 for block in source.blocks(checker.wanted):
                     checker.check(block)
                     block.fields(range(min(len(block.lines), 100)))
@@ -59,7 +61,7 @@ def read_table(_folder: Path) -> Read:
 def read_mapping_text(_folder: Path) -> Read:
     def read(content: bytes) -> str:
         try:
-            parse_mapping(content.decode(errors="replace"), "x")
+            parse_mapping(SHIPPED, content.decode(errors="replace"), "x")
         except MappingError:
             return "refused"
         return "read"
@@ -118,7 +120,7 @@ def test_a_file_that_is_damaged_is_read_or_refused(name: str, tmp_path: Path) ->
 
 
 def test_a_mapping_that_is_damaged_is_read_or_refused(tmp_path: Path) -> None:
-    sound = [format_mapping(ColumnMapping.by_record_names()).encode()]
+    sound = [format_mapping(SHIPPED, ColumnMapping.by_record_names(SHIPPED)).encode()]
 
     tally = try_mutations(read_mapping_text, sound, tmp_path / "mutations", Bounds(2.0, 64 << 20))
 

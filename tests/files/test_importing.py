@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from customer_segmentation.domain.errors import DataFileError
+from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.domain.imports import Mode
 from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.map.mapping import ColumnMapping
@@ -51,7 +52,7 @@ def run(
 ) -> tuple[Outcome, list[Reject]]:
     rejects: list[Reject] = []
     with open_table(path) as source:
-        mapping = ColumnMapping.by_record_names()
+        mapping = ColumnMapping.by_record_names(SHIPPED)
         outcome = import_customers(units, source, mapping, how, rejects.extend, progress)
     return outcome, rejects
 

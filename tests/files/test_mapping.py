@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from customer_segmentation.domain.errors import DataFileError, MappingError
 from customer_segmentation.files.check.rows import Checked, Checker
-from customer_segmentation.files.map import inference, mapping, synonyms
+from customer_segmentation.files.map import date_texts, inference, mapping, number_texts, synonyms
 from customer_segmentation.files.map.inference import (
     Confidence,
     Guess,
@@ -22,33 +22,34 @@ from customer_segmentation.files.map.inference import (
     infer,
     mapping_of,
 )
-from customer_segmentation.files.map.mapping import UNSURE, ColumnMapping, Entry, NumberStyle
+from customer_segmentation.files.map.mapping import ColumnMapping, Entry
 from customer_segmentation.files.map.mapping_file import (
     format_guesses,
     format_mapping,
     parse_mapping,
     read_mapping,
 )
+from customer_segmentation.files.map.number_texts import UNSURE, NumberStyle
 from customer_segmentation.files.read.tables import open_table
-from tests.support.shipped import COLUMNS, FEATURE_BY_NAME, FEATURE_NAMES
+from tests.support.shipped import COLUMNS, FEATURE_BY_NAME, FEATURE_NAMES, SHIPPED
 
 DATA = Path(__file__).parents[1] / "data"
-BY_REQUEST_NAMES = format_mapping(ColumnMapping.by_request_names())
+BY_REQUEST_NAMES = format_mapping(SHIPPED, ColumnMapping.by_request_names(SHIPPED))
 
 
 def guess_file(path: Path) -> dict[str, Guess]:
     with open_table(path) as source:
-        return infer(source.columns, source.sample())
+        return infer(SHIPPED, source.columns, source.sample())
 
 
 def guess(**columns: list[object]) -> dict[str, Guess]:
     table = pa.table({name.replace("__", " "): values for name, values in columns.items()})
-    return infer(table.column_names, table)
+    return infer(SHIPPED, table.column_names, table)
 
 
 def load(path: Path, mapping: ColumnMapping) -> Checked:
     with open_table(path) as source:
-        checker = Checker(source, mapping)
+        checker = Checker(SHIPPED, source, mapping)
         (checked,) = map(checker.check, source.blocks(checker.wanted))
     return checked
 
@@ -61,13 +62,13 @@ def test_a_card_issuers_table_is_loaded_once_what_it_lacks_is_filled_in(tmp_path
     path = DATA / "card_customers.csv"
     guesses = guess_file(path)
     missing = [name for name, found in guesses.items() if found.confidence is Confidence.MISSING]
-    text = format_guesses(guesses, path.name)
+    text = format_guesses(SHIPPED, guesses, path.name)
 
     # What a person does: a default for each attribute that the table lacks, one more code.
     text = text.replace("# default = …", "default = 0")
-    text = text.replace('"uneducated" = 0', '"uneducated" = 0, "Unknown" = 1')
+    text = text.replace("uneducated = 0", "uneducated = 0, Unknown = 1")
     (tmp_path / "mapping.toml").write_text(text)
-    checked = load(path, read_mapping(tmp_path / "mapping.toml"))
+    checked = load(path, read_mapping(SHIPPED, tmp_path / "mapping.toml"))
 
     assert missing == [
         "loyalty_score",
@@ -121,7 +122,7 @@ def test_a_table_in_another_encoding_and_number_style_is_loaded_as_guessed() -> 
 def test_the_projects_own_names_are_certain(names: str) -> None:
     examples = {getattr(feature, names): [feature.example] for feature in COLUMNS}
 
-    guesses = infer(list(examples), pa.table(examples))
+    guesses = infer(SHIPPED, list(examples), pa.table(examples))
 
     assert {found.confidence for found in guesses.values()} == {Confidence.CERTAIN}
     assert mapping_of(guesses).entries == {
@@ -144,7 +145,7 @@ def test_the_projects_own_names_are_certain(names: str) -> None:
 def test_names_say_the_attribute_and_its_unit(
     column: str, attribute: str, factor: Fraction
 ) -> None:
-    found = infer([column], pa.table({column: [12]}))[attribute]
+    found = infer(SHIPPED, [column], pa.table({column: [12]}))[attribute]
 
     assert (found.confidence, found.entry) == (Confidence.GUESSED, Entry(column, factor))
 
@@ -167,7 +168,7 @@ def test_names_say_the_attribute_and_its_unit(
     ],
 )
 def test_values_say_the_codes(column: str, values: list[object], codes: dict[str, int]) -> None:
-    guesses = infer([column], pa.table({column: values}))
+    guesses = infer(SHIPPED, [column], pa.table({column: values}))
 
     (found,) = mapping_of(guesses).entries.values()
     assert found.codes == codes
@@ -179,10 +180,10 @@ def test_numbers_that_can_be_read_in_two_ways_are_asked_about() -> None:
     assert found.entry is not None
     assert found.entry.style == UNSURE
     assert not found.is_complete
-    written = format_mapping(ColumnMapping({"account_balance": found.entry}))
+    written = format_mapping(SHIPPED, ColumnMapping({"account_balance": found.entry}))
     text = BY_REQUEST_NAMES.replace('[account_balance]\ncolumn = "account_balance"\n', written)
     with pytest.raises(MappingError, match="account_balance: say how numbers are written: is 1,23"):
-        parse_mapping(text, "x")
+        parse_mapping(SHIPPED, text, "x")
 
 
 @pytest.mark.parametrize(
@@ -222,7 +223,9 @@ def test_what_is_no_table_with_one_header_is_doubted() -> None:
     ]
     (doubt,) = doubts_about(["a", "b"], twice)
     assert "second header" in doubt
-    assert doubt in format_guesses(infer(["a", "b"], twice), "x", ["a", "b"], [doubt])
+    assert doubt in format_guesses(
+        SHIPPED, infer(SHIPPED, ["a", "b"], twice), "x", ["a", "b"], [doubt]
+    )
     assert not doubts_about(["a", "b"], twice.slice(1))
 
 
@@ -250,7 +253,9 @@ def test_an_encoding_that_is_a_guess_is_known_for_one() -> None:
 
 def test_columns_that_no_entry_takes_are_told() -> None:
     table = pa.table({"id": [1], "Branch\n": ["x"], "Loan": [1]})
-    text = format_guesses(infer(table.column_names, table), "x", table.column_names)
+    text = format_guesses(
+        SHIPPED, infer(SHIPPED, table.column_names, table), "x", table.column_names
+    )
 
     assert "# No entry takes these columns: Branch\n\n" in text
 
@@ -300,25 +305,26 @@ entries = st.builds(
 
 @given(st.fixed_dictionaries(dict.fromkeys(FEATURE_NAMES, entries)))
 def test_a_mapping_reads_back_as_it_was_written(found: Mapping[str, Entry]) -> None:
-    assert parse_mapping(format_mapping(ColumnMapping(found)), "x").entries == found
+    assert (
+        parse_mapping(SHIPPED, format_mapping(SHIPPED, ColumnMapping(found)), "x").entries == found
+    )
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=10))
 def test_whatever_a_column_is_called_its_guess_is_toml(column: str) -> None:
-    guesses = infer(["loan", "id"], pa.table({"loan": ["yes", column], "id": [1, 2]}))
+    guesses = infer(SHIPPED, ["loan", "id"], pa.table({"loan": ["yes", column], "id": [1, 2]}))
 
-    text = format_guesses(guesses, column).replace("# default = …", "default = 0")
+    text = format_guesses(SHIPPED, guesses, column).replace("# default = …", "default = 0")
 
-    assert len(parse_mapping(text, "x").entries) == len(COLUMNS)
+    assert len(parse_mapping(SHIPPED, text, "x").entries) == len(COLUMNS)
 
 
 @pytest.mark.parametrize(
     ("wrong", "complaint"),
     [
         ("", "give its column, or a default for every customer$"),
-        ('column = ""', "column must be the name of a column"),
         ("column = 5", "column must be the name of a column"),
-        ('colum = "x"', "there is no colum; there are column, factor"),
+        ('colum = "x"', "colum is not known; known keys are column, plus"),
         ('column = "x"\nfactor = "a dozen"', "factor must be a number other than 0, or a frac"),
         ('column = "x"\nfactor = 0', "factor must be a number other than 0"),
         ('column = "x"\nfactor = "1/0"', "factor must be a number other than 0"),
@@ -332,39 +338,39 @@ def test_whatever_a_column_is_called_its_guess_is_toml(column: str) -> None:
         ('column = "x"\nfactor = "1_0/12"', "factor must be a number other than 0"),
         ('column = "x"\nfactor = "\uff11/12"', "factor must be a number other than 0"),
         (f'column = "x"\nfactor = "0.{"1" * 6000}"', "factor must be a number other than 0"),
-        ("default = 1e400", "default: age must be"),
-        ("default = 131", "default: age must be an integer from 0 to 130, not"),
-        ('column = "x"\ncodes = { old = "80" }', "codes: old: age must be"),
-        ('column = "x"\ncodes = { a = 1, "A " = 2 }', "codes: A  is there twice"),
+        ("default = 1e400", "default must be a value of the attribute"),
+        ("default = 131", "default cannot be taken: age must be an integer from 0 to 130, not"),
+        ('column = "x"\ncodes = { old = "80" }', "codes of old: age must be"),
+        ('column = "x"\ncodes = { a = 1, "A " = 2 }', "codes has a twice; case and blanks"),
         ('column = "x"\ncodes = 5', "codes must be a table"),
         ('column = "x"\ndecimal = "·"', "decimal must be a point or a comma"),
-        ('column = "x"\nthousands = "."', "thousands must be"),
+        ('column = "x"\nthousands = "."', "thousands must not be the decimal sign too"),
     ],
 )
 def test_an_entry_that_is_wrong_is_named(wrong: str, complaint: str) -> None:
     text = re.sub(r"\[age\]\n.*\n", f"[age]\n{wrong}\n", BY_REQUEST_NAMES)
 
     with pytest.raises(MappingError, match=rf"bank\.toml cannot be used. age: {complaint}"):
-        parse_mapping(text, "bank.toml")
+        parse_mapping(SHIPPED, text, "bank.toml")
 
 
 def test_all_faults_of_a_mapping_are_told_at_once() -> None:
     with pytest.raises(MappingError) as told:
-        parse_mapping("[height]\n[customer_id]\ndefault = 1\n", "bank.toml")
+        parse_mapping(SHIPPED, "[height]\n[customer_id]\ndefault = 1\n", "bank.toml")
 
     message = str(told.value)
     assert "height: no such attribute" in message
-    assert "customer_id: there can be no default" in message
+    assert "customer_id: default is not for an id" in message
     with pytest.raises(MappingError, match="customer_id: give its column; age"):
-        parse_mapping("[customer_id]\n[age]\n", "bank.toml")
+        parse_mapping(SHIPPED, "[customer_id]\n[age]\n", "bank.toml")
     assert "has_loan: there is no such entry" in message
 
 
 def test_an_id_has_no_factor() -> None:
     text = BY_REQUEST_NAMES.replace('"customer_id"', '"customer_id"\nfactor = "1/10"')
 
-    with pytest.raises(MappingError, match="customer_id: there can be no factor"):
-        parse_mapping(text, "x")
+    with pytest.raises(MappingError, match="customer_id: factor is not for an id"):
+        parse_mapping(SHIPPED, text, "x")
 
 
 HOSTILE = {
@@ -384,7 +390,7 @@ def test_a_hostile_mapping_is_refused_in_a_line(tmp_path: Path, text: str) -> No
 
     told = r"^The mapping \S+hostile\.toml (is not TOML|cannot be used|has more than)[^\n]+$"
     with pytest.raises(MappingError, match=told):
-        read_mapping(tmp_path / "hostile.toml")
+        read_mapping(SHIPPED, tmp_path / "hostile.toml")
 
 
 def test_a_mapping_that_is_no_toml_or_not_there_is_told(tmp_path: Path) -> None:
@@ -396,32 +402,32 @@ def test_a_mapping_that_is_no_toml_or_not_there_is_told(tmp_path: Path) -> None:
         "a = " + "[" * 3000: ": its tables or lists are too deep",
     }.items():
         with pytest.raises(MappingError, match=f"^The mapping above is not TOML ?{told}"):
-            parse_mapping(text, "above")
+            parse_mapping(SHIPPED, text, "above")
     with pytest.raises(MappingError, match="cannot be read: No such file"):
-        read_mapping(tmp_path / "none.toml")
+        read_mapping(SHIPPED, tmp_path / "none.toml")
     (tmp_path / "old.toml").write_bytes(b"\xe9")
     with pytest.raises(MappingError, match=r"not UTF-8 text \(byte 0\)"):
-        read_mapping(tmp_path / "old.toml")
+        read_mapping(SHIPPED, tmp_path / "old.toml")
 
 
 def test_attributes_from_elsewhere_need_no_entry() -> None:
     text = re.sub(r"\[has_loan\]\n.*\n", "", BY_REQUEST_NAMES)
 
-    found = parse_mapping(text, "x", elsewhere=["has_loan"])
+    found = parse_mapping(SHIPPED, text, "x", elsewhere=["has_loan"])
 
     assert found.entries["has_loan"] == Entry(None, default=0)
 
 
 def test_a_table_without_ids_needs_a_mapping_without_ids_only_where_none_is_wanted() -> None:
     text = re.sub(r"\[customer_id\]\n.*\n", "", BY_REQUEST_NAMES)
-    found = parse_mapping(text, "x")
+    found = parse_mapping(SHIPPED, text, "x")
 
     with open_table(io.BytesIO(",".join(FEATURE_NAMES).encode())) as source:
-        Checker(source, found, with_ids=False)
+        Checker(SHIPPED, source, found, with_ids=False)
         with pytest.raises(MappingError, match="no entries for customer_id"):
-            Checker(source, found)
+            Checker(SHIPPED, source, found)
 
 
-@pytest.mark.parametrize("module", [inference, mapping])
+@pytest.mark.parametrize("module", [inference, mapping, number_texts, date_texts])
 def test_the_examples_in_the_code_are_true(module: object) -> None:
     assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from customer_segmentation.files.check.rows import Checked, Checker
 from customer_segmentation.files.formulas import neutralised, neutralised_column, restored
 from customer_segmentation.files.map.mapping import ColumnMapping
 from customer_segmentation.files.read.tables import open_table
-from tests.support.shipped import COLUMNS
+from tests.support.shipped import COLUMNS, SHIPPED
 
 HEADER = [*(feature.record_name for feature in COLUMNS), "note"]
 GOOD = [*(str(feature.example) for feature in COLUMNS), '=HYPERLINK("http://bad")']
@@ -24,7 +24,7 @@ GOOD = [*(str(feature.example) for feature in COLUMNS), '=HYPERLINK("http://bad"
 
 def load(path: Path, rejects: Path) -> list[Checked]:
     with open_table(path) as source, RejectsFile(rejects, source.columns) as file:
-        checker = Checker(source, ColumnMapping.by_record_names())
+        checker = Checker(SHIPPED, source, ColumnMapping.by_record_names(SHIPPED))
         parts = [checker.check(block) for block in source.blocks(checker.wanted)]
         for part in parts:
             file.add(part.rejects)

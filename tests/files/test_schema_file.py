@@ -10,14 +10,15 @@ from hypothesis import given
 
 from customer_segmentation.domain.errors import SchemaError
 from customer_segmentation.domain.schema import Schema, check_schema
-from customer_segmentation.files.map.mapping import NumberStyle
-from customer_segmentation.files.map.source import ColumnSource, TableSource
+from customer_segmentation.files.map.mapping import Entry
+from customer_segmentation.files.map.number_texts import NumberStyle
 from customer_segmentation.files.schema_file import (
     parse_schema,
     parse_schema_file,
     read_schema,
     write_schema,
 )
+from customer_segmentation.files.table_source import TableSource
 from tests.support.drawn import schemas
 from tests.support.shipped import FEATURE_NAMES, SHIPPED
 
@@ -168,14 +169,14 @@ def test_how_a_table_is_read_is_written_and_reads_back() -> None:
     assert source == TableSource(
         numbered=True,
         columns={
-            "spent": ColumnSource(
+            "spent": Entry(
                 column="Spent (EUR)",
                 style=NumberStyle(",", "."),
                 sign="€",
                 factor=Fraction(1, 12),
                 missing=("", "none"),
             ),
-            "since": ColumnSource(date="%d.%m.%Y", before=dt.date(2026, 1, 31)),
+            "since": Entry("since", date="%d.%m.%Y", before=dt.date(2026, 1, 31)),
         },
     )
     assert parse_schema_file(write_schema(schema, None, source), "again") == (schema, source)
@@ -189,7 +190,7 @@ def test_how_a_table_is_read_is_written_and_reads_back() -> None:
         ('thousands = "."', 'thousands = ","', "source.columns[1].thousands must not be the"),
         ("before = 2026-01-31\n", "", "source.columns[2].date must be given with both"),
         ("before = 2026-01-31", "before = 5", "source.columns[2].before must be a date such as"),
-        ('"1/12"', '"0"', "source.columns[1].factor must be a whole number other than 0 or a"),
+        ('"1/12"', '"0"', "source.columns[1].factor must be a number other than 0, or a"),
         ("%d.%m.%Y", "%d.%m.%H", "source.columns[2].date must be a form of dates"),
         ("numbered = true", 'numbered = "yes"', 'source.numbered must be true or false, not "yes"'),
         ("sign =", "signs =", "source.columns[1].signs is not known"),

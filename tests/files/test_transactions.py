@@ -21,7 +21,7 @@ from customer_segmentation.files.map.transaction_rules import TransactionRules
 from customer_segmentation.files.read.tables import Reading, open_table
 from customer_segmentation.files.transactions import totals as transactions
 from customer_segmentation.files.transactions.totals import DERIVED, Totals, Transactions
-from tests.support.shipped import FEATURE_BY_NAME, FEATURE_NAMES, FEATURES
+from tests.support.shipped import FEATURE_BY_NAME, FEATURE_NAMES, FEATURES, SHIPPED
 
 BY_KIND = TransactionRules("id", "amount", "kind", "date")
 BY_SIGN = TransactionRules("id", "amount")
@@ -29,14 +29,16 @@ BY_SIGN = TransactionRules("id", "amount")
 
 def totals_of(ids: list[int], values: list[list[float]]) -> Totals:
     nobody, unused = np.array([], np.int64), np.zeros(len(ids), np.bool_)
-    return Totals(np.array(ids, np.int64), np.array(values).reshape(-1, 3), nobody, unused)
+    places = tuple(FEATURE_NAMES.index(name) for name in DERIVED)
+    sums = np.array(values).reshape(-1, 3)
+    return Totals(np.array(ids, np.int64), sums, nobody, unused, places)
 
 
 def add_up(
     text: str, rules: TransactionRules, reading: Reading | None = None
 ) -> tuple[dict[int, list[float]], list[Reject]]:
     with open_table(io.BytesIO(text.encode()), reading) as source:
-        adding = Transactions(source, rules)
+        adding = Transactions(SHIPPED, source, rules)
         rejects = [reject for b in source.blocks(adding.wanted) for reject in adding.add(b)]
     totals = adding.totals()
     return dict(zip(totals.ids.tolist(), totals.values.tolist(), strict=True)), rejects
@@ -144,7 +146,7 @@ def test_typed_dates_are_understood(tmp_path: Path, kind: pa.DataType) -> None:
     rules = TransactionRules("id", "amount", date="date", since=dt.date(2026, 2, 1))
 
     with open_table(tmp_path / "transactions") as source:
-        adding = Transactions(source, rules)
+        adding = Transactions(SHIPPED, source, rules)
         assert not [reject for block in source.blocks() for reject in adding.add(block)]
 
     assert adding.totals().values.tolist() == [[0, 2, 1]]

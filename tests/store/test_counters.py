@@ -168,7 +168,7 @@ class Bank(RuleBasedStateMachine):
         pq.write_table(pa.table({"customer id": list(rows), **columns}), path)
         with open_table(path) as source:
             how = Import("rows", mode)
-            mapping = ColumnMapping.by_record_names()
+            mapping = ColumnMapping.by_record_names(SHIPPED)
             import_customers(self.units, source, mapping, how, lambda _rejects: None)
 
     @rule()

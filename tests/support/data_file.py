@@ -11,7 +11,7 @@ from customer_segmentation.files.check.duplicates import SeenIds
 from customer_segmentation.files.check.rows import Checker
 from customer_segmentation.files.map.mapping import ColumnMapping
 from customer_segmentation.files.read.tables import Reading, open_table
-from tests.support.shipped import FEATURES
+from tests.support.shipped import FEATURES, SHIPPED
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -40,7 +40,7 @@ def read_data_file(path: Path) -> DataFile:
         DataFileError: the file cannot be read, is no UTF-8 text, or lacks a column.
     """
     with open_table(path, Reading(encoding="utf-8")) as source:
-        checker = Checker(source, ColumnMapping.by_record_names(), seen=SeenIds())
+        checker = Checker(SHIPPED, source, ColumnMapping.by_record_names(SHIPPED), seen=SeenIds())
         parts = [checker.check(block) for block in source.blocks(checker.wanted)]
     ids = np.concatenate([np.empty(0, np.int64), *(part.ids for part in parts)])
     values = np.concatenate([np.empty((0, len(FEATURES))), *(part.values for part in parts)])

@@ -12,7 +12,7 @@ from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.map.inference import infer
 from customer_segmentation.files.map.mapping_file import format_guesses
 from customer_segmentation.files.read.tables import Source, open_table
-from tests.support.shipped import COLUMNS, FEATURE_NAMES
+from tests.support.shipped import COLUMNS, FEATURE_NAMES, SHIPPED
 
 Rows = tuple[list[int], list[list[str]], list[Reject]]
 
@@ -54,8 +54,8 @@ GUESSED, MENDED, RULES = re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL)
 
 def guess() -> str:
     with open_table(io.BytesIO(BANK.encode())) as source:
-        guesses = infer(source.columns, source.sample())
-        return format_guesses(guesses, "bank.csv", source.columns)
+        guesses = infer(SHIPPED, source.columns, source.sample())
+        return format_guesses(SHIPPED, guesses, "bank.csv", source.columns)
 
 
 def mend(names: Collection[str] = FEATURE_NAMES) -> str:

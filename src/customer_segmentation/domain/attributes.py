@@ -37,10 +37,10 @@ _MAX_DIGITS = len(str(LARGEST_INTEGER))
 LONGEST_ID = 200
 """In characters."""
 
-NO_ID_CHARACTER = "\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff"
-"""Control characters and halves of surrogate pairs, as a class of a regular expression has them."""
+CONTROL_CHARACTERS = "\x00-\x1f\x7f-\x9f"
+"""As a class of a regular expression has them."""
 
-_NO_ID = re.compile(f"[{NO_ID_CHARACTER}]")
+_NO_ID = re.compile(f"[{CONTROL_CHARACTERS}\ud800-\udfff]")  # Nor halves of surrogate pairs.
 
 
 class Kind(StrEnum):

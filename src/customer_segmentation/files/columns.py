@@ -5,11 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-
-from customer_segmentation.domain.arrays import BoolArray
 
 _EPOCH = dt.date(1970, 1, 1).toordinal()
 _FIRST_DAY, _LAST_DAY = (day.toordinal() - _EPOCH for day in (dt.date.min, dt.date.max))
@@ -162,16 +159,3 @@ def python_rows(column: pa.ChunkedArray, rows: Sequence[int]) -> list[object]:
         return python_values(column.take(pa.array(rows, pa.int64())))
     except pa.ArrowNotImplementedError:
         return [_python_value(column[row]) for row in rows]
-
-
-def is_empty(column: pa.ChunkedArray) -> BoolArray:
-    """Return which values of a column, (n,), are nothing or a blank text."""
-    array = plain_array(column)
-    if pa.types.is_union(array.type):
-        values = python_values(array)
-        return np.array([v is None or (isinstance(v, str) and not v.strip()) for v in values])
-    nothing = array.is_null()
-    if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
-        blank = pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(array)), 0)
-        nothing = pc.or_(nothing, blank.fill_null(True))
-    return nothing.to_numpy(zero_copy_only=False)

@@ -1,15 +1,11 @@
 """Schemas as TOML files, which people read, change and keep."""
 
-import datetime as dt
-import json
 import re
 from collections.abc import Iterator, Mapping
-from fractions import Fraction
-from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from customer_segmentation.domain.attributes import (
     Attribute,
@@ -20,13 +16,27 @@ from customer_segmentation.domain.attributes import (
     Unknown,
 )
 from customer_segmentation.domain.errors import SchemaError
-from customer_segmentation.domain.numbers import LARGEST_INTEGER, describe_type
+from customer_segmentation.domain.numbers import LARGEST_INTEGER
 from customer_segmentation.domain.schema import AUTO, Schema, SchemaFault, check_schema, make_schema
 from customer_segmentation.domain.segments import MAX_SEGMENTS, MIN_SEGMENTS
 from customer_segmentation.domain.toml import TomlError, parse_toml
-from customer_segmentation.files.map.date_texts import DATE_PARTS
-from customer_segmentation.files.map.mapping import NumberStyle
-from customer_segmentation.files.map.source import ColumnSource, TableSource
+from customer_segmentation.files.map.entry_file import (
+    EntryTable,
+    check_entry,
+    entry_content,
+    make_entry,
+)
+from customer_segmentation.files.table_source import TableSource
+from customer_segmentation.files.toml_tables import (
+    TomlTable,
+    faults_of,
+    is_distinct,
+    is_finite,
+    is_visible,
+    table_of,
+    to_toml,
+    write_table,
+)
 
 MAX_ATTRIBUTES = 1_000
 _MAX_TEXT = 2**21
@@ -35,8 +45,6 @@ _LONGEST_NAME = 63
 
 _LONGEST_TITLE = 200
 _LONGEST_DESCRIPTION = 2_000
-LONGEST_HEADER = 2_000
-_LONGEST_SIGN = 20
 RESERVED_NAMES = frozenset(
     (
         *("segment", "segment_name", "raw_segment", "cluster_num", "is_outlier", "confidence"),
@@ -52,20 +60,8 @@ def _is_free(name: str) -> str:
     return name
 
 
-def _is_distinct(items: list[Any]) -> list[Any]:
-    if len({json.dumps(item) for item in items}) < len(items):
-        raise ValueError
-    return items
-
-
-def _is_visible(text: str) -> str:
-    if not text.strip() or any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in text):
-        raise ValueError
-    return text
-
-
 def _is_plain(text: str) -> str:
-    return _is_visible(text) if text else text
+    return is_visible(text) if text else text
 
 
 def _are_integers(codes: dict[str, str]) -> dict[str, str]:
@@ -86,33 +82,15 @@ def _are_apart(bands: list[list[int]]) -> list[list[int]]:
     return bands
 
 
-def _is_finite(value: object) -> object:
-    if isinstance(value, float) and not isfinite(value):
-        raise ValueError
-    return value
-
-
-def _is_date_form(text: str) -> str:
-    if text and (not set(re.findall("%.", text)) <= set(DATE_PARTS) or len(text) < 6):
-        raise ValueError
-    return text
-
-
-def _is_factor(text: str) -> str:
-    if not re.fullmatch(r"-?[1-9]\d{0,14}(/[1-9]\d{0,14})?", text):
-        raise ValueError
-    return text
-
-
 _Name = Annotated[
     str, Field(max_length=_LONGEST_NAME, pattern=r"^[a-z][a-z0-9_]*$"), AfterValidator(_is_free)
 ]
-_Title = Annotated[str, Field(max_length=_LONGEST_TITLE), AfterValidator(_is_visible)]
+_Title = Annotated[str, Field(max_length=_LONGEST_TITLE), AfterValidator(is_visible)]
 _Description = Annotated[str, Field(max_length=_LONGEST_DESCRIPTION), AfterValidator(_is_plain)]
 _Integer = Annotated[int, Field(gt=-LARGEST_INTEGER, lt=LARGEST_INTEGER)]
-_Value = Annotated[_Integer | float | _Title, AfterValidator(_is_finite)]
-_Titles = Annotated[list[_Title], AfterValidator(_is_distinct)]
-_Names = Annotated[list[str], AfterValidator(_is_distinct)]
+_Value = Annotated[_Integer | float | _Title, AfterValidator(is_finite)]
+_Titles = Annotated[list[_Title], AfterValidator(is_distinct)]
+_Names = Annotated[list[str], AfterValidator(is_distinct)]
 
 _A_NAME = (
     f"a name of at most {_LONGEST_NAME} letters a to z, digits and _, which begins with a letter "
@@ -129,13 +107,7 @@ def _words(words: type[Kind | IdType | Missing | Transform | Unknown]) -> str:
     return f"one of {', '.join(words)}"
 
 
-class _Table(BaseModel):
-    """A table of the file; each key's description says what it may hold."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class _Id(_Table):
+class _Id(TomlTable):
     name: _Name = Field(description=_A_NAME)
     record_name: _Title | None = Field(default=None, description=_A_TITLE)
     title: _Title | None = Field(default=None, description=_A_TITLE)
@@ -144,7 +116,7 @@ class _Id(_Table):
     example: _Value | None = Field(default=None, description=_A_VALUE)
 
 
-class _Attribute(_Table):
+class _Attribute(TomlTable):
     name: _Name = Field(description=_A_NAME)
     record_name: _Title | None = Field(default=None, description=_A_TITLE)
     title: _Title | None = Field(default=None, description=_A_TITLE)
@@ -168,7 +140,7 @@ class _Attribute(_Table):
     unscored: _Integer | None = Field(default=None, description=_AN_INTEGER)
     used: bool = Field(default=True, description="true or false")
     transform: Literal["linear", "log"] = Field(default="linear", description=_words(Transform))
-    weight: Annotated[int | float, Field(ge=0), AfterValidator(_is_finite)] = Field(
+    weight: Annotated[int | float, Field(ge=0), AfterValidator(is_finite)] = Field(
         default=1, description="a finite number of at least 0"
     )
     protected: bool = Field(default=False, description="true or false")
@@ -183,10 +155,10 @@ class _Attribute(_Table):
     low: _Title | None = Field(default=None, description=_A_TITLE)
 
 
-class _Profile(_Table):
+class _Profile(TomlTable):
     name: _Title = Field(description=_A_TITLE)
     strategy: _Title = Field(description=_A_TITLE)
-    rule: dict[str, Annotated[int | float, AfterValidator(_is_finite)]] = Field(
+    rule: dict[str, Annotated[int | float, AfterValidator(is_finite)]] = Field(
         default={}, description="a table from attributes' names to finite numbers"
     )
     above: _Names = Field(default=[], description=_LIST_OF_NAMES)
@@ -194,7 +166,7 @@ class _Profile(_Table):
     usual: _Names = Field(default=[], description=_LIST_OF_NAMES)
 
 
-class _Segments(_Table):
+class _Segments(TomlTable):
     number: Literal["auto"] | Annotated[int, Field(ge=MIN_SEGMENTS, le=MAX_SEGMENTS)] = Field(
         default="auto", description=f'"{AUTO}", or an integer from {MIN_SEGMENTS} to {MAX_SEGMENTS}'
     )
@@ -203,34 +175,15 @@ class _Segments(_Table):
     )
 
 
-class _ColumnSource(_Table):
+class _Named(TomlTable):
     attribute: str = Field(description="the name of the id or of an attribute")
-    column: Annotated[str, Field(max_length=LONGEST_HEADER)] | None = Field(
-        default=None, description="a column's header"
-    )
-    decimal: Literal[".", ","] = Field(default=".", description='"." or ","')
-    thousands: Literal["", ",", ".", " ", "\u00a0", "'"] = Field(
-        default="", description="a comma, a point, a blank or ', and not the decimal"
-    )
-    sign: Annotated[str, Field(max_length=_LONGEST_SIGN)] = Field(
-        default="", description=f"a text of at most {_LONGEST_SIGN} characters"
-    )
-    date: Annotated[str, Field(max_length=_LONGEST_SIGN), AfterValidator(_is_date_form)] = Field(
-        default="", description=f"a form of dates, of {', '.join(DATE_PARTS)}"
-    )
-    before: dt.date | None = Field(default=None, description="a date such as 2026-01-31")
-    factor: Annotated[str, AfterValidator(_is_factor)] = Field(
-        default="1", description='a whole number other than 0 or a fraction in quotes, as "1/12"'
-    )
-    missing: (
-        Annotated[
-            list[Annotated[str, Field(max_length=_LONGEST_TITLE)]], AfterValidator(_is_distinct)
-        ]
-        | None
-    ) = Field(default=None, description="a list of different texts")
 
 
-class _Source(_Table):
+class _ColumnSource(EntryTable, _Named):
+    """An entry of the section `source`; the attribute's name comes first."""
+
+
+class _Source(TomlTable):
     numbered: bool = Field(default=False, description="true or false")
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(
         default=None, description="one character"
@@ -242,7 +195,7 @@ class _Source(_Table):
     )
 
 
-class _Document(_Table):
+class _Document(TomlTable):
     id: _Id = Field(description="a table with name and type")
     attributes: Annotated[list[_Attribute], Field(min_length=1, max_length=MAX_ATTRIBUTES)] = Field(
         description=f"1 to {MAX_ATTRIBUTES:,} tables, each headed [[attributes]]"
@@ -250,15 +203,15 @@ class _Document(_Table):
     segments: _Segments = Field(default=_Segments(), description="a table")
     channels: _Titles = Field(default=[], description="a list of different texts")
     missing_values: Annotated[
-        list[Annotated[str, Field(max_length=_LONGEST_TITLE)]], AfterValidator(_is_distinct)
+        list[Annotated[str, Field(max_length=_LONGEST_TITLE)]], AfterValidator(is_distinct)
     ] = Field(default=[""], description="a list of different texts")
     source: _Source = Field(default=_Source(), description="a table")
 
 
-def allowed_by_key(table: type[_Table] = _Document, path: str = "") -> Iterator[tuple[str, str]]:
+def allowed_by_key(table: type[TomlTable] = _Document, path: str = "") -> Iterator[tuple[str, str]]:
     """Yield each key of a schema file, with those of the tables that it lies in, and its values."""
     for name, found in table.model_fields.items():
-        inner = _table_of(found.annotation)
+        inner = table_of(found.annotation)
         yield f"{path}{name}", str(found.description)
         if inner is not None:
             yield from allowed_by_key(inner, f"{path}{name}.")
@@ -321,43 +274,38 @@ def parse_schema_file(text: str, name: str) -> tuple[Schema, TableSource]:
     try:
         source = _Document.model_validate(document).source
     except ValidationError as error:
-        raise _refuse(name, text, _faults(error, document)) from error
+        raise _refuse(name, text, faults_of(error, document, _Document)) from error
     schema = make_schema(document)
     if faults := [*check_schema(schema), *_check_source(schema, source)]:
         raise _refuse(name, text, faults)
-    return schema, _make_source(source)
+    return schema, _make_source(schema, source)
 
 
 def _check_source(schema: Schema, source: _Source) -> Iterator[SchemaFault]:
-    known = [schema.id.name, *schema.names]
-    named = [column.attribute for column in source.columns]
-    for at, column in enumerate(source.columns):
+    columns = {column.name: column for column in schema.columns}
+    named = [table.attribute for table in source.columns]
+    if source.numbered and schema.id.is_text:
+        yield SchemaFault(("source", "numbered"), "is for ids that are integers")
+    for at, table in enumerate(source.columns):
         path = ("source", "columns", at)
-        if column.attribute not in known:
-            yield SchemaFault((*path, "attribute"), "must name the id or an attribute")
-        if column.attribute in named[:at]:
+        if table.attribute in named[:at]:
             yield SchemaFault((*path, "attribute"), "is given twice")
-        if column.thousands == column.decimal:
-            yield SchemaFault((*path, "thousands"), "must not be the decimal sign too")
-        if bool(column.date) is not (column.before is not None):
-            key = "before" if column.before else "date"
-            yield SchemaFault((*path, key), "must be given with both date and before, or neither")
+        if table.attribute not in columns:
+            yield SchemaFault((*path, "attribute"), "must name the id or an attribute")
+            continue
+        for key, message in check_entry(columns[table.attribute], table):
+            yield SchemaFault((*path, key), message)
 
 
-def _make_source(source: _Source) -> TableSource:
-    columns = {
-        column.attribute: ColumnSource(
-            column.column,
-            NumberStyle(column.decimal, column.thousands),
-            column.sign,
-            column.date,
-            column.before,
-            Fraction(column.factor),
-            None if column.missing is None else tuple(column.missing),
+def _make_source(schema: Schema, source: _Source) -> TableSource:
+    columns = {column.name: column for column in schema.columns}
+    entries = {
+        table.attribute: make_entry(
+            columns[table.attribute], table, columns[table.attribute].record_name
         )
-        for column in source.columns
+        for table in source.columns
     }
-    return TableSource(source.numbered, source.delimiter, source.encoding, source.sheet, columns)
+    return TableSource(source.numbered, source.delimiter, source.encoding, source.sheet, entries)
 
 
 def _refuse(name: str, text: str, faults: list[SchemaFault]) -> SchemaError:
@@ -376,61 +324,6 @@ def _written(path: tuple[str | int, ...]) -> str:
     """Write a path for people, such as `attributes[4].weight`, counted from one."""
     told = "".join(f"[{step + 1}]" if isinstance(step, int) else f".{step}" for step in path)
     return told.removeprefix(".")
-
-
-def _faults(error: ValidationError, document: Mapping[str, Any]) -> list[SchemaFault]:
-    """Return what is wrong, once for each key, in the words of the key's description."""
-    faults: dict[tuple[str | int, ...], SchemaFault] = {}
-    for found in error.errors():
-        path, table, key = _find_key(found["loc"])
-        if key is None:
-            fault = f"is not known; known keys are {', '.join(table.model_fields)}"
-        else:
-            allowed = table.model_fields[key].description
-            is_missing = found["type"] == "missing" and found["loc"] == path
-            given = "nothing" if is_missing else _describe(_value_at(document, path))
-            fault = f"must be {allowed}, not {given}"
-        faults.setdefault(path, SchemaFault(path, fault))
-    return list(faults.values())
-
-
-def _value_at(document: object, path: tuple[str | int, ...]) -> object:
-    for step in path:
-        document = cast("Any", document)[step]
-    return document
-
-
-def _describe(value: object) -> str:
-    """Name a value where it is short, otherwise its type."""
-    is_short = isinstance(value, str | bool | int | float) and len(str(value)) <= _LONGEST_NAME
-    return _toml(value) if is_short else describe_type(value)
-
-
-def _find_key(
-    location: tuple[str | int, ...],
-) -> tuple[tuple[str | int, ...], type[_Table], str | None]:
-    """Return the path to the deepest key of a location, the table that has it, and the key."""
-    table: type[_Table] = _Document
-    for at, step in enumerate(location):
-        if isinstance(step, int):
-            continue
-        if step not in table.model_fields:
-            return location[: at + 1], table, None
-        inner = _table_of(table.model_fields[step].annotation)
-        if inner is None or at + 1 == len(location):
-            return location[: at + 1], table, step
-        if all(isinstance(later, int) for later in location[at + 1 :]):
-            return location[: at + 1], table, step
-        table = inner
-    raise AssertionError(f"{location} leads to no key")
-
-
-def _table_of(annotation: object) -> type[_Table] | None:
-    """Return the table that a key holds, or a list of which it holds."""
-    if isinstance(annotation, type) and issubclass(annotation, _Table):
-        return annotation
-    found = (_table_of(argument) for argument in get_args(annotation))
-    return next((table for table in found if table is not None), None)
 
 
 _HEADER = re.compile(r"\s*(\[{1,2})\s*([\w.]+)\s*\]")
@@ -471,43 +364,32 @@ def write_schema(
     comments = comments or {}
     parts = []
     if schema.channels:
-        parts.append(f"channels = {_toml(list(schema.channels))}\n")
+        parts.append(f"channels = {to_toml(list(schema.channels))}\n")
     if schema.missing_values != ("",):
-        parts.append(f"missing_values = {_toml(list(schema.missing_values))}\n")
+        parts.append(f"missing_values = {to_toml(list(schema.missing_values))}\n")
     names = ("name", "record_name", "title", "description", "type", "example")
-    parts.append(_write_table("[id]", {name: getattr(schema.id, name) for name in names}))
+    parts.append(write_table("[id]", {name: getattr(schema.id, name) for name in names}))
     for attribute in schema.attributes:
         head = "".join(f"# {line}\n" for line in comments.get(attribute.name, "").splitlines())
-        parts.append(head + _write_table("[[attributes]]", _told(attribute)))
+        parts.append(head + write_table("[[attributes]]", _told(attribute)))
     number = AUTO if schema.segments is None else schema.segments
-    parts.append(_write_table("[segments]", {"number": number}))
+    parts.append(write_table("[segments]", {"number": number}))
     for profile in schema.profiles:
         keys = ("name", "strategy", "rule", "above", "below", "usual")
         told = {key: getattr(profile, key) for key in keys if getattr(profile, key)}
-        parts.append(_write_table("[[segments.profiles]]", told))
+        parts.append(write_table("[[segments.profiles]]", told))
     if source is not None and source != TableSource():
-        parts += _write_source(source)
+        parts += _write_source(schema, source)
     return "\n".join(parts)
 
 
-def _write_source(source: TableSource) -> Iterator[str]:
+def _write_source(schema: Schema, source: TableSource) -> Iterator[str]:
     keys = ("numbered", "delimiter", "encoding", "sheet")
-    yield _write_table("[source]", {k: getattr(source, k) for k in keys if getattr(source, k)})
-    for name, column in source.columns.items():
-        told = {
-            "attribute": name,
-            "column": column.column,
-            "decimal": column.style.decimal,
-            "thousands": column.style.thousands,
-            "sign": column.sign,
-            "date": column.date,
-            "before": column.before,
-            "factor": str(column.factor),
-            "missing": None if column.missing is None else list(column.missing),
-        }
-        plain = {key: field.default for key, field in _ColumnSource.model_fields.items()}
-        kept = {key: value for key, value in told.items() if value != plain[key]}
-        yield _write_table("[[source.columns]]", kept)
+    yield write_table("[source]", {k: getattr(source, k) for k in keys if getattr(source, k)})
+    columns = {column.name: column for column in schema.columns}
+    for name, entry in source.columns.items():
+        content = entry_content(columns[name], entry, columns[name].record_name)
+        yield write_table("[[source.columns]]", {"attribute": name, **content})
 
 
 _ALWAYS = ("name", "kind", "example")
@@ -524,30 +406,3 @@ def _told(attribute: Attribute) -> dict[str, Any]:
         if key in _ALWAYS or value != plain.get(key, getattr(_PLAIN, key)):
             told[key] = value
     return told
-
-
-def _write_table(header: str, entries: Mapping[str, Any]) -> str:
-    lines = [f"{key} = {_toml(value)}\n" for key, value in entries.items()]
-    return f"{header}\n{''.join(lines)}"
-
-
-def _toml(value: object) -> str:
-    match value:
-        case bool():
-            return str(value).lower()
-        case str():
-            # A basic string of TOML has the escapes of JSON's strings.
-            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-        case dt.date():
-            return value.isoformat()
-        case Mapping():
-            pairs = [f"{_toml_key(key)} = {_toml(entry)}" for key, entry in value.items()]
-            return f"{{ {', '.join(pairs)} }}"
-        case list() | tuple():
-            return f"[{', '.join(map(_toml, value))}]"
-        case _:
-            return repr(value)
-
-
-def _toml_key(key: object) -> str:
-    return str(key) if re.fullmatch(r"[\w-]+", str(key), re.ASCII) else _toml(str(key))

@@ -173,15 +173,16 @@ def import_files(
 
 def _write_guesses(file: Path, reading: "Reading", query_of: str | None) -> None:
     """Write what the columns of a table seem to mean, and what makes a guess doubtful."""
+    from customer_segmentation.domain.features import SHIPPED
     from customer_segmentation.files.map.inference import doubts_about, infer
     from customer_segmentation.files.map.mapping_file import format_guesses
 
     with opened(file, reading, query_of) as source:
-        guesses = infer(source.columns, source.sample())
+        guesses = infer(SHIPPED, source.columns, source.sample())
         doubts = doubts_about(source.columns, source.sample())
         for doubt in doubts:
             warn(f"{source.name}: {doubt}")
-        typer.echo(format_guesses(guesses, source.name, source.columns, doubts))
+        typer.echo(format_guesses(SHIPPED, guesses, source.name, source.columns, doubts))
 
 
 _DEMO_STAYS = (
@@ -278,6 +279,7 @@ def _add_up(
     file: Path, mapping: Path | None, since: datetime | None, until: datetime | None, target: Path
 ) -> "tuple[Totals, int]":
     """Return what transactions add up to for each customer, and how many are refused."""
+    from customer_segmentation.domain.features import SHIPPED
     from customer_segmentation.files.check.rejects import RejectsFile
     from customer_segmentation.files.map.mapping_file import read_rules
     from customer_segmentation.files.read.tables import Reading
@@ -289,7 +291,7 @@ def _add_up(
             since=None if since is None else since.date(),
             until=None if until is None else until.date(),
         )
-        adding = Transactions(source, rules)
+        adding = Transactions(SHIPPED, source, rules)
         with (
             RejectsFile(target, source.columns) as rejected,
             progress_of("adding up", source) as tell,

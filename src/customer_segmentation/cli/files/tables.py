@@ -93,17 +93,19 @@ def meaning_of(
         DataFileError: nobody is there to confirm a guess.
         MappingError: the file is not as it must be.
     """
+    from customer_segmentation.domain.features import SHIPPED
     from customer_segmentation.files.map.inference import Confidence, Guess, infer, mapping_of
-    from customer_segmentation.files.map.mapping import ColumnMapping, Entry
+    from customer_segmentation.files.map.mapping import Entry
     from customer_segmentation.files.map.mapping_file import read_mapping
+    from customer_segmentation.files.table_source import find_mapping
 
     if path is not None:
-        return read_mapping(path, elsewhere)
+        return read_mapping(SHIPPED, path, elsewhere)
     others = dict.fromkeys(elsewhere, Entry(None, default=0))
-    known = ColumnMapping.of_names(source.columns, others)
+    known = find_mapping(SHIPPED, source.columns, elsewhere=others)
     if known is not None:
         return known
-    guesses = infer(source.columns, source.sample()) | {
+    guesses = infer(SHIPPED, source.columns, source.sample()) | {
         name: Guess(Confidence.CERTAIN, entry) for name, entry in others.items()
     }
     for name, guess in guesses.items():

@@ -10,20 +10,14 @@ import numpy as np
 import pyarrow as pa
 
 from customer_segmentation.domain.arrays import FloatArray
-from customer_segmentation.domain.attributes import Attribute, Column, Kind
-from customer_segmentation.domain.features import COLUMNS, CUSTOMER_ID
+from customer_segmentation.domain.attributes import Attribute, Column, Id, Kind
 from customer_segmentation.domain.numbers import Number
+from customer_segmentation.domain.schema import Schema
 from customer_segmentation.files.blocks import text_of
 from customer_segmentation.files.columns import column_of, plain_array, python_values
 from customer_segmentation.files.map import synonyms
-from customer_segmentation.files.map.mapping import (
-    PLAIN,
-    UNSURE,
-    ColumnMapping,
-    Entry,
-    NumberStyle,
-    code_key,
-)
+from customer_segmentation.files.map.mapping import ColumnMapping, Entry, code_key
+from customer_segmentation.files.map.number_texts import PLAIN, UNSURE, NumberStyle
 from customer_segmentation.files.map.values import read_column
 
 _SAMPLE_ROWS = 1000
@@ -62,10 +56,11 @@ class Guess:
         return self.entry is not None and self.entry.style != UNSURE
 
 
-def infer(columns: Sequence[str], sample: pa.Table) -> dict[str, Guess]:
-    """Return a guess for each attribute, by request name, `customer_id` among them.
+def infer(schema: Schema, columns: Sequence[str], sample: pa.Table) -> dict[str, Guess]:
+    """Return a guess for the id and each attribute, by name.
 
     Args:
+        schema: of the customers.
         columns: the table's columns.
         sample: some rows under these columns, as `Source.sample` gives.
     """
@@ -77,7 +72,7 @@ def infer(columns: Sequence[str], sample: pa.Table) -> dict[str, Guess]:
     style, is_sure = _style_of(values)
     guesses: dict[str, Guess] = {}
     taken: set[str] = set()
-    for _, feature, column in sorted(_candidates(columns), key=lambda found: -found[0]):
+    for _, feature, column in sorted(_candidates(schema, columns), key=lambda found: -found[0]):
         if feature.name in guesses or column in taken:
             continue
         guess = _guess(feature, column, values.get(column), style, is_sure=is_sure)
@@ -85,7 +80,7 @@ def infer(columns: Sequence[str], sample: pa.Table) -> dict[str, Guess]:
             guesses[feature.name] = guess
             taken.add(column)
     missing = Guess(Confidence.MISSING, None, ("no column looks like it",))
-    return {feature.name: guesses.get(feature.name, missing) for feature in COLUMNS}
+    return {column.name: guesses.get(column.name, missing) for column in schema.columns}
 
 
 def mapping_of(guesses: Mapping[str, Guess]) -> ColumnMapping:
@@ -105,11 +100,11 @@ def words_of(name: str) -> tuple[str, ...]:
     return tuple(word.casefold() for word in re.split(r"[\W_]+", parted) if word)
 
 
-def _candidates(columns: Sequence[str]) -> Iterator[tuple[float, Column, str]]:
+def _candidates(schema: Schema, columns: Sequence[str]) -> Iterator[tuple[float, Column, str]]:
     """Yield how well a column's name fits an attribute: 2 for its own name, 1 for a synonym."""
-    for feature in COLUMNS:
+    for feature in schema.columns:
         own = (words_of(feature.record_name), words_of(feature.name))
-        others = [words_of(name) for name in synonyms.COLUMN_NAMES[feature.name]]
+        others = [words_of(name) for name in synonyms.COLUMN_NAMES.get(feature.name, ())]
         for column in columns:
             words = words_of(column)
             if words in own:
@@ -156,7 +151,7 @@ def _guess(
             return None
         if len(filled) < len(values):
             remarks.append("some values are empty; without a default such rows are rejected")
-        if feature == CUSTOMER_ID and len(set(filled)) < len(filled):
+        if isinstance(feature, Id) and len(set(filled)) < len(filled):
             if not is_own:
                 return None
             remarks.append("some ids come again; only the first row of each is taken")

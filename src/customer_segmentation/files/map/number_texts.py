@@ -2,12 +2,56 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from customer_segmentation.domain.arrays import FloatArray
-from customer_segmentation.files.map.mapping import PLAIN, NumberStyle
+
+_IN_BRACKETS = r"^\(\s*([^()]*?)\s*\)$"
+_APART_FROM_SIGN = r"^([+-])\s+"
+
+
+@dataclass(frozen=True, slots=True)
+class NumberStyle:
+    """How a table writes numbers.
+
+    Attributes:
+        decimal: what stands before the fraction, a point or a comma; `UNSURE` where a guess cannot
+            tell, which a person is to say.
+        thousands: what stands between groups of three digits; empty where nothing does.
+    """
+
+    decimal: str = "."
+    thousands: str = ""
+
+    @property
+    def pattern(self) -> str:
+        """A regular expression of the numbers in this style, for Python's engine and RE2."""
+        digits = "[0-9]+"
+        if self.thousands:
+            digits = rf"([0-9]+|[1-9][0-9]{{0,2}}({re.escape(self.thousands)}[0-9]{{3}})+)"
+        point = re.escape(self.decimal)
+        return rf"[+-]?({digits}({point}[0-9]*)?|{point}[0-9]+)([eE][+-]?[0-9]+)?"
+
+    def plain(self, text: str) -> str:
+        """Return a number as Python writes it; what is no number in this style as "?".
+
+        One in brackets is below zero, as accountants write it.
+        """
+        text = re.sub(_IN_BRACKETS, r"-\1", text.strip())
+        text = re.sub(_APART_FROM_SIGN, r"\1", text, flags=re.ASCII)
+        if not text or self == PLAIN:
+            return text
+        if not re.fullmatch(self.pattern, text):
+            return "?"
+        return text.replace(self.thousands, "").replace(self.decimal, ".")
+
+
+PLAIN = NumberStyle()
+UNSURE = NumberStyle("?")
 
 STYLES = (
     *(PLAIN, NumberStyle(".", ","), NumberStyle(",", "."), NumberStyle(",", " ")),
@@ -42,6 +86,7 @@ SIGNS = frozenset(
 """What may stand before or after a number without being part of it."""
 
 _AFTER = frozenset({"k", "K", "%"})
+_THOUSANDS = frozenset({"k", "K", "k$", "K$", "k€", "T€"})
 
 _NUMERIC = re.compile(r"[\d,'\s\u00a0+()-]|\.(?=\d)|(?<=\d)\.")
 
@@ -62,34 +107,53 @@ def sign_beside(texts: Iterable[str]) -> str:
     return "" if is_before else sign
 
 
+def scale_of(sign: str) -> int:
+    """Return what a number is multiplied by beside which a sign stands: k makes it thousands."""
+    return 1000 if sign in _THOUSANDS else 1
+
+
+def unit_beside(sign: str) -> str:
+    """Return the unit that is left once a sign has made thousands.
+
+    >>> unit_beside("k$"), unit_beside("€"), unit_beside("k")
+    ('$', '€', '')
+    """
+    return sign[1:] if sign in _THOUSANDS else sign
+
+
 def read_numbers(texts: pa.Array, style: NumberStyle, sign: str = "") -> FloatArray:
     """Return the numbers, (n,), of texts; NaN for what is none.
-
-    One in brackets is below zero, as accountants write it.
 
     >>> texts = pa.array(["1.200,5 €", "(3 €)", "x", None])
     >>> read_numbers(texts, NumberStyle(",", "."), "€").tolist()
     [1200.5, -3.0, nan, nan]
+    >>> read_numbers(pa.array(["1.5k", "900"]), PLAIN, "k").tolist()
+    [1500.0, 900.0]
     """
-    if sign:
-        texts = pc.replace_substring(texts, sign, "")
-    texts = pc.utf8_trim_whitespace(texts)
     if style == PLAIN and not sign:
         try:
             return _finite(texts.cast(pa.float64()))
         except pa.ArrowInvalid:
             pass  # Some text is no number: the slower way below tells which.
-    texts = pc.replace_substring_regex(texts, r"^\(([^()]*)\)$", r"-\1")
-    texts = pc.replace_substring_regex(texts, r"^([+-])\s+", r"\1")
+    scales: FloatArray = np.ones(len(texts))
+    if sign:
+        bears = pc.match_substring(texts, sign).fill_null(False).to_numpy(zero_copy_only=False)
+        scales = np.where(bears, float(scale_of(sign)), 1.0)
+        texts = pc.replace_substring(texts, sign, "")
+    texts = pc.utf8_trim_whitespace(texts)
+    texts = pc.replace_substring_regex(texts, _IN_BRACKETS, r"-\1")
+    texts = pc.replace_substring_regex(texts, _APART_FROM_SIGN, r"\1")
     texts = pc.if_else(pc.match_substring_regex(texts, f"^({style.pattern})$"), texts, None)
     if style.thousands:
         texts = pc.replace_substring(texts, style.thousands, "")
     if style.decimal != ".":
         texts = pc.replace_substring(texts, style.decimal, ".")
-    return _finite(texts.cast(pa.float64()))
+    return _finite(texts.cast(pa.float64())) * scales
 
 
 def _finite(numbers: pa.Array) -> FloatArray:
-    found: FloatArray = numbers.to_numpy(zero_copy_only=False).copy()
-    found[~(abs(found) < float("inf"))] = float("nan")
+    found: FloatArray = numbers.to_numpy(zero_copy_only=False, writable=True)
+    endless = np.isinf(found)
+    if endless.any():
+        found[endless] = np.nan
     return found

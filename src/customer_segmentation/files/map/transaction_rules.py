@@ -11,7 +11,8 @@ from customer_segmentation.domain.numbers import describe_type
 from customer_segmentation.files.blocks import text_of
 from customer_segmentation.files.map import synonyms
 from customer_segmentation.files.map.inference import words_of
-from customer_segmentation.files.map.mapping import PLAIN, NumberStyle, code_key
+from customer_segmentation.files.map.mapping import code_key
+from customer_segmentation.files.map.number_texts import PLAIN, NumberStyle
 
 
 class Direction(StrEnum):

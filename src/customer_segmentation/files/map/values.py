@@ -1,47 +1,133 @@
 """A column's values under its entry in a mapping, and why some are refused."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from customer_segmentation.domain.arrays import FloatArray
-from customer_segmentation.domain.attributes import Column
+from customer_segmentation.domain.arrays import FloatArray, IdArray
+from customer_segmentation.domain.attributes import (
+    CONTROL_CHARACTERS,
+    LONGEST_ID,
+    Attribute,
+    Column,
+    Id,
+    Kind,
+    Missing,
+)
+from customer_segmentation.files.blocks import text_of
 from customer_segmentation.files.columns import plain_array, python_values
-from customer_segmentation.files.map.mapping import PLAIN, Entry
+from customer_segmentation.files.map.date_texts import days_of
+from customer_segmentation.files.map.mapping import Entry
+from customer_segmentation.files.map.number_texts import read_numbers
+
+Refused = dict[int, tuple[str, str]]
+"""By row, the column at fault and the reason."""
+
+
+def read_entry(
+    column: Column, entry: Entry, table: pa.Table, words: Collection[str] = ("",)
+) -> tuple[FloatArray, Refused]:
+    """Return the values of an attribute, (n,), from all the columns that it comes from.
+
+    Args:
+        column: the attribute, or an id that is an integer.
+        entry: where it comes from: one column at least.
+        table: of n rows.
+        words: texts that mean "missing", unless the entry has its own.
+    """
+    words = entry.missing_words(words)
+    first = entry.columns[0]
+    if not entry.plus:
+        values, refused = read_column(column, entry, table[first], words)
+        return values, {row: (first, reason) for row, reason in refused.items()}
+    # Each part is a number by itself; what is made of their sum comes after.
+    part = Entry(None, style=entry.style, sign=entry.sign)
+    number = replace(_ANY, name=column.name)
+    total = np.zeros(table.num_rows)
+    faults: Refused = {}
+    for name in entry.columns:
+        values, refused = read_column(number, part, table[name], words)
+        total += values
+        faults = {row: (name, reason) for row, reason in refused.items()} | faults
+    sums = pa.chunked_array([pa.array(total)])
+    values, refused = read_column(column, replace(entry, codes={}, date=""), sums, words)
+    return values, {row: (first, reason) for row, reason in refused.items()} | faults
+
+
+_ANY = Attribute("", "", "", "", 0, Kind.AMOUNT, missing=Missing.ALLOWED)
 
 
 def read_column(
-    feature: Column, entry: Entry, column: pa.ChunkedArray
+    column: Column, entry: Entry, values: pa.ChunkedArray, words: Collection[str] = ("",)
 ) -> tuple[FloatArray, dict[int, str]]:
     """Return a column's values, (n,), and by row the reason why a value is refused.
 
     What `Entry.accept` says is the rule. It is asked only about values that are not plainly fine,
     as asking it about every one takes several times as long.
     """
-    array = plain_array(column)
-    if pa.types.is_boolean(array.type) and feature.is_binary and not entry.codes:
+    array = plain_array(values)
+    if entry.codes or (isinstance(column, Attribute) and column.categories):
+        return read_each_once(array, lambda value: entry.accept(column, value, words))
+    if pa.types.is_boolean(array.type) and column.is_binary:
         array = array.cast(pa.int8())
-    if entry.codes:
-        return read_each_once(array, lambda value: entry.accept(feature, value))
-    values = _numbers(entry, _exact(array) if feature.is_exact else array)
-    if entry.factor != 1:
-        values = values * entry.factor.numerator / entry.factor.denominator
-    is_whole = pa.types.is_integer(array.type) and entry.factor == 1
-    if feature.plainly_accepts_all(values, whole=is_whole):
-        return values + 0.0, {}  # There is no negative zero.
-    doubtful = np.flatnonzero(~feature.plainly_accepts(values))
-    refused: dict[int, str] = {}
-    most = _most_exact(array.type) if feature.is_exact else None
-    for row, value in zip(doubtful.tolist(), array.take(pa.array(doubtful)), strict=True):
+    numbers = entry.transform(_numbers(entry, _exact(array) if column.is_exact else array))
+    is_whole = pa.types.is_integer(array.type) and entry.keeps_numbers
+    if column.plainly_accepts_all(numbers, whole=is_whole):
+        return numbers + 0.0, {}  # There is no negative zero.
+    most = _most_exact(array.type) if column.is_exact else None
+
+    def read(value: object) -> float:
+        if most is not None and isinstance(value, float) and abs(value) >= most:
+            raise ValueError(column.refusal("a number that may be rounded"))
+        return entry.accept(column, value, words)
+
+    doubtful = np.flatnonzero(~column.plainly_accepts(numbers))
+    found, refused = read_each_once(array.take(pa.array(doubtful)), read)
+    numbers[doubtful] = found
+    return numbers + 0.0, {int(doubtful[place]): reason for place, reason in refused.items()}
+
+
+_NO_ID = rf"^\s*$|[{CONTROL_CHARACTERS}]"
+
+
+def read_ids(
+    id_: Id, entry: Entry, values: pa.ChunkedArray, words: Collection[str] = ("",)
+) -> tuple[IdArray, dict[int, str]]:
+    """Return ids, (n,), and by row why a value is none; what stands there then has no meaning.
+
+    Integers are of int64; texts are Python's, to the letter.
+    """
+    if not id_.is_text:
+        numbers, refused = read_column(id_, entry, values, words)
+        numbers[list(refused)] = 0
+        return numbers.astype(np.int64), refused
+    array = plain_array(values)
+    if pa.types.is_integer(array.type):
+        array = array.cast(pa.string())
+    elif not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
+        found = python_values(array)
+        texts = [None if entry.is_missing(value, words) else text_of(value) for value in found]
+        array = pa.array(texts, pa.string())
+    is_plain = pc.and_(
+        pc.less_equal(pc.utf8_length(array), LONGEST_ID),
+        pc.invert(pc.match_substring_regex(array, _NO_ID)),
+    )
+    if len(words) > 1:
+        named = pc.is_in(pc.utf8_trim_whitespace(array.cast(pa.string())), pa.array([*words]))
+        is_plain = pc.and_not(is_plain, named)
+    doubtful = np.flatnonzero(~is_plain.fill_null(False).to_numpy(zero_copy_only=False))
+    refused = {}
+    for row, text in zip(
+        doubtful.tolist(), array.take(pa.array(doubtful)).to_pylist(), strict=True
+    ):
         try:
-            if most is not None and value.is_valid and abs(value.as_py()) >= most:
-                raise ValueError(feature.refusal("a number that may be rounded"))
-            values[row] = entry.accept(feature, value.as_py())
+            id_.accept_text("" if entry.is_missing(text, words) else text)
         except ValueError as refusal:
             refused[row] = str(refusal)
-    return values + 0.0, refused
+    return array.to_numpy(zero_copy_only=False), refused
 
 
 def read_each_once(
@@ -67,19 +153,31 @@ def read_each_once(
     return found[codes], {row: reasons[codes[row]] for row in rows}
 
 
+def read_quantities(texts: pa.Array, entry: Entry) -> FloatArray:
+    """Return the numbers or counted dates, (n,), of texts; NaN for what is none."""
+    return entry.transform(_numbers(entry, texts))
+
+
 def _numbers(entry: Entry, array: pa.Array) -> FloatArray:
     """Return the numbers of a column, (n,); NaN where there is none, or it is not plain."""
     kind = array.type
+    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    if entry.date:
+        if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+            return entry.count_days(days_of(array))
+        texts = array if is_text else pa.array([None] * len(array), pa.string())
+        return entry.read_dates(pc.utf8_trim_whitespace(texts))
+    if is_text:
+        return read_numbers(array, entry.style, entry.sign)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         numbers = array.cast(pa.float64(), safe=False)
     elif pa.types.is_decimal(kind):
         # Arrow's own cast of decimals to floats is not the nearest float in every case.
         numbers = array.cast(pa.string()).cast(pa.float64())
-    elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        numbers = _parse(entry, array)
     else:
         return np.full(len(array), np.nan)
-    return numbers.to_numpy(zero_copy_only=False, writable=True)
+    found: FloatArray = numbers.to_numpy(zero_copy_only=False, writable=True)
+    return found
 
 
 def _exact(array: pa.Array) -> pa.Array:
@@ -97,19 +195,3 @@ def _exact(array: pa.Array) -> pa.Array:
 def _most_exact(kind: pa.DataType) -> int | None:
     """Return below which size a type of few digits holds every integer; None for other types."""
     return {pa.float16(): 2**11, pa.float32(): 2**24}.get(kind)
-
-
-def _parse(entry: Entry, texts: pa.Array) -> pa.Array:
-    if entry.style == PLAIN:
-        try:
-            return texts.cast(pa.float64())
-        except pa.ArrowInvalid:
-            pass  # Some text is no number: the slower way below tells which.
-    texts = pc.ascii_trim_whitespace(texts)
-    is_number = pc.match_substring_regex(texts, f"^({entry.style.pattern})$")
-    texts = pc.if_else(is_number, texts, None)
-    if entry.style.thousands:
-        texts = pc.replace_substring(texts, entry.style.thousands, "")
-    if entry.style.decimal != ".":
-        texts = pc.replace_substring(texts, entry.style.decimal, ".")
-    return texts.cast(pa.float64())

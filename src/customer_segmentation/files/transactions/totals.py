@@ -9,7 +9,7 @@ import pyarrow as pa
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.domain.attributes import Attribute, Column, Kind
 from customer_segmentation.domain.errors import DataFileError
-from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_NAMES
+from customer_segmentation.domain.schema import Schema
 from customer_segmentation.files.blocks import Block, Reject
 from customer_segmentation.files.check.rows import (
     Checked,
@@ -51,12 +51,14 @@ class Totals:
         doubtful: (l,), the customers of whom a transaction is refused, so that their totals are
             not known.
         used: (m,), whether customers were filled with them.
+        places: of `DERIVED` among the attributes.
     """
 
     ids: IntArray
     values: FloatArray
     doubtful: IntArray
     used: BoolArray
+    places: tuple[int, ...]
 
     def of(self, ids: IntArray) -> FloatArray:
         """Return the totals of customers, (n, 3): zeros for those without transactions."""
@@ -72,7 +74,7 @@ class Totals:
     def fill(self, checked: Checked) -> Checked:
         """Return customers with these totals as their derived attributes."""
         values = checked.values.copy()
-        values[:, [FEATURE_NAMES.index(name) for name in DERIVED]] = self.of(checked.ids)
+        values[:, self.places] = self.of(checked.ids)
         self.used[np.isin(self.ids, checked.ids)] = True
         return Checked(checked.rows, checked.lines, checked.ids, values, checked.rejects)
 
@@ -89,13 +91,25 @@ class Transactions:
         wanted: the columns that are looked at.
     """
 
-    def __init__(self, source: Source, rules: TransactionRules) -> None:
+    def __init__(self, schema: Schema, source: Source, rules: TransactionRules) -> None:
         """Find the columns.
 
+        Args:
+            schema: of the customers.
+            source: the table.
+            rules: how it is read.
+
         Raises:
-            DataFileError: the table lacks a column or has one twice, or a period is asked for and
-                no column of dates is named.
+            DataFileError: the table lacks a column or has one twice, a period is asked for and no
+                column of dates is named, or the schema has no attributes that transactions tell.
         """
+        if not set(DERIVED) <= set(schema.names) or schema.id.is_text:
+            raise DataFileError(
+                f"{source.name} cannot be added up: that is for customers whose ids are integers, "
+                f"and who have {', '.join(DERIVED)}"
+            )
+        self._id = schema.id
+        self._places = tuple(schema.names.index(name) for name in DERIVED)
         if rules.has_period and rules.date is None:
             raise DataFileError(f"{source.name} needs a column of dates for a period")
         columns = [rules.customer_id, rules.amount, rules.kind]
@@ -125,7 +139,7 @@ class Transactions:
             note(column, refused)
             return answers == 1
 
-        ids = read_values(CUSTOMER_ID, Entry(rules.customer_id))
+        ids = read_values(self._id, Entry(rules.customer_id))
         has_id = np.ones(len(ids), dtype=np.bool_)
         has_id[list(faults)] = False
         amounts = read_values(_AMOUNT, Entry(rules.amount, style=rules.style))
@@ -159,7 +173,9 @@ class Transactions:
         if not np.isfinite(values).all():
             raise DataFileError("The amounts of a customer's transactions add up to no number")
         doubtful = np.unique(np.concatenate([np.empty(0, np.int64), *self._doubtful]))
-        return Totals(merged["id"].to_numpy(), values, doubtful, np.zeros(len(merged), np.bool_))
+        return Totals(
+            merged["id"].to_numpy(), values, doubtful, np.zeros(len(merged), np.bool_), self._places
+        )
 
     def _add_up(
         self, ids: IntArray, amounts: FloatArray, withdrawn: BoolArray, counted: BoolArray

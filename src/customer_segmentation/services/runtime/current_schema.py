@@ -8,8 +8,8 @@ from sqlalchemy import Connection, inspect
 
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
 from customer_segmentation.domain.schema import Schema, check_names
-from customer_segmentation.files.map.source import TableSource
 from customer_segmentation.files.schema_file import parse_schema_file, read_text
+from customer_segmentation.files.table_source import TableSource
 from customer_segmentation.model.artifact import Parameters
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.store.queries import schemas

@@ -21,12 +21,10 @@ from customer_segmentation.domain.attributes import (
     Unknown,
     Value,
 )
-from customer_segmentation.files.map.source import (
-    ColumnSource,
-    is_accepted,
-    read_quantities,
-    truths_as_numbers,
-)
+from customer_segmentation.files.map.mapping import Entry
+from customer_segmentation.files.map.number_texts import unit_beside
+from customer_segmentation.files.map.texts import truths_as_numbers
+from customer_segmentation.files.map.values import read_quantities
 from customer_segmentation.services.schema import words
 from customer_segmentation.services.schema.counting import ColumnCount
 from customer_segmentation.services.schema.ladders import in_order
@@ -67,7 +65,7 @@ class Made:
     """
 
     attribute: Attribute
-    source: ColumnSource
+    source: Entry
     reasons: tuple[str, ...]
     sampled: FloatArray
 
@@ -91,7 +89,7 @@ def make_attribute(
     header = proposal.header
     name = make_name(header, proposal.place + 1, taken)
     record_name = record_name_of(header, name, recorded)
-    source = replace(proposal.source, column=None if record_name == header else header)
+    source = replace(proposal.source, column=header)
     plain = Attribute(
         name=name,
         record_name=record_name,
@@ -128,7 +126,7 @@ def record_name_of(header: str, name: str, taken: Collection[str] = ()) -> str:
     return plain if plain and plain not in taken else name
 
 
-def _sample(source: ColumnSource, texts: pa.Array) -> FloatArray:
+def _sample(source: Entry, texts: pa.Array) -> FloatArray:
     texts = texts.fill_null("")
     missing = np.isin(np.array(texts.to_pylist(), object), [*(source.missing or ()), ""])
     values = read_quantities(truths_as_numbers(texts), source)
@@ -178,7 +176,7 @@ def _no_before_yes(categories: list[str]) -> list[str]:
 
 def _of_numbers(
     plain: Attribute,
-    source: ColumnSource,
+    source: Entry,
     counted: ColumnCount,
     header: str,
     sampled: FloatArray,
@@ -250,7 +248,7 @@ def _find_typical(known: FloatArray, kind: Kind) -> Value:
     return int(rounded) if rounded.is_integer() else rounded
 
 
-def _until_the_last(source: ColumnSource, counted: ColumnCount, header: str) -> ColumnSource:
+def _until_the_last(source: Entry, counted: ColumnCount, header: str) -> Entry:
     """Return a source that counts days, or years of age, up to the last date of the table."""
     last = _EPOCH - dt.timedelta(days=round(counted.least))
     if not words.is_birth(header):
@@ -258,16 +256,16 @@ def _until_the_last(source: ColumnSource, counted: ColumnCount, header: str) -> 
     return replace(source, before=last, factor=1 / _DAYS_A_YEAR)
 
 
-def _find_unit(source: ColumnSource, counted: ColumnCount, header: str) -> str:
+def _find_unit(source: Entry, counted: ColumnCount, header: str) -> str:
     if source.date and source.before:
         return "years" if words.is_birth(header) else f"days before {source.before}"
     if words.is_age(header) and counted.least >= 0 and counted.most <= _OLDEST:
         return "years"
-    return source.sign or ("" if words.is_age(header) else find_unit(header))
+    return unit_beside(source.sign) or ("" if words.is_age(header) else find_unit(header))
 
 
 def _find_bounds(
-    kind: Kind, source: ColumnSource, counted: ColumnCount, header: str
+    kind: Kind, source: Entry, counted: ColumnCount, header: str
 ) -> tuple[int | None, int | None]:
     least, most = counted.least, counted.most
     if source.date or not math.isfinite(least):
@@ -306,7 +304,7 @@ def _rounded_up(number: float, room: int) -> int:
 
 def make_id(
     header: str | None, place: int, counted: ColumnCount | None, rows: int
-) -> tuple[Id, ColumnSource | None]:
+) -> tuple[Id, Entry | None]:
     """Return the id that a schema declares; that of numbered rows where no column is one."""
     if header is None or counted is None:
         numbered = Id(
@@ -322,7 +320,7 @@ def make_id(
     if name in {"id", "id_2"}:
         name = "customer_id"
     record_name = record_name_of(header, name)
-    source = None if record_name == header else ColumnSource(column=header)
+    source = Entry(header)
     title = make_title(header) or "customer id"
     if counted.are_integers:
         example: Value = min(int(counted.most) + 1, _LARGEST)
@@ -342,3 +340,12 @@ def make_id(
         example=example,
     )
     return id_, source
+
+
+def is_accepted(attribute: Attribute, value: Value) -> bool:
+    """Tell whether a customer may have this value."""
+    try:
+        attribute.accept(value)
+    except ValueError:
+        return False
+    return True

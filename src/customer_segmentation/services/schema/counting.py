@@ -10,11 +10,8 @@ import pyarrow.compute as pc
 
 from customer_segmentation.domain.arrays import FloatArray
 from customer_segmentation.files.map.mapping import code_key
-from customer_segmentation.files.map.source import (
-    find_missing,
-    read_quantities,
-    truths_as_numbers,
-)
+from customer_segmentation.files.map.texts import find_missing, truths_as_numbers
+from customer_segmentation.files.map.values import read_quantities
 from customer_segmentation.services.schema.looking import Opening, columns_of, each
 from customer_segmentation.services.schema.proposals import Proposal, Use
 

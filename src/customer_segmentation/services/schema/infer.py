@@ -6,22 +6,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from customer_segmentation.domain.arrays import FloatArray
 from customer_segmentation.domain.attributes import Id, Kind
 from customer_segmentation.domain.errors import DataFileError
 from customer_segmentation.domain.schema import Schema
-from customer_segmentation.files.map.source import (
-    ColumnSource,
-    TableSource,
-    find_missing,
-    read_by_source,
-)
+from customer_segmentation.files.map.entry_file import LONGEST_HEADER
+from customer_segmentation.files.map.mapping import Entry
+from customer_segmentation.files.map.texts import find_missing
+from customer_segmentation.files.map.values import read_entry
 from customer_segmentation.files.read.tables import Reading
 from customer_segmentation.files.schema_file import (
-    LONGEST_HEADER,
     MAX_ATTRIBUTES,
     RESERVED_NAMES,
 )
+from customer_segmentation.files.table_source import TableSource
 from customer_segmentation.services.schema import words
 from customer_segmentation.services.schema.attributes import Made, make_attribute, make_id
 from customer_segmentation.services.schema.counting import ColumnCount, count
@@ -153,7 +150,12 @@ def infer(
     words_of_all, made = _share_missing(table, made)
     schema = Schema(id_, tuple(e.attribute for e in made.values()), missing_values=words_of_all)
     sources = {id_.name: id_source} | {e.attribute.name: e.source for e in made.values()}
-    columns = {name: source for name, source in sources.items() if source not in {None, _PLAIN}}
+    headers = {column.name: column.record_name for column in schema.columns}
+    columns = {
+        name: entry
+        for name, entry in sources.items()
+        if entry is not None and entry != Entry(headers[name])
+    }
     source = TableSource(place is None, reading.delimiter, reading.encoding, reading.sheet, columns)
     return Inference(
         schema,
@@ -164,9 +166,6 @@ def infer(
         table.rows,
         _fitting(table, schema, made),
     )
-
-
-_PLAIN = ColumnSource()
 
 
 def _left(guesses: Guesses) -> str:
@@ -290,10 +289,9 @@ def _remark(id_: IdProposal, table: TableLook, remarks: Sequence[str]) -> list[s
 
 def _fitting(table: TableLook, schema: Schema, made: Mapping[int, Made]) -> float:
     """Return which share of some rows has only values that the schema accepts."""
-    refused: FloatArray = np.zeros(len(table.columns[0].texts))
-    for place, entry in made.items():
-        column = pa.chunked_array([table.columns[place].texts])
-        refused += read_by_source(
-            entry.attribute, entry.source, column, schema.missing_values
-        ).refused
-    return float((refused == 0).mean())
+    refused: set[int] = set()
+    used = {name for entry in made.values() for name in entry.source.columns}
+    rows = pa.table({column.name: column.texts for column in table.columns if column.name in used})
+    for entry in made.values():
+        refused |= set(read_entry(entry.attribute, entry.source, rows, schema.missing_values)[1])
+    return 1 - len(refused) / max(rows.num_rows, 1)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from customer_segmentation.domain.errors import DataFileError
 from customer_segmentation.files.blocks import Block
 from customer_segmentation.files.map.inference import doubts_about
-from customer_segmentation.files.map.source import texts_of
+from customer_segmentation.files.map.texts import texts_of
 from customer_segmentation.files.read.tables import Source
 from customer_segmentation.services.schema.sampling import DistinctValues, RowSample
 

@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from customer_segmentation.domain.arrays import FloatArray
 from customer_segmentation.domain.attributes import Kind
-from customer_segmentation.files.map.mapping import code_key
-from customer_segmentation.files.map.source import ColumnSource, find_missing
+from customer_segmentation.files.map.mapping import Entry, code_key
+from customer_segmentation.files.map.texts import find_missing
 from customer_segmentation.services.schema import words
 from customer_segmentation.services.schema.ladders import in_order
 from customer_segmentation.services.schema.looking import LONGEST_TEXT, ColumnLook, TableLook
@@ -50,7 +50,7 @@ class Choice:
     word: str
     use: Use
     kind: Kind | None
-    source: ColumnSource
+    source: Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Proposal:
     header: str
     use: Use
     kind: Kind | None
-    source: ColumnSource
+    source: Entry
     reason: str
     question: str = ""
     choices: tuple[Choice, ...] = ()
@@ -135,8 +135,8 @@ class _Column:
         source = self._source()
         return Proposal(self._place, self._header, Use.USED, kind, source, reason, is_text=is_text)
 
-    def _source(self, source: ColumnSource | None = None) -> ColumnSource:
-        return replace(source or ColumnSource(), missing=self._spellings)
+    def _source(self, source: Entry | None = None) -> Entry:
+        return replace(source or Entry(None), missing=self._spellings)
 
     def _left(self, reason: str) -> Proposal:
         return Proposal(self._place, self._header, Use.LEFT_OUT, None, self._source(), reason)
@@ -193,7 +193,7 @@ class _Column:
         choices = [Choice(kind, Use.USED, kind, source) for kind in kinds]
         return self._asked(proposal, f"What are its numbers, such as {found.shown}?", choices)
 
-    def _told(self, source: ColumnSource) -> str:
+    def _told(self, source: Entry) -> str:
         return "with decimal comma" if source.style.decimal == "," else "with decimal point"
 
     def _kinds(self, values: FloatArray) -> tuple[list[Kind], str]:

@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 
 from customer_segmentation.domain.arrays import FloatArray
 from customer_segmentation.files.map.date_texts import FORMATS, read_days
+from customer_segmentation.files.map.mapping import Entry
 from customer_segmentation.files.map.number_texts import STYLES, read_numbers, sign_beside
-from customer_segmentation.files.map.source import ColumnSource
 from customer_segmentation.services.schema.words import is_birth, words_in
 
 _NEARLY_ALL = 0.98
@@ -33,10 +33,10 @@ class Quantity:
         others: texts that are none and come again, so that they stand for something missing.
     """
 
-    source: ColumnSource
+    source: Entry
     values: FloatArray
     shown: str
-    rivals: tuple[ColumnSource, ...] = ()
+    rivals: tuple[Entry, ...] = ()
     others: frozenset[str] = frozenset()
 
 
@@ -63,7 +63,7 @@ def as_number(texts: pa.Array) -> Quantity | None:
             return None
         if len(others) > _FEW_OTHERS or max(map(len, others)) > _SHORT:
             others = frozenset()  # Typing errors, each another one: such rows are to be looked at.
-    rivals: list[ColumnSource] = []
+    rivals: list[Entry] = []
     if best != STYLES[0]:
         known = [found[best]]
         for style in STYLES:
@@ -71,9 +71,9 @@ def as_number(texts: pa.Array) -> Quantity | None:
                 np.array_equal(found[style], other, equal_nan=True) for other in known
             ):
                 known.append(found[style])
-                rivals.append(ColumnSource(style=style, sign=sign))
+                rivals.append(Entry(None, style=style, sign=sign))
     shown = tried[int(np.flatnonzero(np.isfinite(found[best]))[0])].as_py()
-    return Quantity(ColumnSource(style=best, sign=sign), values, shown, tuple(rivals), others)
+    return Quantity(Entry(None, style=best, sign=sign), values, shown, tuple(rivals), others)
 
 
 def _has_leading_zeros(texts: pa.Array) -> bool:
@@ -103,10 +103,10 @@ def as_date(texts: pa.Array, header: str) -> Quantity | None:
     if best == "%Y%m%d" and not is_named and len(distinct) < 3:
         return None
     rivals = [
-        ColumnSource(date=form)
+        Entry(None, date=form)
         for form, days in found.items()
         if not np.array_equal(days, found[best], equal_nan=True)
         and np.isfinite(days).sum() == np.isfinite(found[best]).sum()
     ]
     shown = distinct[0].as_py()
-    return Quantity(ColumnSource(date=best), read_days(texts, best), shown, tuple(rivals))
+    return Quantity(Entry(None, date=best), read_days(texts, best), shown, tuple(rivals))

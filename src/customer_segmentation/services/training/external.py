@@ -31,6 +31,7 @@ from customer_segmentation.files.map.mapping import ColumnMapping
 from customer_segmentation.files.map.mapping_file import parse_mapping
 from customer_segmentation.files.read.tables import Source
 from customer_segmentation.files.read.typed import TypedReader
+from customer_segmentation.files.table_source import find_mapping
 from customer_segmentation.model.artifact import Model, Parameters
 from customer_segmentation.services.runtime.settings import Settings
 
@@ -168,10 +169,9 @@ def _opened(
 
 def _meaning(external: ExternalTable, columns: Sequence[str]) -> ColumnMapping:
     if external.mapping is not None:
-        return parse_mapping(external.mapping, f"of {external.name}")
-    for known in (ColumnMapping.by_record_names(), ColumnMapping.by_request_names()):
-        if all(entry.column in columns for entry in known.entries.values()):
-            return known
+        return parse_mapping(SHIPPED, external.mapping, f"of {external.name}")
+    if (known := find_mapping(SHIPPED, columns)) is not None:
+        return known
     raise DataFileError(
         f"The columns of {external.name} do not bear the attributes' names. Write a mapping with "
         "customer-segmentation import --infer FILE > mapping.toml from some rows of it, look at "
@@ -186,7 +186,7 @@ class _Check:
         mapping = _meaning(external, columns)
         # The checker looks at the columns of a source; its rows are elsewhere.
         source = Source(external.name, TypedReader(columns, iter(())), None)
-        self._checker = Checker(source, mapping)
+        self._checker = Checker(SHIPPED, source, mapping)
         self.wanted = self._checker.wanted
         self._erased = erased
         self.id_column = mapping.entries[CUSTOMER_ID.name].column or ""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from customer_segmentation.domain.errors import DataFileError, TrainingRefusedError
+from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.domain.jobs import Origin, Trigger
 from customer_segmentation.domain.plurals import counted
 from customer_segmentation.domain.schema import Schema
@@ -77,7 +78,7 @@ def _read(
     beginning = Beginning(units, settings)
     rejects: list[Reject] = []
     # Text in UTF-8, whose columns bear the record names: nobody is there to look at a guess.
-    mapping = ColumnMapping.by_record_names()
+    mapping = ColumnMapping.by_record_names(SHIPPED)
     with open_table(path, Reading(encoding="utf-8")) as source:
         how = Import(path.name)
         import_customers(units, source, mapping, how, rejects.extend, beginning=beginning)

@@ -8,11 +8,13 @@ from sqlalchemy import Connection
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.errors import DataFileError
+from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.domain.imports import Mode
 from customer_segmentation.domain.jobs import Job, JobState, Phase
 from customer_segmentation.files.check.rejects import RejectsFile
 from customer_segmentation.files.map.mapping import ColumnMapping
 from customer_segmentation.files.read.tables import Source, open_table
+from customer_segmentation.files.table_source import find_mapping
 from customer_segmentation.files.write.atomic import whole_file
 from customer_segmentation.services.runtime.audit import acting_as
 from customer_segmentation.services.runtime.settings import Settings
@@ -95,7 +97,7 @@ def _import(
 
 
 def _known_mapping(source: Source) -> ColumnMapping:
-    mapping = ColumnMapping.of_names(source.columns)
+    mapping = find_mapping(SHIPPED, source.columns)
     if mapping is None:
         raise DataFileError(
             f"{source.name} does not bear the attributes' own names: send a mapping that tells "

@@ -7,7 +7,7 @@ import numpy as np
 
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.domain.errors import DataFileError, TransactionConflictError
-from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_NAMES
+from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_NAMES, SHIPPED
 from customer_segmentation.domain.imports import Mode
 from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.check.duplicates import SeenIds
@@ -92,7 +92,7 @@ def import_customers(
     before = _find_replaced(units, source, how, beginning, record)
     if beginning is not None:
         beginning.begin_table(source.name)
-    checker = Checker(source, mapping, seen=SeenIds())
+    checker = Checker(SHIPPED, source, mapping, seen=SeenIds())
     column = mapping.entries[CUSTOMER_ID.name].column or ""
     untold = np.array([name in checker.absent for name in FEATURE_NAMES])
     parts = ((block, checker.check(block)) for block in source.blocks(checker.wanted))

@@ -13,6 +13,7 @@ from customer_segmentation.domain.errors import (
     MappingError,
     NotUndoableError,
 )
+from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.domain.imports import Mode
 from customer_segmentation.domain.jobs import Job, JobKind, Origin
 from customer_segmentation.files.formats import Format
@@ -82,7 +83,7 @@ class ImportRequest:
         if self.mapping is None:
             return None
         try:
-            return parse_mapping(self.mapping, "given")
+            return parse_mapping(SHIPPED, self.mapping, "given")
         except MappingError as fault:
             raise InvalidInputError([FieldError("mapping", str(fault))]) from fault
 

@@ -4,6 +4,7 @@ import io
 from dataclasses import dataclass, replace
 
 from customer_segmentation.domain.errors import DataFileError, FieldError, InvalidInputError
+from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.check.duplicates import SeenIds
 from customer_segmentation.files.check.rows import Checker
@@ -11,6 +12,7 @@ from customer_segmentation.files.map.inference import doubts_about, infer, mappi
 from customer_segmentation.files.map.mapping import ColumnMapping
 from customer_segmentation.files.map.mapping_file import format_guesses
 from customer_segmentation.files.read.tables import Source, open_table
+from customer_segmentation.files.table_source import find_mapping
 from customer_segmentation.services.transfer.imports import ImportRequest
 
 _BLOCK_BYTES = 2**18
@@ -62,16 +64,16 @@ def preview(content: bytes, asked: ImportRequest) -> Preview:
 
 def _look(source: Source, given: ColumnMapping | None, name: str) -> Preview:
     sample = source.sample()
-    guesses = infer(source.columns, sample)
+    guesses = infer(SHIPPED, source.columns, sample)
     is_complete = all(guess.is_complete for guess in guesses.values())
     doubts = tuple(doubts_about(source.columns, sample))
-    mapping = given or ColumnMapping.of_names(source.columns)
+    mapping = given or find_mapping(SHIPPED, source.columns)
     if mapping is None and is_complete:
         mapping = mapping_of(guesses)
     rows, rejects = _check(source, mapping)
     return Preview(
         columns=source.columns,
-        mapping=format_guesses(guesses, name, source.columns, doubts),
+        mapping=format_guesses(SHIPPED, guesses, name, source.columns, doubts),
         is_complete=is_complete,
         doubts=doubts,
         guessed_encoding=source.guessed_encoding,
@@ -85,7 +87,7 @@ def _check(source: Source, mapping: ColumnMapping | None) -> tuple[int, list[Rej
     wanted = None
     checker = None
     if mapping is not None:
-        checker = Checker(source, mapping, seen=SeenIds())
+        checker = Checker(SHIPPED, source, mapping, seen=SeenIds())
         wanted = checker.wanted
     block = next(source.blocks(wanted), None)
     if block is None:

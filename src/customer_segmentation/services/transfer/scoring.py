@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from customer_segmentation.domain.features import CUSTOMER_ID
+from customer_segmentation.domain.features import CUSTOMER_ID, SHIPPED
 from customer_segmentation.engines.scoring import Scorer
 from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.check.rows import Checker
@@ -50,7 +50,7 @@ class ScoredTable:
         serving = units.require_model()
         with_ids = CUSTOMER_ID.name in mapping.entries
         self._source = source
-        self._checker = Checker(source, mapping, with_ids=with_ids)
+        self._checker = Checker(SHIPPED, source, mapping, with_ids=with_ids)
         id_column = CUSTOMER_ID.record_name if with_ids else "line"
         self._scorer = Scorer(serving.model, id_column, explained=explained)
         self.schema = self._scorer.schema
