@@ -43,6 +43,7 @@ from tests.conftest import POSTGRES, postgres_database
 from tests.support.answers import problem
 from tests.support.imports import MANY, files_of, many_csv, send, sent, shipped_csv, stored_so_far
 from tests.support.jobs import ended, follow
+from tests.support.losing import losing_commit_after
 from tests.support.servers import Server, running, status, until
 from tests.support.stored import ORIGIN, assert_current, stored_customers
 
@@ -353,6 +354,21 @@ def test_an_import_goes_on_after_the_database_has_ended_every_connection(
 
 
 @pytest.mark.both_databases
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+@pytest.mark.both_databases
+def test_an_import_that_was_stored_while_the_answer_was_lost_goes_on(
+    database_url: str, tmp_path: Path
+) -> None:
+    with losing_commit_after(b"INSERT INTO jobs") as port:
+        url = database_url.replace(":5432/", f":{port}/")
+        folder = {"CUSTOMER_SEGMENTATION_TRANSFER_FOLDER": str(tmp_path / "transfers")}
+        with running(url, tmp_path, **folder) as server:
+            last = sent(server.client, shipped_csv(last=3, shift=30_000))
+
+            assert (last["state"], last["result"]["added"]) == ("succeeded", 3)
+            assert files_of(tmp_path) == []
+
+
 def test_an_insert_that_is_killed_refuses_the_same_rows_as_one_that_is_not(
     database_url: str, tmp_path: Path, many: bytes
 ) -> None:

@@ -394,6 +394,9 @@ def test_a_second_person_must_approve_where_that_is_asked_for(
             "/v1/models/2:activate", json={"by": "Bo", "reason": "looked at the impact"}
         ).json()
         assert approved["is_active"]
+        assert approved["held_back"] == []
+        record = client.get("/v1/models/2/record?format=json").json()
+        assert record["stability"]["held_back"] == []
         assert approved["activations"][0]["reason"] == "looked at the impact"
         back = client.post("/v1/models/1:activate", json={"by": "Ada"}).json()
         assert [past["cause"] for past in back["activations"]] == ["rolled back", "added"]

@@ -236,6 +236,9 @@ def test_transitions_count_who_moved_between_two_moments(server: Server) -> None
         params={"since": after.isoformat(), "until": after.isoformat()},
     ).json()
     assert same["moved"] == 0
+    swapped = {"since": after.isoformat(), "until": before.isoformat()}
+    told = problem(client.get("/v1/segments/transitions", params=swapped), 422)
+    assert told["errors"] == [{"field": "until", "message": "until must not be before since"}]
     assert answer["matrix"]["0"][str(moved)] == answer["matrix"]["none"]["0"] == 1
     assert sum(row["none"] for row in answer["matrix"].values()) == 1
     problem(client.get("/v1/segments/transitions?since=today&until=never"), 422)

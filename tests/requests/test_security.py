@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from customer_segmentation.api.middleware.rate_limits import RateLimit
+from customer_segmentation.cli.console.output import ExitCode
 from customer_segmentation.domain.access import Role
 from customer_segmentation.domain.errors import (
     ExposureError,
@@ -280,7 +281,7 @@ def test_the_command_refuses_to_expose(tmp_path: Path) -> None:
         timeout=60,
     )
 
-    assert refused.returncode == 1
+    assert refused.returncode == ExitCode.USAGE
     assert "Anyone who reaches 0.0.0.0" in refused.stderr
     assert list(tmp_path.iterdir()) == []
 

@@ -5,6 +5,7 @@ from math import inf, nan
 import pytest
 from pydantic import ValidationError
 
+from customer_segmentation.services.operation.setting_faults import rule_of
 from customer_segmentation.services.runtime.settings import Settings
 
 AMOUNTS = [name for name, field in Settings.model_fields.items() if field.annotation is float]
@@ -21,6 +22,11 @@ def test_no_setting_is_without_end(name: str, value: float) -> None:
 def test_nothing_waits_for_longer_than_a_day(name: str) -> None:
     with pytest.raises(ValidationError, match="less than or equal to"):
         Settings.model_validate({name: 86_401.0})
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_what_every_setting_must_be_can_be_told(name: str) -> None:
+    assert rule_of(Settings.model_fields[name])
 
 
 @pytest.mark.parametrize(

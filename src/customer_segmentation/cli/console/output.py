@@ -71,6 +71,7 @@ _BY_ERROR: dict[type[domain.SegmentationError], ExitCode] = {
     domain.TransactionConflictError: ExitCode.UNREACHABLE,
     domain.UnknownDatabaseError: ExitCode.USAGE,
     domain.SettingsError: ExitCode.USAGE,
+    domain.ExposureError: ExitCode.USAGE,
     domain.AddressError: ExitCode.NO_ADDRESS,
     domain.StoreAbsentError: ExitCode.NO_DATABASE,
     domain.StoreRefusedError: ExitCode.NO_DATABASE,

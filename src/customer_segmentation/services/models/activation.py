@@ -9,6 +9,12 @@ from customer_segmentation.services.runtime.audit import note
 from customer_segmentation.services.runtime.serving import ServingModel
 from customer_segmentation.store.queries import models
 
+AWAITING_APPROVAL = (
+    "The model passes every gate and waits for approval: someone other than who asked for the "
+    "training must activate it"
+)
+"""Why a version is held back until somebody activates it, and no longer."""
+
 
 def activate(
     connection: Connection,

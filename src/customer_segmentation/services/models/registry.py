@@ -8,7 +8,7 @@ from customer_segmentation.domain.history import Activation, Cause
 from customer_segmentation.domain.jobs import Origin
 from customer_segmentation.model.artifact import Model, from_json
 from customer_segmentation.model.describing.explain import typical_values
-from customer_segmentation.services.models.activation import activate
+from customer_segmentation.services.models.activation import AWAITING_APPROVAL, activate
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.serving import load_model
 from customer_segmentation.services.runtime.settings import Settings
@@ -27,7 +27,8 @@ class Version:
         origin: what asked for it, who, and why.
         is_active: whether it serves.
         is_previous: whether it served until the active one was activated: the one to roll back to.
-        held_back: in plain words, why it did not become active by itself.
+        held_back: in plain words, why it did not become active by itself; what it waited for until
+            it was activated is no longer told then.
         model: what was trained, with the segments' words as people have edited them.
         activations: each time it began to serve, the newest first.
     """
@@ -152,13 +153,14 @@ def _check_approval(stored: StoredModel, by: str) -> None:
 def _version(
     row: StoredModel, model: Model, active: int | None, activations: list[Activation]
 ) -> Version:
+    own = tuple(past for past in activations if past.version == row.version)
     return Version(
         number=row.version,
         created_at=row.created_at,
         origin=row.origin,
         is_active=row.version == active,
         is_previous=bool(activations) and row.version == activations[0].previous,
-        held_back=row.held_back,
+        held_back=tuple(why for why in row.held_back if not own or why != AWAITING_APPROVAL),
         model=model,
-        activations=tuple(past for past in activations if past.version == row.version),
+        activations=own,
     )

@@ -76,7 +76,7 @@ def _tell(name: str, fault: Mapping[str, Any], environment: Mapping[str, str]) -
     if fault["type"] == "value_error":
         return f"{where}: {fault['ctx']['error']}"
     given = describe_type(_number_of(fault["input"]))
-    return f"{where} must be {_allowed(Settings.model_fields[name])}; given was {given}"
+    return f"{where} must be {rule_of(Settings.model_fields[name])}; given was {given}"
 
 
 def _place_of(name: str, environment: Mapping[str, str]) -> str:
@@ -84,9 +84,11 @@ def _place_of(name: str, environment: Mapping[str, str]) -> str:
     return origin if origin == variable_of(name) else f"{name} in {origin}"
 
 
-def _allowed(field: FieldInfo) -> str:
-    kind: Any = get_origin(field.annotation) or field.annotation
-    return ", ".join(filter(None, (_KINDS.get(kind, ""), limits_of(field))))
+def rule_of(field: FieldInfo) -> str:
+    """Return what a setting must be, such as "an integer, at least 1 and at most 256"."""
+    kinds: list[Any] = [get_origin(field.annotation), field.annotation, *get_args(field.annotation)]
+    kind = next((_KINDS[kind] for kind in kinds if kind in _KINDS), "")
+    return ", ".join(filter(None, (kind, limits_of(field))))
 
 
 def _number_of(value: object) -> object:

@@ -3,7 +3,12 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from customer_segmentation.domain.errors import SegmentNotFoundError, StaleSegmentError
+from customer_segmentation.domain.errors import (
+    FieldError,
+    InvalidInputError,
+    SegmentNotFoundError,
+    StaleSegmentError,
+)
 from customer_segmentation.domain.segments import Segment, SegmentEdit, Strategy, check_words
 from customer_segmentation.model.describing.profile import (
     GroupShares,
@@ -169,11 +174,13 @@ def count_transitions(
 ) -> dict[tuple[int | None, int | None], int]:
     """Count customers by the segments they were in at two moments; None where they were not there.
 
-    Given the later moment first, they are taken the other way round.
+    Raises:
+        InvalidInputError: the second moment is before the first.
     """
-    first, second = sorted((before, after))
+    if after < before:
+        raise InvalidInputError([FieldError("until", "until must not be before since")])
     with units.database.read() as connection:
-        return history.count_transitions(connection, first, second)
+        return history.count_transitions(connection, before, after)
 
 
 def measure_growth(units: UnitsOfWork, since: datetime) -> dict[int, Growth]:

@@ -19,7 +19,7 @@ from customer_segmentation.domain.jobs import Job, JobState, Phase
 from customer_segmentation.engines.engine import Engine
 from customer_segmentation.model.artifact import Model, to_json
 from customer_segmentation.model.quality.gates import find_failures
-from customer_segmentation.services.models.activation import activate
+from customer_segmentation.services.models.activation import AWAITING_APPROVAL, activate
 from customer_segmentation.services.models.rescoring import Snapshot, rescore
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.serving import load_model
@@ -33,11 +33,6 @@ from customer_segmentation.store.queries import erasures, jobs, models
 from customer_segmentation.store.queries.customers import StoredCustomers
 
 _PROGRESS_SECONDS = 0.25
-
-AWAITING_APPROVAL = (
-    "The model passes every gate and waits for approval: someone other than who asked for the "
-    "training must activate it"
-)
 
 
 def run_training(

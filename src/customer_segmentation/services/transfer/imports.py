@@ -145,9 +145,14 @@ class Imports:
         self.folder.keep(part, file, upload)
         try:
             add_waiting(self._units.database, JobKind.IMPORT, origin, asked.request, job_id)
-        except BaseException:
-            upload.unlink(missing_ok=True)
-            raise
+        except Exception:
+            # The answer to what was committed may be lost. Where the database cannot tell now, the
+            # file stays for a day.
+            with self._units.database.read(brief=True) as connection:
+                is_stored = bool(jobs.find(connection, [job_id]))
+            if not is_stored:
+                upload.unlink(missing_ok=True)
+                raise
         begin_waiting_transfers(self._units, self._settings)
         return self.get(job_id)
 

@@ -155,7 +155,6 @@ def segments_router(units: UnitsOfWork, comparisons: Comparisons) -> APIRouter:
         segments that the versions give them.
         """
         if before is None and after is None and since is not None and until is not None:
-            since, until = sorted((since, until))
             moves = await run_in_threadpool(count_transitions, units, since, until)
         elif before is not None and after is not None and since is None and until is None:
             moves = count_moves(await comparisons.compare(before, after))
