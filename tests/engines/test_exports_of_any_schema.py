@@ -18,6 +18,7 @@ from customer_segmentation.domain.attributes import Attribute, Id, IdType, Kind,
 from customer_segmentation.domain.errors import TrainingRefusedError
 from customer_segmentation.domain.schema import Schema
 from customer_segmentation.engines.local import LocalEngine
+from customer_segmentation.model.adapting import adapt, columns_in
 from customer_segmentation.model.artifact import Parameters
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.services.models.onnx_export import onnx_of
@@ -79,7 +80,7 @@ def columns_of(schema: Schema, number: str, text: str) -> str:
 
 
 def query(serving: ServingModel, schema: Schema, dialect: str) -> str:
-    return sql_of(serving, schema.id.name, schema.missing_values, dialect, "people")
+    return sql_of(serving, schema, dialect, "people")
 
 
 def by_sqlite(serving: ServingModel, schema: Schema, rows: Rows) -> list[int]:
@@ -243,3 +244,16 @@ def test_one_of_whom_nothing_is_known_is_typical() -> None:
 
     assert by_sqlite(serving, lenient, [("C0", None, None, None)]) == expected
     assert by_onnx(serving, nobody) == expected
+
+
+def test_what_the_table_has_no_more_counts_nowhere() -> None:
+    values = draw_customers(TOLD, MANY, 1)
+    before = serving_of(TOLD, values)
+    left = replace(TOLD, attributes=TOLD.attributes[1:])
+    model = adapt(before.model, left.attributes)
+    serving = replace(before, model=model, assigner=Assigner(model))
+    people = columns_in(model, left.attributes).take(values[:, 1:])
+    expected = serving.assigner.assign(people).tolist()
+
+    assert by_sqlite(serving, left, shown(left, values[:, 1:])) == expected
+    assert by_onnx(serving, people) == expected

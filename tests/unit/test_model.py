@@ -291,19 +291,19 @@ def test_an_artifact_of_schema_version_2_is_read_as_of_the_shipped_attributes(
 
 
 def test_an_artifact_holds_the_attributes_that_it_was_trained_on(shipped_model: Model) -> None:
-    current = [replace(FEATURES[0], weight=5.0, title="Years"), *FEATURES[1:]]
+    assert from_json(to_json(shipped_model)).attributes == FEATURES
+    assert from_json(to_json(shipped_model), FEATURES[1:]).attributes == FEATURES
 
-    assert from_json(to_json(shipped_model), current).attributes == FEATURES
 
-
-def test_an_artifact_of_other_attributes_is_refused(shipped_model: Model) -> None:
+def test_an_artifact_that_names_other_attributes_than_it_is_told_is_refused(
+    shipped_model: Model,
+) -> None:
     content = json.loads(to_json(shipped_model))["model"]
-    before = content | {"features": [*FEATURE_NAMES[1:], "height"]}
-    del before["attributes"]
+    content["features"] = [*FEATURE_NAMES[1:], "height"]
+    del content["attributes"]
 
-    for text in (to_json(shipped_model), signed(content), signed(before, version=2)):
-        with pytest.raises(ArtifactError, match="made for other attributes"):
-            from_json(text, FEATURES[1:])
+    with pytest.raises(ArtifactError, match="made for other attributes"):
+        from_json(signed(content, version=2), FEATURES)
 
 
 def signed(content: dict[str, Any], version: int = 3) -> str:

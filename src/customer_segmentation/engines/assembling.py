@@ -13,6 +13,7 @@ from customer_segmentation.domain.jobs import Phase
 from customer_segmentation.domain.schema import Profile
 from customer_segmentation.domain.segments import Segment
 from customer_segmentation.engines.engine import Progress
+from customer_segmentation.model.adapting import in_coordinates_of
 from customer_segmentation.model.artifact import Fingerprint, Match, Model, Parameters, Quality
 from customer_segmentation.model.describing.naming import name_by_profile, new_segment
 from customer_segmentation.model.describing.profile import AttributeProfile, profile_clusters
@@ -79,9 +80,11 @@ def assemble(
     if serving is None or fitted.shared is None:
         segments = name_by_profile(clusters, profiles)
     else:
+        before = in_coordinates_of(fitted.preparation, serving)
+        common = ~np.isnan(before).any(axis=0)
         matching = match_clusters(
-            fitted.centroids,
-            in_coordinates_of(fitted.preparation, serving),
+            fitted.centroids[:, common],
+            before[:, common],
             serving.numbers,
             fitted.shared,
             parameters.thresholds,
@@ -143,11 +146,6 @@ def measure(
 def outlier_distance(distances: FloatArray) -> float:
     """Return how far from its centroid an outlier is, by customers' distances to theirs, (n,)."""
     return float(np.quantile(distances, 1.0 - OUTLIER_SHARE))
-
-
-def in_coordinates_of(preparation: Preparation, serving: Model) -> FloatArray:
-    """Return the serving centroids, (k, c), in another model's coordinates."""
-    return preparation.prepare_transformed(serving.preparation.restore(serving.centroids))
 
 
 def _inherit(

@@ -14,11 +14,11 @@ from customer_segmentation.engines.assembling import (
     Fitted,
     assemble,
     check_trainable,
-    in_coordinates_of,
     measure,
     outlier_distance,
 )
 from customer_segmentation.engines.engine import Progress, unheard
+from customer_segmentation.model.adapting import columns_in, start_of
 from customer_segmentation.model.artifact import Model, Parameters
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.fitting.fit import fit_clusters
@@ -72,7 +72,7 @@ class LocalEngine:
                 parameters.k,
                 seed=parameters.seed,
                 restarts=parameters.restarts,
-                serving=_start(preparation, serving),
+                serving=None if serving is None else start_of(preparation, serving),
                 progress=lambda done, total: progress(Phase.FITTING, done, total),
             )
             progress(Phase.MATCHING, 0, len(values))
@@ -122,13 +122,6 @@ class LocalEngine:
             lambda done, total: progress(Phase.FITTING, done, total),
             serving,
         )
-
-
-def _start(preparation: Preparation, serving: Model | None) -> FloatArray | None:
-    """Return the serving centroids, (k, d), in the coordinates that a preparation uses."""
-    if serving is None:
-        return None
-    return in_coordinates_of(preparation, serving)[:, preparation.used]
 
 
 def _prepare(
@@ -187,13 +180,14 @@ def _count(
     """
     k = len(clusters.centroids)
     assigner = None if serving is None else Assigner(serving)
+    columns = None if serving is None else columns_in(serving, bins.attributes)
 
     def count_part(part: slice) -> tuple[Distribution, IntArray | None]:
         labels, own = clusters.labels[part], values[part]
         distribution = count_customers(bins, k, own, labels, outlying[part])
-        if assigner is None or serving is None:
+        if assigner is None or columns is None or serving is None:
             return distribution, None
-        places = np.searchsorted(serving.numbers, assigner.assign(own))
+        places = np.searchsorted(serving.numbers, assigner.assign(columns.take(own)))
         return distribution, count_shared(labels, k, places, len(serving.segments))
 
     counted = map_parts(count_part, len(values))

@@ -207,17 +207,17 @@ def to_json(model: Model) -> str:
     )
 
 
-def from_json(text: str, current: Sequence[Attribute]) -> Model:
+def from_json(text: str, undeclared: Sequence[Attribute] = ()) -> Model:
     """Read a model from an artifact.
 
     Args:
         text: the artifact.
-        current: the attributes that customers have. Those of an artifact of schema version 2,
-            which does not hold its own, are taken from them.
+        undeclared: the attributes of an artifact of schema version 2, which names and does not
+            declare them.
 
     Raises:
-        ArtifactError: the text is cut, changed, of another schema version, made for other
-            attributes than the current ones, or its numbers make no model.
+        ArtifactError: the text is cut, changed, of another schema version, of schema version 2 and
+            made for other attributes, or its numbers make no model.
     """
     try:
         document = json.loads(text, parse_constant=_refuse_constant)
@@ -236,12 +236,11 @@ def from_json(text: str, current: Sequence[Attribute]) -> Model:
     if checksum != _checksum(content):
         raise ArtifactError("The model artifact is damaged: its checksum does not match")
     try:
-        if version == _WITHOUT_ATTRIBUTES:
-            attributes, names = tuple(current), content["features"]
-        else:
+        if version == SCHEMA_VERSION:
             attributes = tuple(map(make_attribute, content["attributes"]))
-            names = [attribute.name for attribute in attributes]
-        if names != [attribute.name for attribute in current]:
+        elif content["features"] == [attribute.name for attribute in undeclared]:
+            attributes = tuple(undeclared)
+        else:
             raise ArtifactError("The model artifact was made for other attributes; train again")
         model = _read(content, attributes)
         faults = [told for told, is_right in _soundness(model) if not is_right]

@@ -13,7 +13,7 @@ from math import sqrt
 import numpy as np
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.attributes import Attribute, Kind, Missing, Transform
+from customer_segmentation.domain.attributes import Attribute, Kind, Missing
 from customer_segmentation.model.threads import map_all
 
 _UNSCORED = np.inf
@@ -48,19 +48,30 @@ def transform(attributes: Sequence[Attribute], values: FloatArray) -> FloatArray
     if nominal:
         starts = (place.start for place in columns_of(attributes))
     for j, (attribute, at) in enumerate(zip(attributes, starts, strict=True)):
-        if attribute.transform is Transform.LOG:
-            transformed[:, at] = _logarithm(attribute, values[:, j])
+        if attribute.is_logarithmic:
+            transformed[:, at] = transform_column(attribute, values[:, j])
         if attribute.unscored is not None and attribute.kind is not Kind.NOMINAL:
             transformed[values[:, j] == attribute.unscored, at] = _UNSCORED
     return transformed
 
 
-def _logarithm(attribute: Attribute, column: FloatArray) -> FloatArray:
+def transform_column(attribute: Attribute, column: FloatArray) -> FloatArray:
+    """Take the skew out of values of any shape of an attribute that is not nominal."""
+    if not attribute.is_logarithmic:
+        return column
     if attribute.missing is Missing.ALLOWED and (missing := np.isnan(column)).any():
         # The logarithm of NaN takes five times as long as that of a number.
         column = np.where(missing, 0.0, column)
         return np.where(missing, np.nan, np.copysign(np.log1p(np.abs(column)), column))
     return np.copysign(np.log1p(np.abs(column)), column)
+
+
+def restore_column(attribute: Attribute, column: FloatArray) -> FloatArray:
+    """Return the values that `transform_column` transforms into these."""
+    if not attribute.is_logarithmic:
+        return column
+    with np.errstate(over="ignore"):
+        return np.copysign(np.expm1(np.abs(column)), column)
 
 
 def _indicate(attributes: Sequence[Attribute], values: FloatArray) -> FloatArray:

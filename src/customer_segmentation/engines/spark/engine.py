@@ -8,13 +8,13 @@ from customer_segmentation.engines.assembling import (
     Fitted,
     assemble,
     check_trainable,
-    in_coordinates_of,
     measure,
     outlier_distance,
 )
 from customer_segmentation.engines.engine import Progress, unheard
 from customer_segmentation.engines.spark.customers import SparkCustomers
 from customer_segmentation.engines.spark.passes import count, fit_to, step
+from customer_segmentation.model.adapting import start_of
 from customer_segmentation.model.artifact import Fingerprint, Model, Parameters
 from customer_segmentation.model.fitting.fit import SAMPLE, is_continued, try_starts
 from customer_segmentation.model.fitting.lloyd import Clusters, run_lloyd
@@ -49,7 +49,7 @@ def train(
     preparation, summaries = fit_to(customers, parameters)
     used = preparation.used
     coordinates = preparation.prepare(sample)[:, used]
-    following = None if serving is None else in_coordinates_of(preparation, serving)[:, used]
+    following = None if serving is None else start_of(preparation, serving)
     start = _choose_start(coordinates, parameters, following, progress)
     around = _polish(customers, preparation, start, progress)
     progress(Phase.MATCHING, 0, customers.count)

@@ -8,6 +8,7 @@ import numpy as np
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.attributes import Attribute
 from customer_segmentation.engines.spark.customers import SparkCustomers, Sums
+from customer_segmentation.model.adapting import columns_in
 from customer_segmentation.model.artifact import Model, Parameters, Summary
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.fitting.shared import count_shared
@@ -125,6 +126,7 @@ def count(
 ) -> Counted:
     """Count all customers around centroids, (k, d), in one pass."""
     assigner = None if serving is None else Assigner(serving)
+    columns = None if serving is None else columns_in(serving, bins.attributes)
     numbers = np.empty(0, np.int64) if serving is None else serving.numbers
 
     def part(values: FloatArray) -> Sums:
@@ -140,8 +142,8 @@ def count(
             "digits": counted.digits,
             "outliers": counted.outliers.astype(np.float64),
         }
-        if assigner is not None:
-            places = np.searchsorted(numbers, assigner.assign(values))
+        if assigner is not None and columns is not None:
+            places = np.searchsorted(numbers, assigner.assign(columns.take(values)))
             shared = count_shared(labels, len(centroids), places, len(numbers))
             sums["shared"] = shared.astype(np.float64)
         return sums

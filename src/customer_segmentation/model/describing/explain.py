@@ -14,6 +14,7 @@ from customer_segmentation.domain.numbers import Number, plain_number
 from customer_segmentation.model.artifact import Model
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.missing import stretch
+from customer_segmentation.model.prepare import restore_column
 
 _CENT = 100.0
 _NUDGES = 8
@@ -129,9 +130,8 @@ def typical_values(model: Model) -> FloatArray:
         column = restored[:, place.start]
         if attribute.kind is Kind.NOMINAL:
             column = np.array(attribute.choices)[restored[:, place].argmax(axis=1)]
-        elif attribute.is_logarithmic:
-            with np.errstate(over="ignore"):
-                column = np.copysign(np.expm1(np.abs(column)), column)
+        else:
+            column = restore_column(attribute, column)
         typical[:, j] = column
     return typical
 

@@ -22,7 +22,7 @@ def match_clusters(
     Source: Kuhn 1955, doi:10.1002/nav.3800020109, as `scipy.optimize.linear_sum_assignment`.
 
     Args:
-        new_centroids: (k, d), in coordinates common to both models.
+        new_centroids: (k, d), in coordinates common to both models; none where d is 0.
         serving_centroids: (m, d), in the same coordinates.
         serving_numbers: (m,), the segment number of each serving centroid.
         shared: (k, m), the customers by new cluster and by segment of the active model.
@@ -31,6 +31,9 @@ def match_clusters(
     Returns:
         one match for each new cluster, in their order.
     """
+    if new_centroids.shape[1] == 0:
+        # Without an attribute in common nobody can say which continues which.
+        return tuple(Match(cluster, None, 1.0, 0.0) for cluster in range(len(new_centroids)))
     overlap = _jaccard(shared)
     distance = _distances(new_centroids, serving_centroids) / _gaps(serving_centroids)
     rows, columns = linear_sum_assignment(distance - overlap)

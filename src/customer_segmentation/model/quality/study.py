@@ -9,6 +9,7 @@ from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.schema import Schema
+from customer_segmentation.model.adapting import columns_in, in_coordinates_of
 from customer_segmentation.model.artifact import Fingerprint, Model, Parameters
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.describing.naming import name_by_profile
@@ -147,7 +148,8 @@ class _Sample:
     def of(cls, schema: Schema, values: FloatArray, serving: Model | None) -> "_Sample":
         places = np.zeros(len(values), dtype=np.int64)
         if serving is not None:
-            places = np.searchsorted(serving.numbers, Assigner(serving).assign(values))
+            own = columns_in(serving, schema.attributes).take(values)
+            places = np.searchsorted(serving.numbers, Assigner(serving).assign(own))
         attributes = schema.attributes
         known = fingerprint(attributes, np.arange(len(values)), values)
         transformed, bins = transform(attributes, values), fit_bins(attributes, values)
@@ -253,7 +255,10 @@ def _goes_on(
     k, m = parameters.k, len(serving.segments)
     centroids = np.zeros((k, sample.transformed.shape[1]))
     centroids[:, preparation.used] = clusters.centroids
-    before = preparation.prepare_transformed(serving.preparation.restore(serving.centroids))
+    before = in_coordinates_of(preparation, serving)
+    common = ~np.isnan(before).any(axis=0)
     shared = count_shared(clusters.labels, k, sample.places, m)
-    matches = match_clusters(centroids, before, serving.numbers, shared, parameters.thresholds)
+    matches = match_clusters(
+        centroids[:, common], before[:, common], serving.numbers, shared, parameters.thresholds
+    )
     return sum(match.number is not None for match in matches) == min(k, m)

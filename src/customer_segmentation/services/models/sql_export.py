@@ -1,6 +1,5 @@
 """The use case of writing a model's rule as SQL, to run it inside the owner's warehouse."""
 
-from collections.abc import Sequence
 from functools import reduce
 
 from sqlglot import exp
@@ -9,6 +8,8 @@ from sqlglot.errors import SqlglotError
 
 from customer_segmentation.domain.attributes import Attribute, Missing, Unknown
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
+from customer_segmentation.domain.schema import Schema
+from customer_segmentation.model.adapting import is_same_measure
 from customer_segmentation.model.assign import ROOTS, SERIES
 from customer_segmentation.model.folding import Term
 from customer_segmentation.services.runtime.serving import ServingModel
@@ -38,8 +39,7 @@ def write_sql(
         NotReadyError: there is no model yet.
     """
     check_dialect(dialect)
-    schema = units.schema
-    return sql_of(units.serving, schema.id.name, schema.missing_values, dialect, table, view)
+    return sql_of(units.serving, units.schema, dialect, table, view)
 
 
 def check_dialect(dialect: str) -> None:
@@ -55,8 +55,7 @@ def check_dialect(dialect: str) -> None:
 
 def sql_of(
     serving: ServingModel,
-    key: str,
-    missing_values: Sequence[str],
+    schema: Schema,
     dialect: str,
     table: str = "customers",
     view: str | None = None,
@@ -70,8 +69,7 @@ def sql_of(
 
     Args:
         serving: the model.
-        key: the column of the customers' ids.
-        missing_values: texts that stand for a missing category.
+        schema: of the table; what it has not any more is missing for everybody.
         dialect: of SQL, such as `postgres`, `snowflake`, `bigquery`, `spark` or `sqlserver`.
         table: with a column for each attribute, by its request name: numbers, codes, or the texts
             of categories.
@@ -82,8 +80,7 @@ def sql_of(
     """
     check_dialect(dialect)
     written = _OTHER_NAMES.get(dialect, dialect)
-    steps = _Steps(serving, missing_values)
-    query: exp.Expression = steps.query(key, _named("table", table))
+    query: exp.Expression = _Steps(serving, schema).query(_named("table", table))
     _adapt(query, written)
     if view is not None:
         query = exp.Create(this=_named("view", view), kind="VIEW", expression=query)
@@ -136,15 +133,15 @@ class _Steps:
     the owner's names can be that of another.
     """
 
-    def __init__(self, serving: ServingModel, missing_values: Sequence[str]) -> None:
+    def __init__(self, serving: ServingModel, schema: Schema) -> None:
         self._serving = serving
         self._terms = serving.assigner.terms
         self._bases = serving.assigner.bases
-        self._missing_values = missing_values
+        self._schema = schema
 
-    def query(self, key: str, table: exp.Table) -> exp.Select:
+    def query(self, table: exp.Table) -> exp.Select:
         """Return the query."""
-        owners = _owners(key)
+        owners = _owners(self._schema.id.name)
         checked = exp.select(exp.alias_(owners, _KEY), *map(self._checked, self._terms))
         skewed = [term for term in self._terms if term.attribute.is_logarithmic]
         values = [exp.column(_value(term)) for term in self._terms]
@@ -175,7 +172,11 @@ class _Steps:
     def _checked(self, term: Term) -> exp.Expression:
         """Return an attribute as a double, NULL where it is none."""
         attribute = term.attribute
-        if attribute.categories:
+        current = self._schema.by_name.get(attribute.name)
+        value: exp.Expression
+        if current is None or not is_same_measure(attribute, current):
+            value = exp.cast(exp.null(), exp.DataType.Type.DOUBLE)
+        elif attribute.categories:
             value = self._place(attribute)
         else:
             number = exp.cast(_owners(attribute.name), exp.DataType.Type.DOUBLE)
@@ -192,7 +193,7 @@ class _Steps:
         for place, category in enumerate(attribute.categories):
             case = case.when(column.eq(exp.Literal.string(category)), _number(float(place)))
         if attribute.unknown is Unknown.OTHER:
-            for nothing in self._missing_values:
+            for nothing in self._schema.missing_values:
                 case = case.when(column.eq(exp.Literal.string(nothing)), exp.null())
             is_known = column.copy().is_(exp.null()).not_()
             case = case.when(is_known, _number(float(len(attribute.categories))))
