@@ -17,6 +17,9 @@ MIN_SEGMENTS = 2
 MAX_SEGMENTS = 12
 """How many segments a model may have."""
 
+DEFAULT_SEGMENTS = 4
+"""How many it has where neither schema, settings nor a study say."""
+
 
 ANY_CHANNEL = "any"
 """The channel of a strategy that reaches every customer."""

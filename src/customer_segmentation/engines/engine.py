@@ -49,6 +49,16 @@ class Engine(Protocol):
         """
         ...
 
+    def choose_segments(
+        self, values: FloatArray, parameters: Parameters, gates: Gates
+    ) -> tuple[int, str]:
+        """Return how many segments a first model of customers, (n, d), should have, and why.
+
+        Raises:
+            TrainingRefusedError: there are fewer customers that differ than segments at the least.
+        """
+        ...
+
     def study(
         self,
         values: FloatArray,

@@ -10,6 +10,7 @@ from customer_segmentation.domain.attributes import Attribute
 from customer_segmentation.domain.errors import TrainingRefusedError
 from customer_segmentation.domain.jobs import Phase
 from customer_segmentation.domain.schema import Schema
+from customer_segmentation.domain.segments import MIN_SEGMENTS
 from customer_segmentation.engines.assembling import (
     Fitted,
     assemble,
@@ -39,7 +40,7 @@ from customer_segmentation.model.prepare import (
     transform,
 )
 from customer_segmentation.model.quality.gates import Gates
-from customer_segmentation.model.quality.study import Study, study_segments
+from customer_segmentation.model.quality.study import Study, choose_segments, study_segments
 from customer_segmentation.model.threads import map_parts
 
 
@@ -122,6 +123,13 @@ class LocalEngine:
             lambda done, total: progress(Phase.FITTING, done, total),
             serving,
         )
+
+    def choose_segments(
+        self, values: FloatArray, parameters: Parameters, gates: Gates
+    ) -> tuple[int, str]:
+        """Return the number of segments of a first model, and why; see `choose_segments`."""
+        check_trainable(transform(self._schema.attributes, values), MIN_SEGMENTS)
+        return choose_segments(self._schema, values, parameters, gates)
 
 
 def _prepare(

@@ -10,6 +10,7 @@ from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.schema import Schema
 from customer_segmentation.model.adapting import columns_in, in_coordinates_of
+from customer_segmentation.domain.segments import MIN_SEGMENTS
 from customer_segmentation.model.artifact import Fingerprint, Model, Parameters
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.describing.naming import name_by_profile
@@ -36,6 +37,15 @@ _USEFUL_SEGMENTS = 3
 
 _USEFUL_SHARE = 0.05
 """Segments below this share of the customers seldom earn an offer of their own."""
+
+
+_CHOICE_SAMPLE = 4_000
+_CHOICE_RESTARTS = 4
+_MOST_CHOSEN = 8
+"""A first model has at most so many segments, as people are to learn them all."""
+
+_FEWEST_EACH = 10
+"""And so many customers for each, or more."""
 
 
 class Weighting(StrEnum):
@@ -130,6 +140,37 @@ def study_segments(
         trials.append(_try(sample, replace(parameters, k=k), weighting, gates))
     recommended, reason = advise([t for t in trials if t.weighting is Weighting.CHOSEN])
     return Study(len(sample.values), tuple(trials), recommended, reason)
+
+
+def choose_segments(
+    schema: Schema, values: FloatArray, parameters: Parameters, gates: Gates
+) -> tuple[int, str]:
+    """Return the number of segments that the first model of customers should have, and why.
+
+    It is the one that a study advises, or where none passes the gates the one that is the most
+    stable. Fewer customers and starts are tried than in a study, as somebody waits for it.
+
+    Args:
+        schema: of the customers.
+        values: (n, d), attributes in users' units.
+        parameters: how a training is done otherwise.
+        gates: what a model must show.
+    """
+    random = np.random.default_rng(parameters.seed)
+    rows = random.choice(len(values), min(_CHOICE_SAMPLE, len(values)), replace=False)
+    sample = _Sample.of(schema, values[np.sort(rows)], None)
+    differ = len(np.unique(sample.transformed, axis=0))
+    most = max(MIN_SEGMENTS, min(_MOST_CHOSEN, differ - 1, len(values) // _FEWEST_EACH))
+    few = replace(parameters, restarts=min(parameters.restarts, _CHOICE_RESTARTS))
+    trials = [
+        _try(sample, replace(few, k=k), Weighting.CHOSEN, gates)
+        for k in range(MIN_SEGMENTS, most + 1)
+    ]
+    recommended, reason = advise(trials)
+    if recommended is None:
+        useful = [t for t in trials if t.least_share >= _USEFUL_SHARE] or trials
+        recommended = max(useful, key=lambda trial: (trial.stability, trial.k)).k
+    return recommended, reason
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -20,7 +20,7 @@ from pydantic_settings import (
 
 from customer_segmentation.domain.addresses import LARGEST_PORT
 from customer_segmentation.domain.errors import SettingsError
-from customer_segmentation.domain.segments import MAX_SEGMENTS, MIN_SEGMENTS
+from customer_segmentation.domain.segments import DEFAULT_SEGMENTS, MAX_SEGMENTS, MIN_SEGMENTS
 from customer_segmentation.domain.toml import TomlError, parse_toml
 from customer_segmentation.model.artifact import Parameters, Thresholds
 from customer_segmentation.model.quality.gates import Gates
@@ -134,11 +134,13 @@ class Settings(BaseSettings):
     workers: int = Field(
         default=1, ge=1, le=256, description="Server processes that share the port."
     )
-    segments: int = Field(
-        default=4,
+    segments: int | None = Field(
+        default=None,
         ge=MIN_SEGMENTS,
         le=MAX_SEGMENTS,
-        description="Number of segments that a training makes.",
+        description="Number of segments that a training makes; unless set, the one that the schema "
+        "says. Where that says `auto`, the first model has the number that a study of the "
+        "customers advises, and later ones have as many as the active one.",
     )
     seed: int = Field(
         default=20_000, ge=0, lt=2**32, description="Seed of every random choice in a training."
@@ -417,9 +419,9 @@ class Settings(BaseSettings):
 
     @property
     def parameters(self) -> Parameters:
-        """How a training is to be done."""
+        """How a training is to be done; see `parameters_of` for the number of segments."""
         return Parameters(
-            k=self.segments,
+            k=self.segments or DEFAULT_SEGMENTS,
             seed=self.seed,
             restarts=self.restarts,
             excluded=self.exclude_attributes,

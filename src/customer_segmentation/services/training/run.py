@@ -133,7 +133,7 @@ def _train(
     """Train a model on the stored customers; tell whether it serves now."""
     found = snapshot.customers
     version, serving, next_number = _read_serving(units)
-    parameters = parameters_of(settings, job.request)
+    parameters = parameters_of(settings, job.request, units.schema, serving)
     model = engine.train(
         found.ids, found.values, parameters, serving, next_number=next_number, progress=progress
     )
@@ -157,7 +157,7 @@ def _train_on(
     model = train_on_table(
         settings,
         external,
-        parameters_of(settings, job.request),
+        parameters_of(settings, job.request, units.schema, serving),
         serving,
         erased=erased,
         next_number=next_number,

@@ -10,7 +10,9 @@ from customer_segmentation.domain.errors import (
     TrainingRefusedError,
 )
 from customer_segmentation.domain.jobs import Job, JobKind, JobState, Origin
-from customer_segmentation.model.artifact import Parameters
+from customer_segmentation.domain.schema import Schema
+from customer_segmentation.domain.segments import DEFAULT_SEGMENTS
+from customer_segmentation.model.artifact import Model, Parameters
 from customer_segmentation.services.jobs.lifecycle import begin_job, get_job, run_job
 from customer_segmentation.services.runtime.current_schema import check_attributes
 from customer_segmentation.services.runtime.settings import Settings
@@ -47,12 +49,29 @@ class Overrides:
         return {name: value for name, value in given.items() if value is not None} | table
 
 
-def parameters_of(settings: Settings, request: dict[str, Any]) -> Parameters:
-    """Return how a job's training is to be done."""
+def parameters_of(
+    settings: Settings, request: dict[str, Any], schema: Schema, serving: Model | None
+) -> Parameters:
+    """Return how a job's training is to be done.
+
+    Args:
+        settings: say what the request does not.
+        request: of the job.
+        schema: says how many segments there are to be, where neither does; where it leaves that
+            open, there are as many as the active model has.
+        serving: the active model, if any.
+    """
     changed = {name: value for name, value in request.items() if name != "external"}
     if "excluded" in changed:
         changed["excluded"] = tuple(changed["excluded"])
+    if settings.segments is None:
+        active = DEFAULT_SEGMENTS if serving is None else len(serving.segments)
+        changed.setdefault("k", schema.segments or active)
     return replace(settings.parameters, **changed)
+
+
+def _check(schema: Schema, settings: Settings, overrides: Overrides) -> None:
+    check_attributes(schema, parameters_of(settings, overrides.request, schema, None))
 
 
 def begin_training(
@@ -64,7 +83,7 @@ def begin_training(
         InvalidInputError: it names attributes that there are not.
         JobRunningError: a training runs already.
     """
-    check_attributes(units.schema, parameters_of(settings, overrides.request))
+    _check(units.schema, settings, overrides)
     if overrides.external is not None:
         told = f"{origin.reason} " if origin.reason else ""
         origin = replace(origin, reason=f"{told}(trained on {overrides.external.name})")
@@ -93,7 +112,7 @@ def retrain(
         TrainingCancelledError: someone cancelled it.
         TrainingFailedError: the training's process ended without a model.
     """
-    check_attributes(units.schema, parameters_of(settings, overrides.request))
+    _check(units.schema, settings, overrides)
     job = run_job(units, settings, JobKind.TRAINING, origin, overrides.request)
     version = job.model_version
     if job.state is JobState.SUCCEEDED and version is not None:

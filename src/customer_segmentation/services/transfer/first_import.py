@@ -1,6 +1,8 @@
 """The use case of a bank's beginning: the first customers, from tables, and the first model."""
 
+import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from sqlalchemy import Connection
@@ -10,11 +12,13 @@ from customer_segmentation.domain.errors import TrainingRefusedError, Transactio
 from customer_segmentation.domain.imports import Mode
 from customer_segmentation.domain.jobs import Origin, Trigger
 from customer_segmentation.domain.plurals import counted
+from customer_segmentation.domain.segments import MIN_SEGMENTS
 from customer_segmentation.engines.engine import Engine
 from customer_segmentation.model.quality.gates import find_failures
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.services.training.engine import local_engine
+from customer_segmentation.services.training.start import parameters_of
 from customer_segmentation.services.transfer.first_model import (
     LOADING,
     LOADING_SECONDS,
@@ -24,6 +28,8 @@ from customer_segmentation.services.transfer.first_model import (
 from customer_segmentation.services.transfer.merging import Done, merge
 from customer_segmentation.store.database import wait_for_turn
 from customer_segmentation.store.queries import demo, erasures, models
+
+logger = logging.getLogger(__name__)
 
 
 class Beginning:
@@ -71,7 +77,7 @@ class Beginning:
             TrainingRefusedError: there are fewer than segments.
         """
         count = len(self._known[0]) + sum(len(ids) for ids, _ in self._new)
-        least = self._settings.segments
+        least = self._settings.segments or self._units.schema.segments or MIN_SEGMENTS
         if count < least:
             raise TrainingRefusedError(
                 f"The first model needs at least {counted(least, 'customer')}, one for each "
@@ -128,7 +134,12 @@ class Beginning:
         sources = ", ".join(self._sources)
         self.begin_table("")
         ids, values = self._known
-        model = engine.train(ids, values, self._settings.parameters)
+        parameters = parameters_of(self._settings, {}, self._units.schema, None)
+        if self._settings.segments is None and self._units.schema.segments is None:
+            k, reason = engine.choose_segments(values, parameters, self._settings.gates)
+            logger.info("Chose %s", reason)
+            parameters = replace(parameters, k=k)
+        model = engine.train(ids, values, parameters)
         weaknesses = find_failures(model, None, self._settings.gates)
         return FirstCustomers(ids, values, model, origin, weaknesses, sources)
 
