@@ -477,6 +477,16 @@ class _Service(Generic[Answer]):
         """Return what a customer is made of: the id, and the attributes in their order."""
         return self._send(_Call("GET", "/v1/schema"))
 
+    def plan_schema(self, text: str, renames: Json | None = None) -> Answer:
+        """Return what a schema, as TOML, would change, and why it cannot be applied, if so."""
+        body = {"text": text, "renames": renames or {}}
+        return self._send(_Call("POST", "/v1/schema:plan", {}, body))
+
+    def apply_schema(self, text: str, renames: Json | None = None, by: str | None = None) -> Answer:
+        """Let a schema, as TOML, hold from now on; return what was changed."""
+        body = {"text": text, "renames": renames or {}, "by": by}
+        return self._send(_Call("POST", "/v1/schema:apply", {}, body))
+
     def list_models(self) -> Answer:
         """Return every model version that is kept, in brief."""
         return self._send(_Call("GET", "/v1/models"))
@@ -710,6 +720,10 @@ class Client(_Service[Reply]):
                 return
             self._sleep(seconds)
 
+    def get_schema_text(self, form: str = "toml") -> str:
+        """Return the schema as `toml`, `table-schema` or `json-schema`."""
+        return _content(self._http.get("/v1/schema", params={"format": form})).decode()
+
     def get_onnx(self) -> bytes:
         """Return the active model's rule as an ONNX model."""
         return _content(self._http.get(_ONNX, timeout=self._timeout or LONG_TIMEOUT))
@@ -835,6 +849,10 @@ class AsyncClient(_Service[Awaitable[Reply]]):
             if job["state"] not in _NOT_ENDED:
                 return
             await self._sleep(seconds)
+
+    async def get_schema_text(self, form: str = "toml") -> str:
+        """Return the schema as `toml`, `table-schema` or `json-schema`."""
+        return _content(await self._http.get("/v1/schema", params={"format": form})).decode()
 
     async def get_onnx(self) -> bytes:
         """Return the active model's rule as an ONNX model."""

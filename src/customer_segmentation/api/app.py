@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from starlette.concurrency import run_in_threadpool
 
 from customer_segmentation import __version__
+from customer_segmentation.api.following import Following
 from customer_segmentation.api.functions.declarations import FunctionAnswers
 from customer_segmentation.api.functions.routes import add_functions
 from customer_segmentation.api.guide import GUIDE, guide_router
@@ -50,7 +51,11 @@ from customer_segmentation.api.v1.schema import schema_router
 from customer_segmentation.api.v1.segments.figures import segment_figures_router
 from customer_segmentation.api.v1.segments.routes import segments_router
 from customer_segmentation.api.v1.webhooks import webhooks_router
-from customer_segmentation.domain.errors import NotReadyError, SegmentationError
+from customer_segmentation.domain.errors import (
+    NotReadyError,
+    SegmentationError,
+    StoreUnavailableError,
+)
 from customer_segmentation.services.customers.erasure import Wiping
 from customer_segmentation.services.customers.events import place_changes
 from customer_segmentation.services.jobs.lifecycle import (
@@ -66,6 +71,7 @@ from customer_segmentation.services.operation.retention import remove_old
 from customer_segmentation.services.operation.webhooks import Deliveries
 from customer_segmentation.services.runtime.audit import seal
 from customer_segmentation.services.runtime.clock import now
+from customer_segmentation.services.runtime.current_schema import CurrentSchema, unstored_schema
 from customer_segmentation.services.runtime.logs import configure_logs
 from customer_segmentation.services.runtime.settings import Settings, load_settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork, units_over
@@ -114,16 +120,14 @@ logger = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Return the application over a database that `operation/startup.py` has made ready."""
+    """Return the application over a database that `operation/startup.py` has made ready.
+
+    It is made from the schema that holds now, or the shipped one where the database does not
+    answer; `create_service` follows the schema.
+    """
     settings = settings or load_settings()
     configure_logs(settings.log_format)
-    units = units_over(
-        settings.database_url,
-        pool_size=settings.pool_size,
-        statement_seconds=settings.statement_seconds,
-        wait_seconds=settings.wait_seconds,
-        audit=settings.audit,
-    )
+    units = _open(settings)
     keys = KeyRing(units) if settings.auth == "keys" else None
     rescoring = Rescoring(units.database, settings)
     tracer = tracer_provider() if settings.traces else None
@@ -187,6 +191,32 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
 
 
+def create_service() -> Following:
+    """Return what a server runs: the application of the schema that holds at each moment."""
+    return Following(create_app)
+
+
+def _open(settings: Settings) -> UnitsOfWork:
+    def over(schema: CurrentSchema | None) -> UnitsOfWork:
+        return units_over(
+            settings.database_url,
+            pool_size=settings.pool_size,
+            statement_seconds=settings.statement_seconds,
+            wait_seconds=settings.wait_seconds,
+            audit=settings.audit,
+            schema=schema,
+        )
+
+    units = over(None)
+    try:
+        _ = units.current_schema
+    except StoreUnavailableError as error:
+        logger.warning("Not ready yet: %s", error)
+        units.close()
+        return over(unstored_schema())
+    return units
+
+
 def create_local_app(units: UnitsOfWork, settings: Settings) -> FastAPI:
     """Return the application for who runs a command on a database: an admin who needs no key.
 
@@ -235,6 +265,7 @@ def _build(
             "operation_spans": False,
         },
     )
+    app.state.units = units
     documentation = [*app.routes]
     types = CustomerTypes(units.schema)
     answers, functions_answers = CustomerAnswers(units.schema), FunctionAnswers(units.schema)
@@ -248,7 +279,7 @@ def _build(
         segments_router(units, comparisons),
         segment_figures_router(units),
         predictions_router(units, types),
-        schema_router(units),
+        schema_router(units, settings),
         events_router(units),
         webhooks_router(units, settings),
         audit_router(units),

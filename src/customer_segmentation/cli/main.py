@@ -21,6 +21,7 @@ from customer_segmentation.cli.models.versions import drift, models
 from customer_segmentation.cli.operation.audit import audit
 from customer_segmentation.cli.operation.keys import keys
 from customer_segmentation.cli.operation.maintenance import backup, config, doctor, restore
+from customer_segmentation.cli.operation.schema import schema
 from customer_segmentation.cli.segments import segments
 from customer_segmentation.cli.serve import serve
 
@@ -38,6 +39,7 @@ app.add_typer(models, name="models")
 app.add_typer(segments, name="segments")
 app.add_typer(customers, name="customers")
 app.add_typer(jobs, name="jobs")
+app.add_typer(schema, name="schema")
 app.add_typer(keys, name="keys")
 app.add_typer(audit, name="audit")
 app.add_typer(config, name="config")

@@ -89,7 +89,7 @@ def serve(
     settings = read_settings()
     configure_logs(settings.log_format)
     server = uvicorn.Config(
-        "customer_segmentation.api.app:create_app",
+        "customer_segmentation.api.app:create_service",
         factory=True,
         host=settings.host,
         port=settings.port,

@@ -322,6 +322,19 @@ class DataFileError(SegmentationError):
     """A data file cannot be read or written as customers at all."""
 
 
+class SchemaRefusedError(SegmentationError):
+    """A schema cannot be applied to the customers who are there."""
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        """Say why.
+
+        Args:
+            reasons: for people.
+        """
+        self.reasons = tuple(reasons)
+        super().__init__(f"The schema does not fit the customers: {'; '.join(reasons)}")
+
+
 class SchemaError(SegmentationError):
     """A schema cannot be used; the message names each fault with its line."""
 

@@ -24,6 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from customer_segmentation.domain.errors import (
     BusyError,
     InvalidInputError,
+    SchemaChangedError,
     StoreAbsentError,
     StoreRefusedError,
     StoreUnavailableError,
@@ -260,6 +261,10 @@ def savepoint(connection: Connection) -> Iterator[None]:
 _LOCK_TIMEOUT = text("SELECT set_config('lock_timeout', :limit, true)")
 """Of this transaction, in milliseconds, as `SET LOCAL` takes no parameter."""
 
+_OTHER_COLUMNS = frozenset({"42703", "42P01", "0A000"})
+"""PostgreSQL's codes for a column or table that is not there, and for a statement that was prepared
+for other columns: those of customers change with their schema."""
+
 _BEGIN_PART = Prepared(text("SAVEPOINT part"))
 _UNDO_PART = Prepared(text("ROLLBACK TO SAVEPOINT part"))
 _END_PART = Prepared(text("RELEASE SAVEPOINT part"))
@@ -277,11 +282,15 @@ def _store_errors() -> Iterator[None]:
             ) from error
         if isinstance(error, PoolTimeoutError) or _is_locked(fault):
             raise BusyError(_BUSY) from error
+        if isinstance(fault, sqlite3.OperationalError) and "no such column" in str(fault):
+            raise SchemaChangedError from error
         refusal = _refusal_of(fault)
         if refusal is not None:
             raise refusal from error
         raise StoreUnavailableError("The database is not available; try again soon") from error
     except DatabaseError as error:
+        if getattr(error.orig, "sqlstate", None) in _OTHER_COLUMNS:
+            raise SchemaChangedError from error
         if str(getattr(error.orig, "sqlstate", "")).startswith(_PASSING):
             raise StoreUnavailableError("The database takes no changes; try again soon") from error
         # SQLite reports a damaged file by the base class; its other subclasses are our own faults.

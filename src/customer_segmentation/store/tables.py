@@ -82,7 +82,7 @@ def _column_type(kind: Kind) -> TypeEngine[int] | TypeEngine[float]:
             return Integer()
 
 
-def customer_table(schema: Schema | None = None) -> Table:
+def customer_table(schema: Schema | None = None, name: str = "customers") -> Table:
     """Return the table of customers, with a column for each attribute of a schema."""
     attributes = [
         Column(
@@ -93,7 +93,7 @@ def customer_table(schema: Schema | None = None) -> Table:
         for attribute in (schema.attributes if schema else ())
     ]
     return Table(
-        "customers",
+        name,
         MetaData(),
         Column("customer_id", _ID, primary_key=True, autoincrement=False),
         *attributes,
@@ -113,8 +113,10 @@ schemas = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("created_by", Words(200), nullable=False),
     Column("text", Text, nullable=False),
+    Column("continues", JSON, nullable=False),
 )
-"""Every schema that customers had here, as TOML; the last one holds. The rows never change."""
+"""Every schema that customers had here, as TOML; the last one holds. For each attribute that goes
+on from the schema before, `continues` has the name that it had there. The rows never change."""
 
 segment_changes = Table(
     "segment_changes",
@@ -153,8 +155,9 @@ model_versions = Table(
     Column("reason", Text, nullable=False),
     Column("held_back", JSON, nullable=False),
     Column("artifact", Text, nullable=False),
+    Column("schema", Integer, nullable=False, server_default="1"),
 )
-"""Every trained model and where it comes from; the rows never change."""
+"""Every trained model, where it comes from, and the schema that held; the rows never change."""
 
 active_model = Table(
     "active_model",

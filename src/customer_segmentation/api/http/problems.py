@@ -96,6 +96,8 @@ KEY_REUSED = ProblemType(409, "idempotency-key-reused", "The key was used for so
 KEY_EXISTS = ProblemType(409, "key-exists", "There is or was an API key of this name")
 NO_KEY = ProblemType(404, "key-not-found", "There is no such API key")
 KEYS_UNUSED = ProblemType(409, "keys-unused", "The service asks nobody for a key")
+SCHEMA_INVALID = ProblemType(422, "schema-invalid", "The schema is none")
+SCHEMA_REFUSED = ProblemType(409, "schema-refused", "The schema does not fit the customers")
 JOB_RUNNING = ProblemType(409, "job-running", "A job of this kind is already running")
 JOB_ENDED = ProblemType(409, "job-ended", "The job cannot be cancelled any more")
 NO_FILE = ProblemType(404, "file-not-kept", "There is no such file, or not any more")
@@ -139,6 +141,8 @@ _BY_ERROR: dict[type[errors.SegmentationError], ProblemType] = {
     errors.KeyNotFoundError: NO_KEY,
     errors.KeysUnusedError: KEYS_UNUSED,
     errors.ExtraMissingError: EXTRA_MISSING,
+    errors.SchemaError: SCHEMA_INVALID,
+    errors.SchemaRefusedError: SCHEMA_REFUSED,
     errors.JobRunningError: JOB_RUNNING,
     errors.JobEndedError: JOB_ENDED,
     errors.NotUndoableError: NOT_UNDOABLE,

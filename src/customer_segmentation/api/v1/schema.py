@@ -2,18 +2,43 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
 
-from customer_segmentation.api.http.openapi import problem_responses
-from customer_segmentation.api.http.problems import STORE_UNAVAILABLE
+from customer_segmentation.api.http.fields import Line, Text
+from customer_segmentation.api.http.openapi import Responses, problem_responses
+from customer_segmentation.api.http.problems import (
+    INVALID,
+    JOB_RUNNING,
+    SCHEMA_INVALID,
+    SCHEMA_REFUSED,
+    STORE_UNAVAILABLE,
+)
+from customer_segmentation.api.http.requests import JSON, JsonRoute
 from customer_segmentation.api.http.roles import needs
+from customer_segmentation.api.middleware.authentication import Actor
+from customer_segmentation.api.middleware.body_limits import takes_many
+from customer_segmentation.api.v1.jobs import Asked
 from customer_segmentation.domain.access import Role
 from customer_segmentation.domain.attributes import IdType, Kind, Missing, Transform, Unknown, Value
 from customer_segmentation.domain.schema import schema_content
+from customer_segmentation.services.runtime.current_schema import parse_current
+from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+from customer_segmentation.services.schema.apply import apply_schema
+from customer_segmentation.services.schema.plan import StepKind, plan_schema
+from customer_segmentation.services.schema.standards import SchemaForm, write_schema_as
 
 _Names = list[str]
+_MAX_BYTES = 2**23
+"""Of a body with a schema, of a thousand attributes with their codes at the most."""
+
+_WRITTEN: Responses = {
+    200: {
+        "description": "The schema",
+        "content": {"application/toml": {"schema": {"type": "string"}}},
+    }
+}
 
 
 class IdAnswer(BaseModel):
@@ -95,20 +120,101 @@ class SchemaAnswer(BaseModel):
     missing_values: _Names = Field(description='Texts that mean "missing" in files.')
 
 
-def schema_router(units: UnitsOfWork) -> APIRouter:
-    """Return the route of the schema."""
-    router = APIRouter(prefix="/v1", tags=["Schema"])
+class SchemaText(Asked):
+    """A schema that is to hold."""
+
+    text: Text = Field(max_length=2**21, description="The schema, as TOML.")
+    renames: dict[str, Line] = Field(
+        default={},
+        max_length=1_000,
+        description="By the name of an attribute that is renamed, its new one.",
+        examples=[{"income": "monthly_income"}],
+    )
+
+
+class StepAnswer(BaseModel):
+    """One thing that another schema changes."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    kind: StepKind = Field(description="What becomes of it.")
+    subject: str = Field(description="The attribute, or a part of the schema.")
+    detail: str = Field(description="For people.")
+
+
+class PlanAnswer(BaseModel):
+    """What another schema changes."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    steps: list[StepAnswer] = Field(description="In the order of the schema.")
+    refusals: list[str] = Field(description="Why it cannot be applied; empty where it can.")
+    customers: int = Field(description="How many are stored.")
+    is_rewritten: bool = Field(description="Whether the table of customers is written anew.")
+
+
+def schema_router(units: UnitsOfWork, settings: Settings) -> APIRouter:
+    """Return the routes of the schema."""
+    router = APIRouter(prefix="/v1", tags=["Schema"], route_class=JsonRoute)
 
     @router.get(
         "/schema",
         summary="What a customer is made of",
         operation_id="get_schema",
-        responses=problem_responses(STORE_UNAVAILABLE),
+        response_model=SchemaAnswer,
+        responses=_WRITTEN | problem_responses(INVALID, STORE_UNAVAILABLE),
     )
     @needs(Role.READER)
-    def schema() -> SchemaAnswer:
+    def schema(
+        form: Annotated[
+            SchemaForm,
+            Query(
+                alias="format",
+                description="`json` as below, `toml` as `schema apply` takes it, `table-schema` "
+                "(Frictionless) or `json-schema` for other tools.",
+            ),
+        ] = SchemaForm.JSON,
+    ) -> SchemaAnswer | Response:
         """Tell the id and the attributes of customers: names, kinds, ranges and what they mean."""
         held = units.current_schema
-        return SchemaAnswer.model_validate({"number": held.number, **schema_content(held.schema)})
+        if form is SchemaForm.JSON:
+            return SchemaAnswer.model_validate(
+                {"number": held.number, **schema_content(held.schema)}
+            )
+        media = "application/toml" if form is SchemaForm.TOML else JSON
+        return Response(write_schema_as(held, form), media_type=media)
+
+    @router.post(
+        "/schema:plan",
+        summary="What another schema would change",
+        operation_id="plan_schema",
+        responses=problem_responses(INVALID, SCHEMA_INVALID, STORE_UNAVAILABLE),
+    )
+    @needs(Role.ADMIN)
+    @takes_many(_MAX_BYTES)
+    def plan(asked: SchemaText) -> PlanAnswer:
+        """Tell what applying a schema would change, and why it cannot be applied, if so."""
+        new = parse_current(asked.text, "that is given", 0)
+        return PlanAnswer.model_validate(plan_schema(units, new, asked.renames))
+
+    @router.post(
+        "/schema:apply",
+        summary="Let another schema hold",
+        operation_id="apply_schema",
+        responses=problem_responses(
+            INVALID, SCHEMA_INVALID, SCHEMA_REFUSED, JOB_RUNNING, STORE_UNAVAILABLE
+        ),
+    )
+    @needs(Role.ADMIN)
+    @takes_many(_MAX_BYTES)
+    def apply(asked: SchemaText, actor: Actor) -> PlanAnswer:
+        """Change the schema in one transaction, while the service goes on.
+
+        The active model goes on with the attributes that it was trained on, and the next training
+        uses the new ones. All servers follow within a second.
+        """
+        by = asked.origin(actor).by
+        done = apply_schema(units, settings, asked.text, asked.renames, by)
+        return PlanAnswer.model_validate(done)
 
     return router

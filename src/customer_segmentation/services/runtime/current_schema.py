@@ -48,7 +48,7 @@ def begin_schema(connection: Connection, current: CurrentSchema, by: str = "") -
         by: who says so, as far as known.
     """
     schemas.make_customers(connection, current.schema)
-    return schemas.add(connection, current.text, now(), by)
+    return schemas.add(connection, current.text, now(), by, {})
 
 
 def load_schema(connection: Connection) -> CurrentSchema:

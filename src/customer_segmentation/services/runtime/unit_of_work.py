@@ -32,7 +32,7 @@ from customer_segmentation.store.database import (
     rows_written,
     savepoint,
 )
-from customer_segmentation.store.queries import models
+from customer_segmentation.store.queries import models, schemas
 from customer_segmentation.store.queries.customers import CustomerTable
 from customer_segmentation.store.queries.models import Active
 
@@ -168,7 +168,9 @@ class UnitsOfWork:
         # One at a time, so that what was read before an activation is never kept after it.
         with self._refreshing, self.database.read(brief=True) as connection:
             active = models.active(connection)
-            if active is not None:
+            if active is None:
+                self._note_schema(schemas.current_number(connection))
+            else:
                 self._check_schema(active)
                 self._serving = self._model(connection, active)
 
@@ -300,6 +302,10 @@ class UnitsOfWork:
                 known = self._model(connection, active)
         return View(active, known)
 
+    def work_in(self, connection: Connection, active: Active | None) -> UnitOfWork:
+        """Return the unit of work of a transaction that was opened otherwise; errors as `read`."""
+        return self._work(connection, active)
+
     def _work(self, connection: Connection, active: Active | None) -> UnitOfWork:
         if active is None:
             raise NotReadyError
@@ -309,9 +315,13 @@ class UnitsOfWork:
         )
 
     def _check_schema(self, active: Active) -> None:
-        if active.schema != self.current_schema.number:
-            self.is_outdated = True
+        if self._note_schema(active.schema):
             raise SchemaChangedError
+
+    def _note_schema(self, number: int) -> bool:
+        """Note and tell whether the database has another schema by now."""
+        self.is_outdated = number != self.current_schema.number
+        return self.is_outdated
 
     def _model(self, connection: Connection, active: Active) -> ServingModel:
         known, key = self._models, (active.version, active.edition)

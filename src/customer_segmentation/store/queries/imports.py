@@ -104,6 +104,11 @@ def remove(connection: Connection, import_id: str, number: int) -> None:
     connection.execute(delete(import_changes).where(is_part))
 
 
+def remove_all(connection: Connection) -> None:
+    """Forget what every import replaced."""
+    connection.execute(delete(import_changes))
+
+
 def remove_others(connection: Connection, import_id: str) -> None:
     """Forget what every import but one replaced."""
     connection.execute(delete(import_changes).where(_of != import_id))

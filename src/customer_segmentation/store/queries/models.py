@@ -40,6 +40,7 @@ class StoredModel:
         origin: what asked for it, who, and why.
         held_back: in plain words, why it did not become active by itself.
         artifact: the model.
+        schema: the number of the schema that held.
     """
 
     version: int
@@ -47,6 +48,7 @@ class StoredModel:
     origin: Origin
     held_back: tuple[str, ...]
     artifact: str
+    schema: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,7 @@ def add(
             reason=origin.reason,
             held_back=list(held_back),
             artifact=artifact,
+            schema=schemas.current_number(connection),
         )
     )
     return version
@@ -311,4 +314,5 @@ def _stored(row: RowMapping) -> StoredModel:
         origin=Origin(Trigger(row["trigger"]), row["created_by"], row["reason"]),
         held_back=tuple(row["held_back"]),
         artifact=row["artifact"],
+        schema=row["schema"],
     )

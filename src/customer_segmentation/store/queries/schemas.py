@@ -1,10 +1,25 @@
 """Queries on the schemas of the customers."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    case,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
+from customer_segmentation.domain.numbers import Number
 from customer_segmentation.domain.schema import Schema
 from customer_segmentation.store.tables import active_model, customer_table, customers, schemas
 
@@ -18,12 +33,14 @@ class StoredSchema:
         created_at: since when it holds.
         created_by: who gave it, as far as known.
         text: the schema, as TOML.
+        continues: by name, what each attribute that goes on was called in the schema before.
     """
 
     number: int
     created_at: datetime
     created_by: str
     text: str
+    continues: dict[str, str]
 
 
 def current(connection: Connection) -> StoredSchema | None:
@@ -45,12 +62,93 @@ def make_customers(connection: Connection, schema: Schema) -> None:
     customer_table(schema).create(connection)
 
 
-def add(connection: Connection, text: str, created_at: datetime, created_by: str) -> int:
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where the values of an attribute come from that goes on.
+
+    Attributes:
+        name: what it was called.
+        numbers: by number that is stored, the one that is to be; others stay.
+        fill: for who lacks it; None lets them lack it.
+    """
+
+    name: str
+    numbers: Mapping[Number, Number]
+    fill: Number | None
+
+
+def rewrite_customers(
+    connection: Connection,
+    before: Schema,
+    after: Schema,
+    number: int,
+    kept: Mapping[str, Kept],
+    added: Mapping[str, Number | None],
+) -> None:
+    """Write the table of customers anew, with the columns of another schema.
+
+    Args:
+        connection: of a transaction that nobody else writes beside.
+        before: the schema that holds.
+        after: the other.
+        number: of the other.
+        kept: by attribute that goes on, where its values come from.
+        added: by attribute that is new, the value of who is there; None where it is missing.
+    """
+    old = customer_table(before)
+    # An index of PostgreSQL keeps the name that it was made with, and none may come twice.
+    new = customer_table(after, f"customers_{number}")
+    new.create(connection)
+    values = [
+        _kept(old.c[kept[name].name], kept[name]) if name in kept else literal(added[name])
+        for name in after.names
+    ]
+    columns = [old.c.customer_id, *values, old.c.segment, old.c.epoch]
+    connection.execute(insert(new).from_select([column.name for column in new.c], select(*columns)))
+    old.drop(connection)
+    operations = Operations(MigrationContext.configure(connection))
+    operations.rename_table(new.name, old.name)
+
+
+def _kept(column: Column[Any], kept: Kept) -> ColumnElement[Any]:
+    found: ColumnElement[Any] = column
+    if kept.numbers:
+        found = case(dict(kept.numbers), value=column, else_=column)
+    return found if kept.fill is None else func.coalesce(found, kept.fill)
+
+
+def names_since(connection: Connection, number: int, names: Sequence[str]) -> list[str | None]:
+    """Return what attributes of a schema are called in the one that holds; None of removed ones.
+
+    Args:
+        connection: of a transaction.
+        number: of the schema.
+        names: of attributes, as it has them.
+    """
+    query = select(schemas.c.continues).where(schemas.c.number > number).order_by(schemas.c.number)
+    found: list[str | None] = list(names)
+    for continues in connection.execute(query).scalars():
+        later = {old: new for new, old in continues.items()}
+        found = [None if name is None else later.get(name) for name in found]
+    return found
+
+
+def add(
+    connection: Connection,
+    text: str,
+    created_at: datetime,
+    created_by: str,
+    continues: Mapping[str, str],
+) -> int:
     """Let a schema hold from this transaction's end on; return its number."""
     number = current_number(connection) + 1
     connection.execute(
         insert(schemas).values(
-            number=number, created_at=created_at, created_by=created_by, text=text
+            number=number,
+            created_at=created_at,
+            created_by=created_by,
+            text=text,
+            continues=dict(continues),
         )
     )
     connection.execute(update(active_model).values(schema=number))

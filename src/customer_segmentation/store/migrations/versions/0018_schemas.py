@@ -20,6 +20,10 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_by", sa.String(200), nullable=False),
         sa.Column("text", sa.Text, nullable=False),
+        sa.Column("continues", sa.JSON, nullable=False),
+    )
+    op.add_column(
+        "model_versions", sa.Column("schema", sa.Integer, nullable=False, server_default="1")
     )
     op.add_column(
         "active_model", sa.Column("schema", sa.Integer, nullable=False, server_default="1")
@@ -28,4 +32,4 @@ def upgrade() -> None:
     if op.get_bind().execute(sa.select(active_model.c.version)).first() is not None:
         shipped = files("customer_segmentation").joinpath("schema.toml").read_text("utf-8")
         row = {"number": 1, "created_at": datetime.now(UTC), "created_by": "", "text": shipped}
-        op.bulk_insert(schemas, [row])
+        op.bulk_insert(schemas, [row | {"continues": {}}])

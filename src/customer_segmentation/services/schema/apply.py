@@ -1,0 +1,92 @@
+"""Letting another schema hold, while the service goes on."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection
+
+from customer_segmentation.domain.errors import JobRunningError, SchemaError, SchemaRefusedError
+from customer_segmentation.services.monitoring.distribution import count_all_waiting
+from customer_segmentation.services.runtime.audit import note
+from customer_segmentation.services.runtime.clock import now
+from customer_segmentation.services.runtime.current_schema import (
+    CurrentSchema,
+    check_attributes,
+    load_schema,
+    parse_current,
+)
+from customer_segmentation.services.runtime.settings import Settings
+from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+from customer_segmentation.services.schema.plan import (
+    Comparison,
+    Plan,
+    compare,
+    is_rewritten,
+    plan_schema,
+)
+from customer_segmentation.store.queries import imports, jobs, models, schemas
+
+_WRITING_SECONDS = 3_600.0
+"""How long to wait for others that write."""
+
+
+def apply_schema(
+    units: UnitsOfWork, settings: Settings, text: str, renames: Mapping[str, str], by: str
+) -> Plan:
+    """Let another schema hold from now on: all of it, or nothing where something does not fit.
+
+    Reads go on meanwhile; writes wait. The active model goes on with the attributes that it was
+    trained on, and an import of before cannot be undone any more.
+
+    Args:
+        units: over the database; they are outdated afterwards.
+        settings: name attributes to be left out of the model.
+        text: the schema, as TOML.
+        renames: by the name of an attribute that holds, its new one.
+        by: who says so.
+
+    Returns:
+        what was changed.
+
+    Raises:
+        InvalidInputError: a rename names no attribute, or the settings do.
+        JobRunningError: a training, an import or an export runs.
+        SchemaError: the text is no schema.
+        SchemaRefusedError: it does not fit what is stored.
+    """
+    new = parse_current(text, "that is given", 0)
+    check_attributes(new.schema, settings.parameters)
+    with units.database.write(_WRITING_SECONDS) as connection:
+        # Nobody else writes from here on, so what is planned is what is done.
+        active = models.active(connection, exclusive=True)
+        if running := jobs.running(connection):
+            raise JobRunningError(running[0].kind)
+        held = load_schema(connection)
+        if held.number != units.current_schema.number:
+            raise SchemaError("Somebody else has changed the schema meanwhile; plan it again")
+        plan = plan_schema(units, new, renames)
+        if plan.refusals:
+            raise SchemaRefusedError(plan.refusals)
+        if active is not None:
+            count_all_waiting(units, connection, active)
+        _apply(connection, held, new, compare(held.schema, new.schema, renames), by)
+    units.is_outdated = True
+    return plan
+
+
+def _apply(
+    connection: Connection, held: CurrentSchema, new: CurrentSchema, found: Comparison, by: str
+) -> None:
+    number = held.number + 1
+    if is_rewritten(found, held.schema, new.schema):
+        values = {
+            one.after.name: schemas.Kept(one.before.name, one.numbers, one.fill)
+            for one in found.continued
+        }
+        added = {
+            attribute.name: None if attribute.default is None else attribute.if_left_out
+            for attribute in found.added
+        }
+        schemas.rewrite_customers(connection, held.schema, new.schema, number, values, added)
+        imports.remove_all(connection)
+    schemas.add(connection, new.text, now(), by, found.continues)
+    note(connection, "schema", number, "applied", by)

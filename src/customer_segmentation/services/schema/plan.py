@@ -1,0 +1,324 @@
+"""What another schema would change for the customers that are stored."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+
+import numpy as np
+
+from customer_segmentation.domain.arrays import FloatArray
+from customer_segmentation.domain.attributes import OTHER, Attribute, Missing, Unknown, Value
+from customer_segmentation.domain.errors import FieldError, InvalidInputError
+from customer_segmentation.domain.numbers import Number
+from customer_segmentation.domain.plurals import counted
+from customer_segmentation.domain.schema import Schema
+from customer_segmentation.services.runtime.current_schema import CurrentSchema
+from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+from customer_segmentation.store.arrow import arrow_reader
+
+_OF_VALUES = ("kind", "minimum", "maximum", "codes", "categories", "unknown", "missing", "default")
+"""What of an attribute decides which values are stored."""
+
+_OF_MODEL = ("used", "transform", "weight", "unscored")
+"""What of an attribute the next training looks at."""
+
+
+class StepKind(StrEnum):
+    """What becomes of an attribute."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    RENAMED = "renamed"
+    CHANGED = "changed"
+    DESCRIBED = "described"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that another schema changes.
+
+    Attributes:
+        kind: what becomes of it.
+        subject: the attribute's name, or a part of the schema.
+        detail: for people.
+    """
+
+    kind: StepKind
+    subject: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What another schema changes.
+
+    Attributes:
+        steps: in the order of the schema.
+        refusals: why it cannot be applied, one for each attribute.
+        customers: how many are stored.
+        is_rewritten: whether the table of customers is written anew.
+    """
+
+    steps: tuple[Step, ...]
+    refusals: tuple[str, ...]
+    customers: int
+    is_rewritten: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """An attribute that goes on, and how its stored values become those of the new schema.
+
+    Attributes:
+        before: as it is now.
+        after: as it would be.
+        numbers: by number that is stored, the number that is to be; those not in it stay.
+        lost: numbers that are stored for a choice that there is no more.
+        fill: what customers get who lack it; None lets them lack it.
+    """
+
+    before: Attribute
+    after: Attribute
+    numbers: Mapping[Number, Number] = field(default_factory=dict)
+    lost: frozenset[Number] = frozenset()
+    fill: Number | None = None
+
+    @property
+    def changes_values(self) -> bool:
+        """Whether stored values may have to change, or to be looked at."""
+        return any(getattr(self.before, key) != getattr(self.after, key) for key in _OF_VALUES)
+
+    def count_refused(self, values: FloatArray) -> int:
+        """Return how many of these stored values, (n,), the new attribute does not accept."""
+        missing = np.isnan(values)
+        known = values[~missing]
+        refused = 0
+        if self.fill is None and self.after.missing is Missing.REFUSED:
+            refused = int(missing.sum())
+        distinct, counts = np.unique(known, return_counts=True)
+        return refused + sum(
+            int(count)
+            for value, count in zip(distinct.tolist(), counts.tolist(), strict=True)
+            if not self._accepts(value)
+        )
+
+    def _accepts(self, value: float) -> bool:
+        if value in self.lost:
+            return False
+        if self.after.choices:
+            return self.numbers.get(value, value) in self.after.choices
+        try:
+            self.after.accept(value)
+        except ValueError:
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two schemas side by side.
+
+    Attributes:
+        added: attributes that are new.
+        removed: attributes that there are no more.
+        continued: attributes that go on, in the new order.
+    """
+
+    added: tuple[Attribute, ...]
+    removed: tuple[Attribute, ...]
+    continued: tuple[Continued, ...]
+
+    @property
+    def continues(self) -> dict[str, str]:
+        """By name, what each attribute that goes on was called before."""
+        return {one.after.name: one.before.name for one in self.continued}
+
+
+def compare(before: Schema, after: Schema, renames: Mapping[str, str]) -> Comparison:
+    """Compare two schemas.
+
+    Args:
+        before: the one that holds.
+        after: the other.
+        renames: by the name of an attribute that holds, its new one.
+
+    Raises:
+        InvalidInputError: a rename names no attribute, or the same one twice.
+    """
+    _check_renames(before, after, renames)
+    former = {new: old for old, new in renames.items()}
+    continued, added = [], []
+    for attribute in after.attributes:
+        name = former.get(attribute.name, attribute.name)
+        if name in before.by_name and (name == former.get(attribute.name) or name not in renames):
+            continued.append(_continue(before.by_name[name], attribute))
+        else:
+            added.append(attribute)
+    kept = {one.before.name for one in continued}
+    removed = [attribute for attribute in before.attributes if attribute.name not in kept]
+    return Comparison(tuple(added), tuple(removed), tuple(continued))
+
+
+def _check_renames(before: Schema, after: Schema, renames: Mapping[str, str]) -> None:
+    faults = [
+        FieldError("renames", f"renames: {old} is no attribute of the schema that holds")
+        for old in renames
+        if old not in before.by_name
+    ]
+    faults += [
+        FieldError("renames", f"renames: {new} is no attribute of the new schema")
+        for new in renames.values()
+        if new not in after.by_name
+    ]
+    if len(set(renames.values())) < len(renames):
+        faults.append(FieldError("renames", "renames: two attributes cannot have one name"))
+    if faults:
+        raise InvalidInputError(faults)
+
+
+def _continue(before: Attribute, after: Attribute) -> Continued:
+    fill = None
+    if after.missing is Missing.REFUSED and after.default is not None:
+        fill = after.accept(after.default)
+    numbers: dict[Number, Number] = {}
+    lost = set()
+    if before.categories or after.categories:
+        places = {label: number for number, label in after.labels.items()}
+        other = places.get(OTHER) if after.unknown is Unknown.OTHER else None
+        for number, label in before.labels.items():
+            found = places.get(label, other)
+            if found is None:
+                lost.add(number)
+            elif found != number:
+                numbers[number] = found
+    return Continued(before, after, numbers, frozenset(lost), fill)
+
+
+def plan_schema(units: UnitsOfWork, new: CurrentSchema, renames: Mapping[str, str]) -> Plan:
+    """Tell what applying another schema would change, and why it cannot be applied, if so.
+
+    Args:
+        units: over the database.
+        new: the other schema.
+        renames: by the name of an attribute that holds, its new one.
+
+    Raises:
+        InvalidInputError: a rename names no attribute.
+    """
+    held = units.current_schema
+    found = compare(held.schema, new.schema, renames)
+    with units.database.read() as connection:
+        customers = units.customers.count(connection)
+    refusals = [*_refuse(held.schema, new.schema, found, customers)]
+    if customers:
+        refusals += _refuse_values(units, found)
+    return Plan(
+        steps=(*_steps(held, new, found),),
+        refusals=tuple(refusals),
+        customers=customers,
+        is_rewritten=is_rewritten(found, held.schema, new.schema),
+    )
+
+
+def is_rewritten(found: Comparison, before: Schema, after: Schema) -> bool:
+    """Return whether the table of customers has to be written anew."""
+    return (
+        bool(found.added or found.removed)
+        or before.names != after.names
+        or any(one.changes_values for one in found.continued)
+    )
+
+
+def _refuse(before: Schema, after: Schema, found: Comparison, customers: int) -> Iterator[str]:
+    if customers and before.id.type is not after.id.type:
+        yield (
+            f"{after.id.name}: ids cannot become {after.id.type} while there are customers; "
+            "export them and import them into a new database"
+        )
+    if not customers:
+        return
+    for attribute in found.added:
+        if not attribute.may_be_left_out:
+            yield (
+                f"{attribute.name} is new, and {counted(customers, 'customer')} lack it: give it a "
+                'default, or missing = "allowed"'
+            )
+    for one in found.continued:
+        if bool(one.after.categories) is not bool(one.before.labels) and one.after.categories:
+            yield (
+                f"{one.after.name}: numbers without labels cannot become categories; add another "
+                "attribute"
+            )
+
+
+def _refuse_values(units: UnitsOfWork, found: Comparison) -> Iterator[str]:
+    """Look at every stored value of the attributes whose values may have to change."""
+    names = units.schema.names
+    looked_at = [one for one in found.continued if one.changes_values]
+    refused = dict.fromkeys((one.after.name for one in looked_at), 0)
+    if not looked_at:
+        return
+    with arrow_reader(units.database) as read:
+        for values in units.customers.read_attributes(read):
+            for one in looked_at:
+                column = values[:, names.index(one.before.name)]
+                refused[one.after.name] += one.count_refused(column)
+    for one in looked_at:
+        if refused[one.after.name]:
+            many = counted(refused[one.after.name], "customer")
+            yield f"{one.after.name}: {many} would not fit, as it must be {one.after.allowed}"
+
+
+def _steps(held: CurrentSchema, new: CurrentSchema, found: Comparison) -> Iterator[Step]:
+    before, after = held.schema, new.schema
+    if before.id != after.id:
+        yield Step(StepKind.DESCRIBED, after.id.name, "the id is described anew")
+    by_name = {one.after.name: one for one in found.continued}
+    for attribute in after.attributes:
+        one = by_name.get(attribute.name)
+        if one is None:
+            given = "is not known"
+            if attribute.default is not None:
+                given = f"is {_shown(attribute.default)}"
+            detail = f"{attribute.kind}; of everybody who is there it {given}"
+            yield Step(StepKind.ADDED, attribute.name, detail)
+            continue
+        if one.before.name != attribute.name:
+            yield Step(StepKind.RENAMED, attribute.name, f"was {one.before.name}")
+        yield from _changes(one)
+    for attribute in found.removed:
+        yield Step(StepKind.REMOVED, attribute.name, "its values are deleted, for good")
+    for part in ("profiles", "segments", "channels", "missing_values"):
+        if getattr(before, part) != getattr(after, part):
+            yield Step(StepKind.DESCRIBED, part.replace("_", " "), _of_part(part))
+    if held.source != new.source:
+        yield Step(StepKind.DESCRIBED, "source", "files are read otherwise from now on")
+
+
+def _changes(one: Continued) -> Iterator[Step]:
+    before = replace(one.before, name=one.after.name)
+    after = one.after
+    differing = [key for key in asdict(before) if getattr(before, key) != getattr(after, key)]
+    of_values = [key for key in differing if key in _OF_VALUES]
+    of_model = [key for key in differing if key in _OF_MODEL]
+    described = [key for key in differing if key not in {*_OF_VALUES, *_OF_MODEL}]
+    if of_values:
+        told = f"{', '.join(of_values)}: must be {one.after.allowed}"
+        yield Step(StepKind.CHANGED, one.after.name, told)
+    if of_model:
+        told = f"{', '.join(of_model)}: from the next training on"
+        yield Step(StepKind.CHANGED, one.after.name, told)
+    if described:
+        yield Step(StepKind.DESCRIBED, one.after.name, ", ".join(described))
+
+
+def _of_part(part: str) -> str:
+    if part == "segments":
+        return "how many there are, from the next training on"
+    if part == "profiles":
+        return "they name the segments of a first model only"
+    return "changed"
+
+
+def _shown(value: Value) -> str:
+    return str(value)
