@@ -57,7 +57,7 @@ def explain_customer(units: UnitsOfWork, customer_id: int) -> ExplainedAssignmen
 def _explain(
     units: UnitsOfWork, serving: ServingModel, attributes: Attributes, segment: int | None
 ) -> ExplainedAssignment:
-    explanation = explain(serving.model, serving.assigner, attributes)
+    explanation = explain(serving.model, serving.assigner, serving.person(attributes))
     found = serving.segments[explanation.segment if segment is None else segment]
     return ExplainedAssignment(
         model_version=serving.version,

@@ -51,5 +51,6 @@ def predict_segments(
     """
     serving = units.serving
     model, assigner = serving.model, serving.assigner
+    values = serving.rows(values)
     explanations = explain_many(model, assigner, values, _STRONGEST) if explained else None
     return Predictions(serving.version, model.numbers, assigner.assess(values), explanations)

@@ -72,7 +72,7 @@ def compare(units: UnitsOfWork, before: int, after: int) -> Impact:
             pairs += count_pairs(
                 left.model,
                 entered.model,
-                left.assigner.assign(values),
-                entered.assigner.assign(values),
+                left.assign_many(values),
+                entered.assign_many(values),
             )
     return measure_impact(left.model, entered.model, pairs)

@@ -10,6 +10,7 @@ from customer_segmentation.model.artifact import Model, from_json
 from customer_segmentation.model.describing.explain import typical_values
 from customer_segmentation.services.models.activation import AWAITING_APPROVAL, activate
 from customer_segmentation.services.runtime.clock import now
+from customer_segmentation.services.runtime.current_schema import shipped_schema
 from customer_segmentation.services.runtime.serving import load_model
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
@@ -68,7 +69,7 @@ def list_versions(units: UnitsOfWork) -> list[Version]:
     with units.database.read() as connection:
         active = models.active_version(connection)
         activations = models.activations_of(connection)
-        stored, known = models.read_all(connection), units.schema.attributes
+        stored, known = models.read_all(connection), shipped_schema().attributes
         rows = [(row, from_json(row.artifact, known)) for row in stored]
         numbers = {number for _, model in rows for number in model.numbers.tolist()}
         words = segments.read_words(connection, numbers)

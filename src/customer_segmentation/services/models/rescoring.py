@@ -212,7 +212,7 @@ def _chunks(
 ) -> Iterator[_Chunk]:
     after = active.rescored_up_to
     for part, epoch in _parts(units, read, active, snapshot):
-        segments = serving.assigner.assign_with_hysteresis(part.values, part.segments)
+        segments = serving.reassign_many(part.values, part.segments)
         moves = np.cumsum(segments != part.segments)
         ends = np.searchsorted(moves, np.arange(MOVES, moves[-1], MOVES), side="right")
         for rows in np.split(np.arange(len(segments)), ends):
@@ -283,5 +283,5 @@ def _read_again(work: UnitOfWork, chunk: _Chunk) -> _Chunk:
     same = chunk.waiting.at(np.searchsorted(chunk.waiting.ids, unchanged))
     changed = work.customers.find_written(work.connection, *place, work.active.activated_in)
     waiting, serving = same + changed, work.serving
-    segments = serving.assigner.assign_with_hysteresis(waiting.values, waiting.segments)
+    segments = serving.reassign_many(waiting.values, waiting.segments)
     return _chunk(serving, place, waiting, segments)

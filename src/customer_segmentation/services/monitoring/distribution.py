@@ -113,6 +113,8 @@ def count_all_waiting(units: UnitsOfWork, connection: Connection, active: Active
     """Count what writers appended since, in a transaction that nobody else writes beside."""
     work = units.work_in(connection, active)
     changes = distributions.read_changes(connection, work.customers.width)
+    if not changes.ids:
+        return
     known = find_counted(work)
     counted = _count(work.serving, changes, known.bins)
     distributions.remove_changes(connection, changes.ids)
@@ -189,11 +191,11 @@ def count(
         bins: over which they are counted; the model's unless given.
     """
     if outliers is None:
-        outliers = serving.assigner.assess(values).outliers
+        outliers = serving.assess(values).outliers
     return count_customers(
         serving.model.bins if bins is None else bins,
         len(serving.model.segments),
-        values,
+        serving.rows(values),
         np.searchsorted(serving.model.numbers, segments),
         outliers,
         signs,

@@ -170,8 +170,7 @@ class UnitsOfWork:
             active = models.active(connection)
             if active is None:
                 self._note_schema(schemas.current_number(connection))
-            else:
-                self._check_schema(active)
+            elif not self._note_schema(active.schema):
                 self._serving = self._model(connection, active)
 
     @contextmanager

@@ -46,7 +46,7 @@ def draw_map(units: UnitsOfWork, wanted: int) -> SegmentMap:
         found = work.customers.find_many(work.connection, drawn)
         serving, active = work.serving, work.active
     settled = active.are_current(found.ids, found.epochs)
-    anew = serving.assigner.assign_with_hysteresis(found.values, found.segments)
+    anew = serving.reassign_many(found.values, found.segments)
     segments = np.where(settled, found.segments, anew)
     projection = project(serving.model, found.values) if len(found.ids) > 1 else None
     return SegmentMap(serving.version, serving.model.numbers, segments, projection)

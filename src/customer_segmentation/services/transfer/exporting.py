@@ -101,9 +101,7 @@ def _current(active: Active, serving: ServingModel, stored: StoredCustomers) -> 
     """Return the segments, (n,), that the active model gives."""
     segments = stored.segments.copy()
     old = np.flatnonzero(~active.are_current(stored.ids, stored.epochs))
-    segments[old] = serving.assigner.assign_with_hysteresis(
-        stored.values[old], stored.segments[old]
-    )
+    segments[old] = serving.reassign_many(stored.values[old], stored.segments[old])
     return segments
 
 
@@ -124,7 +122,7 @@ def _batch(
         *_attributes(schema, stored.values),
         pa.array(segments),
         names,
-        pa.array(serving.assigner.assess(stored.values).confidence),
+        pa.array(serving.assess(stored.values).confidence),
         strategies,
         *groups,
     ]

@@ -64,7 +64,7 @@ def store_first(
     if demo.is_held(connection):
         demo.remove(connection, version, model.next_number, moment)
         note(connection, "model", version, "demonstration replaced", origin.by)
-    segments = serving.assigner.assign(first.values)
+    segments = serving.assign_many(first.values)
     customers.add_many(connection, first.ids, first.values, segments, epoch=0)
     entered = (None, segments)
     history.add_many(connection, first.ids, moment, Cause.ADDED, entered, version)

@@ -27,7 +27,7 @@ def add(work: UnitOfWork, ids: IntArray, values: FloatArray, source: str) -> Non
     if len(ids) == 0:
         return
     serving = work.serving
-    found = serving.assigner.assess(values)
+    found = serving.assess(values)
     work.customers.add_many(work.connection, ids, values, found.segments, work.active.epoch)
     history.add_entered(work.connection, ids, now(), serving.version)
     count_imported(work, None, (values, found.segments), found.outliers)
@@ -39,7 +39,7 @@ def change(work: UnitOfWork, before: StoredCustomers, values: FloatArray, source
     if len(values) == 0:
         return
     serving = work.serving
-    segments = serving.assigner.assign_with_hysteresis(values, before.segments)
+    segments = serving.reassign_many(values, before.segments)
     work.customers.change_many(work.connection, before.ids, values, segments, work.active.epoch)
     moved = segments != before.segments
     history.add_many(
