@@ -52,7 +52,7 @@ def show(
 ) -> None:
     """Show what a customer is made of.
 
-    Example: customer-segmentation schema show --format toml > schema.toml
+    Example: customer-segmentation schema show --format toml
     """
     with open_service(url, key) as service:
         if form is not None:
