@@ -76,7 +76,7 @@ def _contest(bank: Path, settings: Settings, folder: Path) -> tuple[float, ...]:
     output = str(folder / f"segments-{time.monotonic_ns()}")
     external = ExternalTable(str(bank))
     _, scoring_on_spark = _timed(
-        lambda: score_external(settings, local, external, output, explained=False)
+        lambda: score_external(settings, SHIPPED, local, external, output, explained=False)
     )
     return (
         reading + fitting,
@@ -102,6 +102,7 @@ def _train_on_spark(bank: Path, settings: Settings, passes: list[int]) -> Model:
 
     return train_on_table(
         settings,
+        SHIPPED,
         ExternalTable(str(bank)),
         Parameters(),
         None,

@@ -288,7 +288,7 @@ def _build(
         diagnosis_router(settings),
         models_router(units, settings, begin_rescoring, comparisons),
         jobs_router(units, settings),
-        imports_router(Imports(units, settings)),
+        imports_router(units, Imports(units, settings)),
         exports_router(Exports(units, settings)),
     ):
         app.include_router(router, dependencies=[Depends(check_parameters)])

@@ -6,6 +6,7 @@ as those of a column's name in a mapping.
 """
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -40,6 +41,7 @@ from customer_segmentation.domain.errors import FieldError, InvalidInputError, N
 from customer_segmentation.domain.imports import Mode
 from customer_segmentation.domain.jobs import Origin, Trigger
 from customer_segmentation.files.formats import Format
+from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.services.transfer.imports import ImportRequest, Imports, KeptImport
 from customer_segmentation.services.transfer.preview import Preview, preview
 
@@ -226,8 +228,9 @@ class ImportList(BaseModel):
     imports: list[ImportAnswer]
 
 
-def imports_router(imports: Imports) -> APIRouter:
+def imports_router(units: UnitsOfWork, imports: Imports) -> APIRouter:
     """Return the routes under `/v1/imports`."""
+    preview_file = partial(preview, units.current_schema)
     # Several at once would take memory and processors from those who ask for customers.
     one = CapacityLimiter(1)
     router = APIRouter(prefix="/v1", tags=["Imports"], route_class=JsonRoute)
@@ -289,7 +292,7 @@ def imports_router(imports: Imports) -> APIRouter:
         body = await request.body()
         if not body:
             raise InvalidInputError([FieldError("body", _NO_FILE)])
-        found = await to_thread.run_sync(preview, body, asked.asked, limiter=one)
+        found = await to_thread.run_sync(preview_file, body, asked.asked, limiter=one)
         return PreviewAnswer.of(found)
 
     @router.get(

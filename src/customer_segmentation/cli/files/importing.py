@@ -137,12 +137,12 @@ def import_files(
     outcomes: dict[str, Outcome] = {}
     settings = read_settings()
     with _database(settings, dry_run) as units:
-        beginning = begin_bank(units, settings, mode)
+        current, beginning = units.current_schema, begin_bank(units, settings, mode)
         if beginning is None and holds_demo(units):
             warn(_DEMO_STAYS)
         for file, target in zip(files, targets, strict=True):
             with opened(file, reading, query_of) as source:
-                meaning = meaning_of(source, mapping, () if totals is None else DERIVED)
+                meaning = meaning_of(current, source, mapping, () if totals is None else DERIVED)
                 how = Import(source.name, mode, dry_run, totals)
                 with (
                     RejectsFile(target, source.columns) as rejected,
@@ -173,16 +173,17 @@ def import_files(
 
 def _write_guesses(file: Path, reading: "Reading", query_of: str | None) -> None:
     """Write what the columns of a table seem to mean, and what makes a guess doubtful."""
-    from customer_segmentation.domain.features import SHIPPED
     from customer_segmentation.files.map.inference import doubts_about, infer
     from customer_segmentation.files.map.mapping_file import format_guesses
 
+    with _database(read_settings(), dry_run=True) as units:
+        schema = units.schema
     with opened(file, reading, query_of) as source:
-        guesses = infer(SHIPPED, source.columns, source.sample())
+        guesses = infer(schema, source.columns, source.sample())
         doubts = doubts_about(source.columns, source.sample())
         for doubt in doubts:
             warn(f"{source.name}: {doubt}")
-        typer.echo(format_guesses(SHIPPED, guesses, source.name, source.columns, doubts))
+        typer.echo(format_guesses(schema, guesses, source.name, source.columns, doubts))
 
 
 _DEMO_STAYS = (
@@ -276,22 +277,27 @@ _OF_IMPORTS = ("mode", "dry_run", "mapping", "transactions", "since", "until", "
 
 
 def _add_up(
-    file: Path, mapping: Path | None, since: datetime | None, until: datetime | None, target: Path
+    file: Path,
+    mapping: Path | None,
+    since: datetime | None,
+    until: datetime | None,
+    target: Path,
 ) -> "tuple[Totals, int]":
     """Return what transactions add up to for each customer, and how many are refused."""
-    from customer_segmentation.domain.features import SHIPPED
     from customer_segmentation.files.check.rejects import RejectsFile
     from customer_segmentation.files.map.mapping_file import read_rules
     from customer_segmentation.files.read.tables import Reading
     from customer_segmentation.files.transactions.totals import Transactions
 
+    with _database(read_settings(), dry_run=True) as units:
+        schema = units.schema
     with opened(file, Reading(), None) as source:
         rules = replace(
             read_rules(mapping, source.columns),
             since=None if since is None else since.date(),
             until=None if until is None else until.date(),
         )
-        adding = Transactions(SHIPPED, source, rules)
+        adding = Transactions(schema, source, rules)
         with (
             RejectsFile(target, source.columns) as rejected,
             progress_of("adding up", source) as tell,

@@ -104,7 +104,9 @@ def score(
     target = rejects or rejects_target(path)
     check_outputs([written, target], [path, mapping])
     with opened(path, reading, None) as source, open_database() as units:
-        scored = ScoredTable(units, source, meaning_of(source, mapping), explained=explain)
+        scored = ScoredTable(
+            units, source, meaning_of(units.current_schema, source, mapping), explained=explain
+        )
         rows = 0
         with (
             open_writer(output_target(written), scored.schema, form) as writer,
@@ -134,7 +136,9 @@ def _score_on_spark(
 
     with open_database(settings) as units:
         model = units.require_model().model
-        written = score_external(settings, model, external, output, explained=explained)
+        written = score_external(
+            settings, units.schema, model, external, output, explained=explained
+        )
     errors.print(f"{counted(written.people, 'person', 'people')} segmented")
     tell_refusals(written.refusals)
     if written.refusals:

@@ -24,6 +24,7 @@ from customer_segmentation.files.formats import Format
 if TYPE_CHECKING:
     from customer_segmentation.files.map.mapping import ColumnMapping
     from customer_segmentation.files.read.tables import Reading, Source
+    from customer_segmentation.services.runtime.current_schema import CurrentSchema
 
 FilesArgument = Annotated[
     list[Path],
@@ -80,11 +81,12 @@ def opened(file: Path, reading: "Reading", url: str | None) -> Iterator["Source"
 
 
 def meaning_of(
-    source: "Source", path: Path | None, elsewhere: Collection[str] = ()
+    current: "CurrentSchema", source: "Source", path: Path | None, elsewhere: Collection[str] = ()
 ) -> "ColumnMapping":
     """Return what a table's columns mean: as a file says, or as a person confirms.
 
     Args:
+        current: the schema of the customers.
         source: the table.
         path: of the file.
         elsewhere: attributes that come from elsewhere.
@@ -93,19 +95,19 @@ def meaning_of(
         DataFileError: nobody is there to confirm a guess.
         MappingError: the file is not as it must be.
     """
-    from customer_segmentation.domain.features import SHIPPED
     from customer_segmentation.files.map.inference import Confidence, Guess, infer, mapping_of
     from customer_segmentation.files.map.mapping import Entry
     from customer_segmentation.files.map.mapping_file import read_mapping
     from customer_segmentation.files.table_source import find_mapping
 
+    schema = current.schema
     if path is not None:
-        return read_mapping(SHIPPED, path, elsewhere)
+        return read_mapping(schema, path, elsewhere)
     others = dict.fromkeys(elsewhere, Entry(None, default=0))
-    known = find_mapping(SHIPPED, source.columns, elsewhere=others)
+    known = find_mapping(schema, source.columns, current.source, others)
     if known is not None:
         return known
-    guesses = infer(SHIPPED, source.columns, source.sample()) | {
+    guesses = infer(schema, source.columns, source.sample()) | {
         name: Guess(Confidence.CERTAIN, entry) for name, entry in others.items()
     }
     for name, guess in guesses.items():

@@ -76,14 +76,11 @@ def external_table(source: str, table: str | None, mapping: Path | None) -> "Ext
         InvalidInputError: it can be none.
         MappingError: the mapping is not as it must be.
     """
-    from customer_segmentation.domain.features import SHIPPED
-    from customer_segmentation.files.map.mapping_file import read_mapping
+    from customer_segmentation.files.map.mapping_file import read_mapping_text
     from customer_segmentation.services.training.external import ExternalTable
 
-    if mapping is None:
-        return ExternalTable(source, table)
-    read_mapping(SHIPPED, mapping)
-    return ExternalTable(source, table, mapping.read_text(encoding="utf-8"))
+    text = None if mapping is None else read_mapping_text(mapping)
+    return ExternalTable(source, table, text)
 
 
 def tell_refusals(refusals: Mapping[str, int]) -> None:

@@ -48,7 +48,7 @@ def read_mapping(schema: Schema, path: Path, elsewhere: Collection[str] = ()) ->
     Raises:
         MappingError: names each entry that is missing or wrong, and what is allowed.
     """
-    return parse_mapping(schema, _read_text(path), str(path), elsewhere)
+    return parse_mapping(schema, read_mapping_text(path), str(path), elsewhere)
 
 
 def read_rules(path: Path | None, columns: Sequence[str]) -> TransactionRules:
@@ -62,7 +62,9 @@ def read_rules(path: Path | None, columns: Sequence[str]) -> TransactionRules:
         MappingError: names what is wrong in that table, and what is allowed.
         DataFileError: no column is named, or looks like, the customer's id or the amount.
     """
-    told = {} if path is None else _document(_read_text(path), str(path)).get(_TRANSACTIONS, {})
+    told = (
+        {} if path is None else _document(read_mapping_text(path), str(path)).get(_TRANSACTIONS, {})
+    )
     try:
         return _rules(told, columns)
     except ValueError as fault:
@@ -71,7 +73,12 @@ def read_rules(path: Path | None, columns: Sequence[str]) -> TransactionRules:
         ) from fault
 
 
-def _read_text(path: Path) -> str:
+def read_mapping_text(path: Path) -> str:
+    """Return the text of a mapping file.
+
+    Raises:
+        MappingError: the file cannot be read.
+    """
     try:
         with path.open(encoding="utf-8") as file:
             return file.read(_MAX_TEXT + 1)

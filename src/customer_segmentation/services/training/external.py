@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from customer_segmentation.domain.arrays import IntArray
 from customer_segmentation.domain.errors import DataFileError, FieldError, InvalidInputError
-from customer_segmentation.domain.features import CUSTOMER_ID, SHIPPED
 from customer_segmentation.domain.jobs import Phase
+from customer_segmentation.domain.schema import Schema
 from customer_segmentation.engines.scoring import Scorer
 from customer_segmentation.engines.spark.customers import open_customers
 from customer_segmentation.engines.spark.scoring import Written, score_table
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from customer_segmentation.engines.engine import Progress
 
 _NOBODY = np.empty(0, dtype=np.int64)
-_ERASED = f"{CUSTOMER_ID.name} is of a customer who was erased"
+_ERASED = "the id is of a customer who was erased"
 _PASSWORD = re.compile(r"pass(word|wd)?=|[:/][^/@:]*[:/][^/@:]+@", re.IGNORECASE)
 
 
@@ -94,6 +94,7 @@ class ExternalTable:
 
 def train_on_table(
     settings: Settings,
+    schema: Schema,
     external: ExternalTable,
     parameters: Parameters,
     serving: Model | None,
@@ -107,6 +108,7 @@ def train_on_table(
 
     Args:
         settings: of the session.
+        schema: of the customers.
         external: the table.
         parameters: as `Engine.train`.
         serving: as `Engine.train`.
@@ -123,7 +125,7 @@ def train_on_table(
         TrainingRefusedError: there are fewer customers, or fewer that differ, than segments.
     """
     progress(Phase.READING, 0, 0)
-    with _opened(settings, external, erased) as table, faults_told(external.name):
+    with _opened(settings, schema, external, erased) as table, faults_told(external.name):
         # Imports scikit-learn, as do engines' protocols; a process that serves never does.
         from customer_segmentation.engines.spark.engine import train
 
@@ -134,12 +136,19 @@ def train_on_table(
 
 
 def score_external(
-    settings: Settings, model: Model, external: ExternalTable, output: str, *, explained: bool
+    settings: Settings,
+    schema: Schema,
+    model: Model,
+    external: ExternalTable,
+    output: str,
+    *,
+    explained: bool,
 ) -> Written:
     """Write the segments that a model gives a table's people as Parquet.
 
     Args:
         settings: of the session.
+        schema: of the customers.
         model: the active one.
         external: the table.
         output: the folder to be made, anywhere that Spark writes.
@@ -151,26 +160,28 @@ def score_external(
         ExtraMissingError: PySpark is not installed.
         MappingError: the mapping is not as it must be.
     """
-    scorer = Scorer(model, CUSTOMER_ID.record_name, explained=explained)
-    with _opened(settings, external) as table:
+    scorer = Scorer(model, schema.id.record_name, explained=explained)
+    with _opened(settings, schema, external) as table:
         return score_table(table, scorer, output)
 
 
 @contextmanager
 def _opened(
-    settings: Settings, external: ExternalTable, erased: IntArray = _NOBODY
+    settings: Settings, schema: Schema, external: ExternalTable, erased: IntArray = _NOBODY
 ) -> Iterator[SparkTable]:
     place = TableLocation(
         external.source, external.table, settings.jdbc_user, settings.jdbc_password
     )
     with open_session(settings.spark_master, settings.spark_conf) as session:
-        yield open_table(session, place, SHIPPED, lambda columns: _Check(external, columns, erased))
+        yield open_table(
+            session, place, schema, lambda columns: _Check(schema, external, columns, erased)
+        )
 
 
-def _meaning(external: ExternalTable, columns: Sequence[str]) -> ColumnMapping:
+def _meaning(schema: Schema, external: ExternalTable, columns: Sequence[str]) -> ColumnMapping:
     if external.mapping is not None:
-        return parse_mapping(SHIPPED, external.mapping, f"of {external.name}")
-    if (known := find_mapping(SHIPPED, columns)) is not None:
+        return parse_mapping(schema, external.mapping, f"of {external.name}")
+    if (known := find_mapping(schema, columns)) is not None:
         return known
     raise DataFileError(
         f"The columns of {external.name} do not bear the attributes' names. Write a mapping with "
@@ -182,14 +193,16 @@ def _meaning(external: ExternalTable, columns: Sequence[str]) -> ColumnMapping:
 class _Check:
     """Checks a table's rows by the rule of `Feature.accept`, wherever they are."""
 
-    def __init__(self, external: ExternalTable, columns: list[str], erased: IntArray) -> None:
-        mapping = _meaning(external, columns)
+    def __init__(
+        self, schema: Schema, external: ExternalTable, columns: list[str], erased: IntArray
+    ) -> None:
+        mapping = _meaning(schema, external, columns)
         # The checker looks at the columns of a source; its rows are elsewhere.
         source = Source(external.name, TypedReader(columns, iter(())), None)
-        self._checker = Checker(SHIPPED, source, mapping)
+        self._checker = Checker(schema, source, mapping)
         self.wanted = self._checker.wanted
         self._erased = erased
-        self.id_column = mapping.entries[CUSTOMER_ID.name].column or ""
+        self.id_column = mapping.entries[schema.id.name].column or ""
 
     def __call__(self, rows: pa.Table) -> CheckedRows:
         lines = np.arange(1, rows.num_rows + 1)

@@ -156,6 +156,7 @@ def _train_on(
         erased = erasures.read_ids(connection)
     model = train_on_table(
         settings,
+        units.schema,
         external,
         parameters_of(settings, job.request, units.schema, serving),
         serving,

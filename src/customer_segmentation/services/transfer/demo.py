@@ -11,20 +11,14 @@ import pyarrow as pa
 from customer_segmentation.data.synthetic import SEED, draw_bank
 from customer_segmentation.domain.arrays import FloatArray
 from customer_segmentation.domain.errors import DatabaseNotEmptyError
-from customer_segmentation.domain.features import CUSTOMER_ID, FEATURES
+from customer_segmentation.domain.schema import Schema
 from customer_segmentation.files.formats import Format, format_of
 from customer_segmentation.files.write.tables import open_writer
 from customer_segmentation.services.operation.startup import begin_start, finish_start
+from customer_segmentation.services.runtime.current_schema import shipped_schema
 from customer_segmentation.services.runtime.settings import Settings
 
 Progress = Callable[[int, int], None]
-
-_SCHEMA = pa.schema(
-    [
-        pa.field(column.record_name, pa.int64() if column.is_integer else pa.float64(), False)
-        for column in (CUSTOMER_ID, *FEATURES)
-    ]
-)
 
 
 def write_bank(
@@ -47,11 +41,13 @@ def write_bank(
         DataFileError: they cannot be written.
         ExtraMissingError: this format needs an optional part of the installation.
     """
+    schema = shipped_schema()
+    columns = _columns(schema)
     form = format_of(target) if isinstance(target, Path) else Format.CSV
-    with open_writer(target, _SCHEMA, form) as writer:
+    with open_writer(target, columns, form) as writer:
         done = 0
         for customers in draw_bank(count, seed):
-            writer.write(_batch(done + 1, customers))
+            writer.write(_batch(schema, columns, done + 1, customers))
             done += len(customers)
             progress(done, count)
 
@@ -79,10 +75,21 @@ def load_bank(
         finish_start(first, loading)
 
 
-def _batch(first_id: int, customers: FloatArray) -> pa.RecordBatch:
-    columns = [
-        column.astype(np.int64) if feature.is_integer else column
-        for feature, column in zip(FEATURES, customers.T, strict=True)
+def _columns(schema: Schema) -> pa.Schema:
+    return pa.schema(
+        [
+            pa.field(column.record_name, pa.int64() if column.is_integer else pa.float64(), False)
+            for column in schema.columns
+        ]
+    )
+
+
+def _batch(
+    schema: Schema, columns: pa.Schema, first_id: int, customers: FloatArray
+) -> pa.RecordBatch:
+    values = [
+        column.astype(np.int64) if attribute.is_integer else column
+        for attribute, column in zip(schema.attributes, customers.T, strict=True)
     ]
     ids = np.arange(first_id, first_id + len(customers))
-    return pa.record_batch([ids, *columns], schema=_SCHEMA)
+    return pa.record_batch([ids, *values], schema=columns)

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from customer_segmentation.domain.errors import DataFileError, TrainingRefusedError
-from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.domain.jobs import Origin, Trigger
 from customer_segmentation.domain.plurals import counted
 from customer_segmentation.domain.schema import Schema
@@ -15,6 +14,7 @@ from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.check.rejects import RejectsFile, rejects_path
 from customer_segmentation.files.map.mapping import ColumnMapping
 from customer_segmentation.files.read.tables import Reading, open_table
+from customer_segmentation.files.table_source import TableSource, find_mapping
 from customer_segmentation.services.runtime.current_schema import (
     begin_schema,
     load_schema,
@@ -77,9 +77,13 @@ def _read(
     path = settings.data
     beginning = Beginning(units, settings)
     rejects: list[Reject] = []
-    # Text in UTF-8, whose columns bear the record names: nobody is there to look at a guess.
-    mapping = ColumnMapping.by_record_names(SHIPPED)
-    with open_table(path, Reading(encoding="utf-8")) as source:
+    schema, told = units.schema, units.current_schema.source
+    # Unless the schema was made from the table, its text must be in UTF-8: nobody is there to look
+    # at a guess.
+    reading = Reading(encoding="utf-8") if told == TableSource() else told.reading
+    with open_table(path, reading) as source:
+        mapping = find_mapping(schema, source.columns, told)
+        mapping = mapping or ColumnMapping.by_record_names(schema)
         how = Import(path.name)
         import_customers(units, source, mapping, how, rejects.extend, beginning=beginning)
     _report(path, source.columns, mapping, rejects)

@@ -8,7 +8,6 @@ from sqlalchemy import Connection
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.errors import DataFileError
-from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.domain.imports import Mode
 from customer_segmentation.domain.jobs import Job, JobState, Phase
 from customer_segmentation.files.check.rejects import RejectsFile
@@ -77,7 +76,7 @@ def _import(
     with ExitStack() as stack:
         path = folder.upload(job.id)
         source = stack.enter_context(open_table(path, asked.reading, asked.name))
-        mapping = asked.given_mapping() or _known_mapping(source)
+        mapping = asked.given_mapping(units.schema) or _known_mapping(units, source)
         how = Import(asked.name, asked.mode, asked.dry_run)
         rejected = stack.enter_context(RejectsFile(folder.rejects(job.id), source.columns))
         progress = Progress(units.database, job.id, Phase.IMPORTING, source.total or 0)
@@ -96,8 +95,8 @@ def _import(
     return told
 
 
-def _known_mapping(source: Source) -> ColumnMapping:
-    mapping = find_mapping(SHIPPED, source.columns)
+def _known_mapping(units: UnitsOfWork, source: Source) -> ColumnMapping:
+    mapping = find_mapping(units.schema, source.columns, units.current_schema.source)
     if mapping is None:
         raise DataFileError(
             f"{source.name} does not bear the attributes' own names: send a mapping that tells "

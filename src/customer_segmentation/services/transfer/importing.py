@@ -7,7 +7,6 @@ import numpy as np
 
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.domain.errors import DataFileError, TransactionConflictError
-from customer_segmentation.domain.features import CUSTOMER_ID, FEATURE_NAMES, SHIPPED
 from customer_segmentation.domain.imports import Mode
 from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.check.duplicates import SeenIds
@@ -92,9 +91,11 @@ def import_customers(
     before = _find_replaced(units, source, how, beginning, record)
     if beginning is not None:
         beginning.begin_table(source.name)
-    checker = Checker(SHIPPED, source, mapping, seen=SeenIds())
-    column = mapping.entries[CUSTOMER_ID.name].column or ""
-    untold = np.array([name in checker.absent for name in FEATURE_NAMES])
+    checker = Checker(units.schema, source, mapping, seen=SeenIds())
+    key = mapping.entries.get(units.schema.id.name)
+    column = "" if key is None else key.column or ""
+    derived = np.isin(units.schema.names, DERIVED)
+    untold = np.array([name in checker.absent for name in units.schema.names])
     parts = ((block, checker.check(block)) for block in source.blocks(checker.wanted))
     number = 0
     for block, found in prefetch(parts):
@@ -102,7 +103,7 @@ def import_customers(
         keeps = np.broadcast_to(untold, found.values.shape)
         if how.totals is not None:
             found = how.totals.fill(found)  # noqa: PLW2901
-            keeps = _derived_without(how.totals, found.ids) | (keeps & ~_IS_DERIVED)
+            keeps = _derived_without(how.totals, found.ids, derived) | (keeps & ~derived)
             refusals = _refuse_doubtful(how.totals, found.ids, outcome)
         taken = np.setdiff1d(np.arange(len(found.ids)), list(refusals))
         for start in range(0, len(taken), CHUNK):
@@ -202,7 +203,6 @@ def _stored_before(record: ImportRecord, part: _Part) -> Done:
     return Done(0, 0, 0, 0, dict.fromkeys(refused.tolist(), TAKEN))
 
 
-_IS_DERIVED = np.isin(FEATURE_NAMES, DERIVED)
 _DOUBTFUL = "a transaction of the customer is refused, so that the totals are not known"
 
 
@@ -214,9 +214,9 @@ def _refuse_doubtful(totals: Totals, ids: IntArray, outcome: Outcome) -> dict[in
     return dict.fromkeys(np.flatnonzero(doubtful).tolist(), _DOUBTFUL)
 
 
-def _derived_without(totals: Totals, ids: IntArray) -> BoolArray:
+def _derived_without(totals: Totals, ids: IntArray, derived: BoolArray) -> BoolArray:
     """Return which attributes, (n, d), transactions should tell of customers but do not."""
-    return np.logical_and.outer(~totals.tell_of(ids), _IS_DERIVED)
+    return np.logical_and.outer(~totals.tell_of(ids), derived)
 
 
 @retried

@@ -13,9 +13,9 @@ from customer_segmentation.domain.errors import (
     MappingError,
     NotUndoableError,
 )
-from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.domain.imports import Mode
 from customer_segmentation.domain.jobs import Job, JobKind, Origin
+from customer_segmentation.domain.schema import Schema
 from customer_segmentation.files.formats import Format
 from customer_segmentation.files.map.mapping import ColumnMapping
 from customer_segmentation.files.map.mapping_file import parse_mapping
@@ -74,8 +74,11 @@ class ImportRequest:
         """What is known of the file beforehand."""
         return Reading(self.format, self.delimiter, self.encoding, self.sheet)
 
-    def given_mapping(self) -> ColumnMapping | None:
+    def given_mapping(self, schema: Schema) -> ColumnMapping | None:
         """Return what the columns mean, where that is said.
+
+        Args:
+            schema: of the customers.
 
         Raises:
             InvalidInputError: the mapping is not as it must be.
@@ -83,7 +86,7 @@ class ImportRequest:
         if self.mapping is None:
             return None
         try:
-            return parse_mapping(SHIPPED, self.mapping, "given")
+            return parse_mapping(schema, self.mapping, "given")
         except MappingError as fault:
             raise InvalidInputError([FieldError("mapping", str(fault))]) from fault
 
@@ -125,7 +128,7 @@ class Imports:
             InvalidInputError: the mapping is not as it must be.
             TooManyRequestsError: too many wait already.
         """
-        asked.given_mapping()
+        asked.given_mapping(self._units.schema)
         check_room(self._units.database)
 
     def begin(self, asked: ImportRequest, origin: Origin, part: Path, file: BinaryIO) -> KeptImport:

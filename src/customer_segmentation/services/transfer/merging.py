@@ -82,12 +82,18 @@ def merge(
         values = values.copy()
         values[known] = np.where(keeps[known], stored[1][places[known]], values[known])
     same = known.copy()
-    same[known] = (stored[1][places[known]] == values[known]).all(axis=1)
+    same[known] = _are_same(stored[1][places[known]], values[known])
     differs = known & ~same
     nobody = np.zeros(len(ids), dtype=bool)
     refuses = mode is Mode.INSERT
     changed, taken = (nobody, differs) if refuses else (differs, nobody)
     return Merged(ids, values, places, ~known, changed, same, taken, nobody)
+
+
+def _are_same(left: FloatArray, right: FloatArray) -> BoolArray:
+    """Return which rows, (n, d), are the same, (n,); what is missing in both is so too."""
+    same: BoolArray = ((left == right) | (np.isnan(left) & np.isnan(right))).all(axis=1)
+    return same
 
 
 def find_places(stored: IntArray, ids: IntArray) -> tuple[IntArray, BoolArray]:

@@ -4,7 +4,7 @@ import io
 from dataclasses import dataclass, replace
 
 from customer_segmentation.domain.errors import DataFileError, FieldError, InvalidInputError
-from customer_segmentation.domain.features import SHIPPED
+from customer_segmentation.domain.schema import Schema
 from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.check.duplicates import SeenIds
 from customer_segmentation.files.check.rows import Checker
@@ -13,6 +13,7 @@ from customer_segmentation.files.map.mapping import ColumnMapping
 from customer_segmentation.files.map.mapping_file import format_guesses
 from customer_segmentation.files.read.tables import Source, open_table
 from customer_segmentation.files.table_source import find_mapping
+from customer_segmentation.services.runtime.current_schema import CurrentSchema
 from customer_segmentation.services.transfer.imports import ImportRequest
 
 _BLOCK_BYTES = 2**18
@@ -43,37 +44,40 @@ class Preview:
     rejects: list[Reject] | None
 
 
-def preview(content: bytes, asked: ImportRequest) -> Preview:
+def preview(current: CurrentSchema, content: bytes, asked: ImportRequest) -> Preview:
     """Return what the first rows of a file show, under the mapping that is given or guessed.
 
     Args:
+        current: the schema of the customers.
         content: the file, or of a text its beginning.
         asked: how it is to be imported.
 
     Raises:
         InvalidInputError: it is no table, or the mapping is not as it must be.
     """
-    given = asked.given_mapping()
+    given = asked.given_mapping(current.schema)
     reading = replace(asked.reading, block_bytes=_BLOCK_BYTES)
     try:
         with open_table(io.BytesIO(content), reading, asked.name) as source:
-            return _look(source, given, asked.name)
+            return _look(current, source, given, asked.name)
     except DataFileError as fault:
         raise InvalidInputError([FieldError("body", str(fault))]) from fault
 
 
-def _look(source: Source, given: ColumnMapping | None, name: str) -> Preview:
-    sample = source.sample()
-    guesses = infer(SHIPPED, source.columns, sample)
+def _look(
+    current: CurrentSchema, source: Source, given: ColumnMapping | None, name: str
+) -> Preview:
+    schema, sample = current.schema, source.sample()
+    guesses = infer(schema, source.columns, sample)
     is_complete = all(guess.is_complete for guess in guesses.values())
     doubts = tuple(doubts_about(source.columns, sample))
-    mapping = given or find_mapping(SHIPPED, source.columns)
+    mapping = given or find_mapping(schema, source.columns, current.source)
     if mapping is None and is_complete:
         mapping = mapping_of(guesses)
-    rows, rejects = _check(source, mapping)
+    rows, rejects = _check(schema, source, mapping)
     return Preview(
         columns=source.columns,
-        mapping=format_guesses(SHIPPED, guesses, name, source.columns, doubts),
+        mapping=format_guesses(schema, guesses, name, source.columns, doubts),
         is_complete=is_complete,
         doubts=doubts,
         guessed_encoding=source.guessed_encoding,
@@ -82,12 +86,14 @@ def _look(source: Source, given: ColumnMapping | None, name: str) -> Preview:
     )
 
 
-def _check(source: Source, mapping: ColumnMapping | None) -> tuple[int, list[Reject] | None]:
+def _check(
+    schema: Schema, source: Source, mapping: ColumnMapping | None
+) -> tuple[int, list[Reject] | None]:
     """Return how many rows come first, and which of them would not be taken."""
     wanted = None
     checker = None
     if mapping is not None:
-        checker = Checker(SHIPPED, source, mapping, seen=SeenIds())
+        checker = Checker(schema, source, mapping, seen=SeenIds())
         wanted = checker.wanted
     block = next(source.blocks(wanted), None)
     if block is None:

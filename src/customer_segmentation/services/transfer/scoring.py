@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from customer_segmentation.domain.features import CUSTOMER_ID, SHIPPED
 from customer_segmentation.engines.scoring import Scorer
 from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.check.rows import Checker
@@ -48,10 +47,12 @@ class ScoredTable:
             NotReadyError: there is no model yet.
         """
         serving = units.require_model()
-        with_ids = CUSTOMER_ID.name in mapping.entries
+        key = units.schema.id
+        with_ids = key.name in mapping.entries
+        self._serving = serving
         self._source = source
-        self._checker = Checker(SHIPPED, source, mapping, with_ids=with_ids)
-        id_column = CUSTOMER_ID.record_name if with_ids else "line"
+        self._checker = Checker(units.schema, source, mapping, with_ids=with_ids)
+        id_column = key.record_name if with_ids else "line"
         self._scorer = Scorer(serving.model, id_column, explained=explained)
         self.schema = self._scorer.schema
 
@@ -69,5 +70,5 @@ class ScoredTable:
         blocks = self._source.blocks(self._checker.wanted)
         parts = ((block, self._checker.check(block)) for block in blocks)
         for block, found in prefetch(parts):
-            batch = self._scorer.score(found.ids, found.values)
+            batch = self._scorer.score(found.ids, self._serving.rows(found.values))
             yield Scored(batch, found.rejects, block.position)

@@ -64,8 +64,9 @@ def digests_of(values: FloatArray) -> IntArray:
 
     That two rows have the same by chance happens once in 2^64 times; it is no secret.
     """
-    # Zero has two signs, and not every database keeps them.
-    bits = np.ascontiguousarray(values + 0.0, dtype=np.float64).view(np.uint64)
+    # Zero has two signs, and not every database keeps them; what is missing has many forms.
+    one_form = np.where(np.isnan(values), np.nan, values + 0.0)
+    bits = np.ascontiguousarray(one_form, dtype=np.float64).view(np.uint64)
     mixed = np.zeros(len(values), dtype=np.uint64)
     for column in bits.T:
         mixed = (mixed ^ column) * _MIX
