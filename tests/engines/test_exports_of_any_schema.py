@@ -62,7 +62,8 @@ def serving_of(schema: Schema, values: FloatArray, k: int = 3) -> ServingModel:
     except TrainingRefusedError:
         assume(False)
         raise
-    return ServingModel(1, model, Assigner(model), {s.number: s for s in model.segments})
+    segments = {segment.number: segment for segment in model.segments}
+    return ServingModel(1, model, Assigner(model), segments, columns_in(model, schema.attributes))
 
 
 def shown(schema: Schema, values: FloatArray) -> Rows:

@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from customer_segmentation.domain.errors import DataFileError, ExtraMissingError
-from customer_segmentation.domain.features import CUSTOMER_ID
 from customer_segmentation.domain.numbers import plain_number
 from customer_segmentation.files.blocks import text_of
 from customer_segmentation.files.formats import Format
@@ -181,7 +180,8 @@ def _write_excel(file: BinaryIO, schema: pa.Schema) -> Iterator[Writer]:
 
 @contextmanager
 def _write_parquet(file: BinaryIO, schema: pa.Schema) -> Iterator[Writer]:
-    ids = [name for name in schema.names if name in _IDS]
+    # What tells rows apart comes first in every table that is written.
+    ids = schema.names[:1]
     repeating = [
         column.name
         for column in schema
@@ -197,8 +197,6 @@ def _write_parquet(file: BinaryIO, schema: pa.Schema) -> Iterator[Writer]:
     ) as writer:
         yield writer
 
-
-_IDS = (CUSTOMER_ID.record_name, "line", "hashed_id")
 
 _WRITERS: Mapping[Format, Callable[[BinaryIO, pa.Schema], AbstractContextManager[Writer]]] = {
     Format.CSV: _write_csv,

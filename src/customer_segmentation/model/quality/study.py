@@ -9,8 +9,8 @@ from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.schema import Schema
-from customer_segmentation.model.adapting import columns_in, in_coordinates_of
 from customer_segmentation.domain.segments import MIN_SEGMENTS
+from customer_segmentation.model.adapting import columns_in, in_coordinates_of
 from customer_segmentation.model.artifact import Fingerprint, Model, Parameters
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.describing.naming import name_by_profile

@@ -21,7 +21,6 @@ from customer_segmentation.store.queries import models, schemas, segments
 from customer_segmentation.store.queries.customers import Assignment
 from customer_segmentation.store.queries.models import Active
 
-
 _GONE = ""
 """The name of an attribute that there is no more, which no other has."""
 
