@@ -112,6 +112,7 @@ def test_the_next_best_action_is_on_a_channel_that_reached_the_customer(
     action = Segment(0, "x", strategies).next_best_action(attributes, SHIPPED.reach)
 
     expected = "write" if "e-mail" in reached else "show" if "Instagram" in reached else "anyhow"
+    assert action is not None
     assert action.text == expected
 
 

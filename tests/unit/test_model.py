@@ -352,7 +352,6 @@ def _set(*path: str | int, value: object) -> Fault:
         _set("preparation", "center", value=[0.0]),
         _set("segments", 1, "number", value=0),
         _set("segments", 1, "number", value=-1),
-        _set("segments", 1, "strategies", value=[]),
         _set("segments", value=[]),
         _set("quality", "sizes", value={"0": 1}),
         _set("outlier_distance", value=-1.0),

@@ -8,6 +8,7 @@ from customer_segmentation.cli.console.options import AsJson, Key, Url
 from customer_segmentation.cli.console.output import moment, print_json, print_table, say
 from customer_segmentation.cli.console.service import open_service
 from customer_segmentation.domain.numbers import LARGEST_INTEGER, readable
+from customer_segmentation.domain.segments import NO_STRATEGY
 
 customers = typer.Typer(no_args_is_help=True, help="Look at one customer.")
 
@@ -34,7 +35,8 @@ def get_customer(
         say(f"Nearest is cluster {found['raw_segment']}, but not by enough to leave")
     if found["is_outlier"]:
         say("An outlier: far from every centroid, so treat the segment with caution")
-    say(f"Next best action: {action['text']} ({action['channel']})")
+    told = NO_STRATEGY if action is None else f"{action['text']} ({action['channel']})"
+    say(f"Next best action: {told}")
     print_table(("attribute", "value"), [(a["name"], _told(found[a["name"]])) for a in attributes])
 
 

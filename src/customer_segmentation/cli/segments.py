@@ -20,7 +20,7 @@ from customer_segmentation.domain.errors import SegmentNotFoundError
 from customer_segmentation.domain.numbers import readable
 from customer_segmentation.domain.paging import LARGEST_VERSION
 from customer_segmentation.domain.plurals import counted
-from customer_segmentation.domain.segments import ANY_CHANNEL
+from customer_segmentation.domain.segments import ANY_CHANNEL, NO_STRATEGY
 
 if TYPE_CHECKING:
     from customer_segmentation.client import Client
@@ -72,7 +72,7 @@ def list_segments(url: Url = None, key: Key = None, as_json: AsJson = False) -> 
             segment["name"],
             amount(segment["size"]),
             percent(segment["share"]),
-            segment["strategies"][0]["text"],
+            next((s["text"] for s in segment["strategies"]), NO_STRATEGY),
         )
         for segment in found["segments"]
     ]

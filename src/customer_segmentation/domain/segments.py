@@ -25,6 +25,10 @@ ANY_CHANNEL = "any"
 """The channel of a strategy that reaches every customer."""
 
 
+NO_STRATEGY = "No strategy yet"
+"""What people read in place of a strategy that nobody wrote."""
+
+
 @dataclass(frozen=True, slots=True)
 class Strategy:
     """What to do about a segment's customers, and on which channel."""
@@ -40,7 +44,8 @@ class Segment:
     Attributes:
         number: its number, shown as `cluster_num`.
         name: what marketers call it.
-        strategies: the business strategies for its customers, the main one first; at least one.
+        strategies: the business strategies for its customers, the main one first; none where
+            nobody wrote one.
         description: what marketers say of it; empty where they said nothing.
     """
 
@@ -63,16 +68,16 @@ class Segment:
 
     @property
     def strategy(self) -> str:
-        """The main business strategy."""
-        return self.strategies[0].text
+        """The main business strategy; that there is none, in words, where nobody wrote one."""
+        return self.strategies[0].text if self.strategies else NO_STRATEGY
 
     def next_best_action(
         self, attributes: Mapping[str, Number], reach: Mapping[str, str]
-    ) -> Strategy:
+    ) -> Strategy | None:
         """Return the first strategy on a channel that reached the customer before.
 
         Those for a channel come before those for any; the main one is for customers that none
-        reached.
+        reached. None where nobody wrote a strategy.
 
         Args:
             attributes: the customer's, by request name.
@@ -85,7 +90,7 @@ class Segment:
             or (strategy.channel in reach and attributes[reach[strategy.channel]] == 1)
         ]
         direct = [strategy for strategy in reaching if strategy.channel != ANY_CHANNEL]
-        return (direct + reaching + list(self.strategies))[0]
+        return next(iter(direct + reaching + list(self.strategies)), None)
 
 
 def check_words(

@@ -83,7 +83,8 @@ def segment_words(model: Model, segments: IntArray) -> tuple[pa.Array, pa.Array]
     """Return the names and the main strategies, (n,) `WORDS`, of segments by number, (n,)."""
     places = pa.array(np.searchsorted(model.numbers, segments).astype(np.int8))
     names = pa.array([segment.name for segment in model.segments])
-    strategies = pa.array([segment.strategy for segment in model.segments])
+    told = [next((s.text for s in segment.strategies), None) for segment in model.segments]
+    strategies = pa.array(told, pa.string())
     return (
         pa.DictionaryArray.from_arrays(places, names),
         pa.DictionaryArray.from_arrays(places, strategies),

@@ -261,7 +261,6 @@ def _soundness(model: Model) -> Iterator[tuple[str, bool]]:
     k, numbers = len(model.segments), model.numbers.tolist()
     preparation, counted, quality = model.preparation, model.distribution, model.quality
     yield "segments' numbers", k > 0 and len(set(numbers)) == k and min(numbers) >= 0
-    yield "segments' words", all(segment.strategies for segment in model.segments)
     for name in ("center", "spread", "scale"):
         part = getattr(preparation, name)
         yield f"{name} values", part.shape == (c,) and bool(np.isfinite(part).all())

@@ -61,7 +61,7 @@ def new_segment(number: int, attributes: Attributes, taken: Collection[str]) -> 
     """
     names = (name for name in _names(attributes) if name not in taken)
     name = next(names, f"Segment {number}")
-    return Segment(number, name, (Strategy("Review this new segment"),))
+    return Segment(number, name, ())
 
 
 def _names(attributes: Attributes) -> Iterator[str]:

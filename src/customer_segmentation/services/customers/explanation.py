@@ -18,13 +18,13 @@ class ExplainedAssignment:
         model_version: the version that explains.
         segment: the segment that someone is in: with hysteresis a stored customer's may differ
             from the nearest, which is `explanation.segment`.
-        action: the next best action.
+        action: the next best action, if there is any.
         explanation: why.
     """
 
     model_version: int
     segment: Segment
-    action: Strategy
+    action: Strategy | None
     explanation: Explanation
 
 

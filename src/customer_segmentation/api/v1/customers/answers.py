@@ -15,7 +15,7 @@ from customer_segmentation.services.runtime.serving import SegmentedCustomer, as
 
 
 class NextBestAction(Struct, forbid_unknown_fields=True):
-    """The first strategy on a channel that reached the customer before."""
+    """The first strategy on a channel that reached the customer before, if any."""
 
     text: Annotated[str, Meta(description="What to do.")]
     channel: Annotated[str, Meta(description="On which channel.")]
@@ -39,7 +39,7 @@ _ASSIGNMENT = [
         "is_outlier",
         Annotated[bool, Meta(description="Whether the customer is far from every centroid.")],
     ),
-    ("next_best_action", NextBestAction),
+    ("next_best_action", NextBestAction | None),
     ("model_version", Annotated[int, Meta(description="Which gave the segment.")]),
 ]
 
@@ -96,7 +96,7 @@ class CustomerAnswers:
             found.segment.name,
             nearest,
             is_outlier,
-            NextBestAction(action.text, action.channel),
+            None if action is None else NextBestAction(action.text, action.channel),
             found.model_version,
         )
 

@@ -63,8 +63,9 @@ class AssignmentAnswer(BaseModel):
         description="The segment of the nearest centroid; another one only where hysteresis keeps "
         "a stored customer in its segment."
     )
-    next_best_action: StrategyWords = Field(
-        description="The first strategy on a channel that reached the customer before."
+    next_best_action: StrategyWords | None = Field(
+        description="The first strategy on a channel that reached the customer before; null where "
+        "nobody wrote one."
     )
     is_outlier: bool = Field(description="Whether far from every centroid.")
     explanation: ExplanationAnswer | None = Field(description="Why, where that was asked for.")
@@ -77,7 +78,7 @@ def assignment_answer(found: ExplainedAssignment, *, explained: bool) -> Assignm
         model_version=found.model_version,
         segment=SegmentWords.model_validate(found.segment),
         raw_segment=explanation.segment,
-        next_best_action=StrategyWords.model_validate(found.action),
+        next_best_action=found.action and StrategyWords.model_validate(found.action),
         is_outlier=explanation.is_outlier,
         explanation=ExplanationAnswer.model_validate(explanation) if explained else None,
     )
