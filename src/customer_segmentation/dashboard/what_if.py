@@ -21,6 +21,7 @@ from customer_segmentation.domain.features import FEATURES
 from customer_segmentation.domain.numbers import LARGEST_INTEGER, Number
 
 _START, _STARTED = "what-if-start", "what-if started from"
+_SLIDER, _NUMBER = "slider", "number"
 _NUMBERS = [feature for feature in FEATURES if not feature.codes]
 _CODES = [feature for feature in FEATURES if feature.codes]
 
@@ -39,6 +40,8 @@ def page() -> None:
 
 def _start() -> None:
     """Set every input to what a customer is like, where one is asked for."""
+    # Streamlit forgets the inputs while another page is shown.
+    is_open = _START in st.session_state
     follow("id", _START, str)
     start = st.text_input(
         "Start from a customer",
@@ -47,8 +50,7 @@ def _start() -> None:
         width=320,
         key=_START,
     )
-    # Streamlit forgets the inputs while another page is shown.
-    if st.session_state.get(_STARTED) == start and _input_key(FEATURES[0]) in st.session_state:
+    if is_open and st.session_state.get(_STARTED) == start:
         return
     values = example_values()
     if start:
@@ -67,9 +69,10 @@ def _start() -> None:
         say("id", str(number))
     for feature in FEATURES:
         value = values[feature.name]
-        st.session_state[_input_key(feature)] = (
-            int(value) if feature.codes else _typed(feature, value)
-        )
+        if feature.codes:
+            st.session_state[_code_key(feature)] = int(value)
+        else:
+            _Inputs(feature).hold(_typed(feature, value), _SLIDER, _NUMBER)
     st.session_state[_STARTED] = start
 
 
@@ -87,16 +90,44 @@ def _explore(titles: dict[int, str], distributions: dict[str, dict[str, Any]]) -
         show_assignment(service().predict(ordered, explain=True), titles)
 
 
+class _Inputs:
+    """The slider and the number of an attribute, which show one value.
+
+    What is changed in one gives the other a new key. Until the browser shows that, it sends what it
+    shows still, which is no change: were the key the same, it would be one back.
+    """
+
+    def __init__(self, feature: Attribute) -> None:
+        self._name = f"what-if-{feature.name}"
+        example = _typed(feature, feature.accept(feature.example))
+        self.value: Number = st.session_state.setdefault(self._name, example)
+
+    def key(self, kind: str) -> str:
+        """Return the key of one of them."""
+        return f"{self._name}-{kind}-{st.session_state.get(self._count(kind), 0)}"
+
+    def hold(self, value: Number, *others: str) -> None:
+        """Show a value from now on, in others than where it was entered."""
+        st.session_state[self._name] = value
+        for kind in others:
+            st.session_state[self._count(kind)] = st.session_state.get(self._count(kind), 0) + 1
+
+    def follow(self, key: str, kind: str, other: str) -> None:
+        """Show in the other what was entered in one, if that has its key still."""
+        if key == self.key(kind):
+            self.hold(st.session_state[key], other)
+
+    def _count(self, kind: str) -> str:
+        return f"{self._name}-{kind}s"
+
+
 def _number(feature: Attribute, distribution: dict[str, Any]) -> Number:
     """Show a slider over the values that are usual, and an input for any other."""
     least, most = _range(feature, distribution)
-    slider, number = _key(feature, "slider"), _input_key(feature)
-    value = st.session_state.setdefault(number, _typed(feature, feature.accept(feature.example)))
-    st.session_state[slider] = min(max(value, least), most)
-
-    def follow_slider() -> None:
-        st.session_state[number] = st.session_state[slider]
-
+    inputs = _Inputs(feature)
+    slider, number = inputs.key(_SLIDER), inputs.key(_NUMBER)
+    st.session_state.setdefault(slider, min(max(inputs.value, least), most))
+    st.session_state.setdefault(number, inputs.value)
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
         st.slider(
@@ -105,7 +136,8 @@ def _number(feature: Attribute, distribution: dict[str, Any]) -> Number:
             most,
             step=_typed(feature, _step(feature, most)),
             key=slider,
-            on_change=follow_slider,
+            on_change=inputs.follow,
+            args=(slider, _SLIDER, _NUMBER),
             help=about(feature),
             format="localized",
         )
@@ -116,6 +148,8 @@ def _number(feature: Attribute, distribution: dict[str, Any]) -> Number:
             max_value=_typed(feature, feature.maximum or LARGEST_INTEGER - 1),
             step=_typed(feature, _step(feature, most)),
             key=number,
+            on_change=inputs.follow,
+            args=(number, _NUMBER, _SLIDER),
             label_visibility="collapsed",
         )
     return feature.accept(entered)
@@ -123,7 +157,7 @@ def _number(feature: Attribute, distribution: dict[str, Any]) -> Number:
 
 def _code(feature: Attribute) -> int:
     """Show the choices of a coded attribute."""
-    key = _input_key(feature)
+    key = _code_key(feature)
     st.session_state.setdefault(key, int(feature.example))
     chosen = st.selectbox(
         label_of(feature.name),
@@ -135,12 +169,8 @@ def _code(feature: Attribute) -> int:
     return int(chosen)
 
 
-def _input_key(feature: Attribute) -> str:
-    return _key(feature, "code" if feature.codes else "number")
-
-
-def _key(feature: Attribute, kind: str) -> str:
-    return f"what-if-{feature.name}-{kind}"
+def _code_key(feature: Attribute) -> str:
+    return f"what-if-{feature.name}-code"
 
 
 def _range(feature: Attribute, distribution: dict[str, Any]) -> tuple[Number, Number]:
