@@ -1,7 +1,7 @@
 """How the table is read that a schema was made from: the section `source` of its file."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from customer_segmentation.domain.customer import SEGMENT_RECORD_NAME
 from customer_segmentation.domain.schema import Schema
@@ -30,7 +30,23 @@ class TableSource:
     @property
     def reading(self) -> Reading:
         """How a file like that table is opened."""
-        return Reading(None, self.delimiter, self.encoding, self.sheet)
+        return self.known(Reading())
+
+    def known(self, given: Reading) -> Reading:
+        """Return what is known of a file beforehand.
+
+        Args:
+            given: what is said of it; where nothing is, it is taken to be like that table.
+        """
+        if (given.delimiter, given.encoding, given.sheet) != (None, None, None):
+            return given
+        return replace(
+            given,
+            delimiter=self.delimiter,
+            encoding=self.encoding,
+            sheet=self.sheet,
+            is_certain=False,
+        )
 
     def mapping(self, schema: Schema) -> ColumnMapping:
         """Return what the columns of that table mean."""

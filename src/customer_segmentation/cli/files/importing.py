@@ -141,7 +141,7 @@ def import_files(
         if beginning is None and holds_demo(units):
             warn(_DEMO_STAYS)
         for file, target in zip(files, targets, strict=True):
-            with opened(file, reading, query_of) as source:
+            with opened(file, reading, query_of, current.source) as source:
                 meaning = meaning_of(current, source, mapping, () if totals is None else DERIVED)
                 how = Import(source.name, mode, dry_run, totals)
                 with (

@@ -103,7 +103,10 @@ def score(
     form = output_format(written, to)
     target = rejects or rejects_target(path)
     check_outputs([written, target], [path, mapping])
-    with opened(path, reading, None) as source, open_database() as units:
+    with (
+        open_database() as units,
+        opened(path, reading, None, units.current_schema.source) as source,
+    ):
         scored = ScoredTable(
             units, source, meaning_of(units.current_schema, source, mapping), explained=explain
         )

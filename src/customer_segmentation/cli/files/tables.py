@@ -24,6 +24,7 @@ from customer_segmentation.files.formats import Format
 if TYPE_CHECKING:
     from customer_segmentation.files.map.mapping import ColumnMapping
     from customer_segmentation.files.read.tables import Reading, Source
+    from customer_segmentation.files.table_source import TableSource
     from customer_segmentation.services.runtime.current_schema import CurrentSchema
 
 FilesArgument = Annotated[
@@ -64,13 +65,24 @@ RejectsOption = Annotated[
 
 
 @contextmanager
-def opened(file: Path, reading: "Reading", url: str | None) -> Iterator["Source"]:
+def opened(
+    file: Path, reading: "Reading", url: str | None, known: "TableSource | None" = None
+) -> Iterator["Source"]:
+    """Open a file, standard input, or a query on a database; tell of a guessed encoding.
+
+    Args:
+        file: the file, or that with the query.
+        reading: what is said of it.
+        url: of the database.
+        known: how the table is read that the schema was made from.
+    """
     from customer_segmentation.files.read.tables import Query, open_table
 
     if url is not None:
         with open_table(Query(url, str(file))) as source:
             yield source
     else:
+        reading = reading if known is None else known.known(reading)
         with open_table(sys.stdin.buffer if file == STANDARD else file, reading) as source:
             if source.guessed_encoding is not None:
                 warn(

@@ -74,6 +74,8 @@ class Reading:
         delimiter: of CSV, one character.
         encoding: of CSV and NDJSON, by a name that Python knows.
         sheet: of a workbook; else the first is read.
+        is_certain: whether it is said of this very file, so that what does not go with its format
+            is a mistake.
         block_bytes: how much text is taken at a time.
     """
 
@@ -81,6 +83,7 @@ class Reading:
     delimiter: str | None = None
     encoding: str | None = None
     sheet: str | None = None
+    is_certain: bool = True
     block_bytes: int = BLOCK_BYTES
 
 
@@ -102,6 +105,7 @@ class Source:
         total: how many bytes there are to read, where that is known.
         is_rejects: whether it is a file of rejects, which has not everybody.
         guessed_encoding: what its text is taken to be in, where only its letters tell.
+        encoding: what its text is in; None where it is no text.
     """
 
     def __init__(
@@ -109,12 +113,15 @@ class Source:
         name: str,
         reader: BlockReader,
         total: int | None,
-        guessed_encoding: str | None = None,
+        encoding: str | None = None,
+        *,
+        is_guessed: bool = False,
     ) -> None:
         self.name = name
         self.columns = reader.columns
         self.total = total
-        self.guessed_encoding = guessed_encoding
+        self.encoding = encoding
+        self.guessed_encoding = encoding if is_guessed else None
         self.is_rejects = isinstance(reader, CsvReader) and reader.is_rejects
         self._reader = reader
         self._sampled: Block | None = None
@@ -214,18 +221,18 @@ def _open_stream(
         spooled.seek(0)
         return cast("BinaryIO", spooled)
 
-    guessed: str | None = None
+    found: str | None = None
 
     def lines() -> Lines:
-        nonlocal guessed
+        nonlocal found
         text = open_text(stream, reading.encoding, name)
-        if reading.encoding is None and not text.encoding.startswith("utf-"):
-            guessed = text.encoding
+        found = text.encoding
         return Lines(text, reading.block_bytes)
 
     reader: BlockReader
     form = reading.format or recognise(head)
-    _see_all_used(name, form, reading)
+    if reading.is_certain:
+        _see_all_used(name, form, reading)
     match form:
         case Format.CSV:
             reader = CsvReader(lines(), reading.delimiter, bytes_read)
@@ -240,7 +247,8 @@ def _open_stream(
             reader = read_arrow_stream(io.BufferedReader(stream), bytes_read)
         case Format.EXCEL:
             reader = read_excel(seekable(), reading.sheet, name, share_read)
-    return Source(name, reader, total, guessed)
+    is_guessed = reading.encoding is None and not (found or "utf-8").startswith("utf-")
+    return Source(name, reader, total, found, is_guessed=is_guessed)
 
 
 def _see_all_used(name: str, form: Format, reading: Reading) -> None:

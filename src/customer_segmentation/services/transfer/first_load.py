@@ -13,8 +13,8 @@ from customer_segmentation.engines.engine import Engine
 from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.check.rejects import RejectsFile, rejects_path
 from customer_segmentation.files.map.mapping import ColumnMapping
-from customer_segmentation.files.read.tables import Reading, open_table
-from customer_segmentation.files.table_source import TableSource, find_mapping
+from customer_segmentation.files.read.tables import open_table
+from customer_segmentation.files.table_source import find_mapping
 from customer_segmentation.services.runtime.current_schema import (
     begin_schema,
     load_schema,
@@ -78,9 +78,8 @@ def _read(
     beginning = Beginning(units, settings)
     rejects: list[Reject] = []
     schema, told = units.schema, units.current_schema.source
-    # Unless the schema was made from the table, its text must be in UTF-8: nobody is there to look
-    # at a guess.
-    reading = Reading(encoding="utf-8") if told == TableSource() else told.reading
+    # Nobody is there to look at a guess.
+    reading = replace(told.reading, encoding=told.encoding or "utf-8")
     with open_table(path, reading) as source:
         mapping = find_mapping(schema, source.columns, told)
         mapping = mapping or ColumnMapping.by_record_names(schema)
@@ -102,7 +101,7 @@ def _report(
     path: Path, columns: Sequence[str], mapping: ColumnMapping, rejects: list[Reject]
 ) -> None:
     """Tell what of a file is not loaded."""
-    known = {entry.column for entry in mapping.entries.values()}
+    known = {name for entry in mapping.entries.values() for name in entry.columns}
     ignored = [name for name in columns if name not in known]
     if ignored:
         logger.warning("Ignored the columns of %s that are not known: %s", path, ", ".join(ignored))

@@ -75,7 +75,8 @@ def _import(
         record.everyone = _everyone_at_the_start(units, folder, job.id)
     with ExitStack() as stack:
         path = folder.upload(job.id)
-        source = stack.enter_context(open_table(path, asked.reading, asked.name))
+        reading = units.current_schema.source.known(asked.reading)
+        source = stack.enter_context(open_table(path, reading, asked.name))
         mapping = asked.given_mapping(units.schema) or _known_mapping(units, source)
         how = Import(asked.name, asked.mode, asked.dry_run)
         rejected = stack.enter_context(RejectsFile(folder.rejects(job.id), source.columns))

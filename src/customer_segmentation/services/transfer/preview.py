@@ -56,7 +56,7 @@ def preview(current: CurrentSchema, content: bytes, asked: ImportRequest) -> Pre
         InvalidInputError: it is no table, or the mapping is not as it must be.
     """
     given = asked.given_mapping(current.schema)
-    reading = replace(asked.reading, block_bytes=_BLOCK_BYTES)
+    reading = replace(current.source.known(asked.reading), block_bytes=_BLOCK_BYTES)
     try:
         with open_table(io.BytesIO(content), reading, asked.name) as source:
             return _look(current, source, given, asked.name)

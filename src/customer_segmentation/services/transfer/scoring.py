@@ -48,7 +48,7 @@ class ScoredTable:
         """
         serving = units.require_model()
         key = units.schema.id
-        with_ids = key.name in mapping.entries
+        with_ids = mapping.numbered or key.name in mapping.entries
         self._serving = serving
         self._source = source
         self._checker = Checker(units.schema, source, mapping, with_ids=with_ids)
