@@ -492,7 +492,8 @@ class Attribute(Column):
         """
         if math.isnan(value):
             return None
-        return self.labels[int(value)] if self.categories else value
+        # What is typical of many may lie between two categories.
+        return self.labels[round(value)] if self.categories else value
 
     def plainly_accepts(self, values: "FloatArray") -> "BoolArray":
         """Tell for which of many values `accept` need not be asked; see `Column`."""

@@ -1,7 +1,9 @@
 """The use cases of telling why someone is in a segment."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from customer_segmentation.domain.attributes import Attribute
 from customer_segmentation.domain.customer import Attributes
 from customer_segmentation.domain.errors import CustomerNotFoundError
 from customer_segmentation.domain.segments import Segment, Strategy
@@ -20,12 +22,14 @@ class ExplainedAssignment:
             from the nearest, which is `explanation.segment`.
         action: the next best action, if there is any.
         explanation: why.
+        attributes: that it speaks of, by name.
     """
 
     model_version: int
     segment: Segment
     action: Strategy | None
     explanation: Explanation
+    attributes: Mapping[str, Attribute]
 
 
 def explain_attributes(units: UnitsOfWork, attributes: Attributes) -> ExplainedAssignment:
@@ -64,4 +68,5 @@ def _explain(
         segment=found,
         action=found.next_best_action(attributes, units.schema.reach),
         explanation=explanation,
+        attributes=serving.attributes,
     )

@@ -1,8 +1,10 @@
 """The use cases of segmenting people without storing anything."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.attributes import Attribute
 from customer_segmentation.domain.customer import Attributes
 from customer_segmentation.domain.segments import Segment
 from customer_segmentation.model.assign import Assessment
@@ -21,12 +23,14 @@ class Predictions:
         numbers: (k,), of the version's segments.
         assessment: their segments, in the order of the people.
         explanations: why, where that was asked for.
+        attributes: that these speak of, by name.
     """
 
     model_version: int
     numbers: IntArray
     assessment: Assessment
     explanations: Explanations | None
+    attributes: Mapping[str, Attribute]
 
 
 def predict_segment(units: UnitsOfWork, attributes: Attributes) -> Segment:
@@ -53,4 +57,5 @@ def predict_segments(
     model, assigner = serving.model, serving.assigner
     values = serving.rows(values)
     explanations = explain_many(model, assigner, values, _STRONGEST) if explained else None
-    return Predictions(serving.version, model.numbers, assigner.assess(values), explanations)
+    assessment = assigner.assess(values)
+    return Predictions(serving.version, model.numbers, assessment, explanations, serving.attributes)

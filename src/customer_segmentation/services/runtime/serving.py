@@ -1,6 +1,6 @@
 """The active model, and how customers' rows read by it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,6 +8,7 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.attributes import Attribute
 from customer_segmentation.domain.customer import Attributes, Customer
 from customer_segmentation.domain.errors import VersionNotFoundError
 from customer_segmentation.domain.schema import Schema
@@ -42,6 +43,11 @@ class ServingModel:
     assigner: Assigner
     segments: dict[int, Segment]
     columns: Columns
+
+    @property
+    def attributes(self) -> Mapping[str, Attribute]:
+        """The attributes that it was trained on, by name."""
+        return {attribute.name: attribute for attribute in self.model.attributes}
 
     def rows(self, values: FloatArray) -> FloatArray:
         """Return customers' attributes, (n, c), as the model knows them, (n, d)."""

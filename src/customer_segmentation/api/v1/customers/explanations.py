@@ -1,9 +1,16 @@
 """An explained assignment in answers."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from customer_segmentation.api.v1.segments.words import SegmentWords, StrategyWords
+from customer_segmentation.domain.attributes import Attribute, Value
 from customer_segmentation.services.customers.explanation import ExplainedAssignment
+
+_VALUES = frozenset({"value", "typical", "typical_other", "needed"})
 
 
 class ContributionAnswer(BaseModel):
@@ -12,9 +19,12 @@ class ContributionAnswer(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     attribute: str = Field(description="Its name.")
-    value: int | float = Field(description="The customer's value.")
-    typical: float = Field(description="The value at the nearest segment's centroid.")
-    typical_other: float = Field(description="The value at the other segment's centroid.")
+    value: Value | None = Field(description="The customer's value; null where it is not known.")
+    typical: Value = Field(
+        description="The value at the nearest segment's centroid, or the category that most of its "
+        "customers have."
+    )
+    typical_other: Value = Field(description="Likewise, of the other segment.")
     pull: float = Field(
         description="Above 0 it speaks for the nearest segment, below 0 for the other; all pulls "
         "add up to the difference of the squared distances."
@@ -28,8 +38,8 @@ class ChangeAnswer(BaseModel):
 
     segment: int = Field(description="The segment it leads to.")
     attribute: str = Field(description="Its name.")
-    value: int | float = Field(description="The value now.")
-    needed: int | float = Field(description="The value it takes.")
+    value: Value | None = Field(description="The value now; null where it is not known.")
+    needed: Value = Field(description="The value it takes.")
 
 
 class ExplanationAnswer(BaseModel):
@@ -80,5 +90,35 @@ def assignment_answer(found: ExplainedAssignment, *, explained: bool) -> Assignm
         raw_segment=explanation.segment,
         next_best_action=found.action and StrategyWords.model_validate(found.action),
         is_outlier=explanation.is_outlier,
-        explanation=ExplanationAnswer.model_validate(explanation) if explained else None,
+        explanation=_explained(found) if explained else None,
     )
+
+
+def _explained(found: ExplainedAssignment) -> ExplanationAnswer:
+    why, attributes = found.explanation, found.attributes
+    return ExplanationAnswer(
+        segment=why.segment,
+        other=why.other,
+        distances=why.distances,
+        confidence=why.confidence,
+        is_outlier=why.is_outlier,
+        contributions=[
+            ContributionAnswer.model_validate(shown_values(attributes, asdict(one)))
+            for one in why.contributions
+        ],
+        changes=[
+            ChangeAnswer.model_validate(shown_values(attributes, asdict(one)))
+            for one in why.changes
+        ],
+    )
+
+
+def shown_values(attributes: Mapping[str, Attribute], told: dict[str, Any]) -> dict[str, Any]:
+    """Return what is told of an attribute, with its values as people see them.
+
+    Args:
+        attributes: by name.
+        told: with the attribute's name, and values of it.
+    """
+    attribute = attributes[told["attribute"]]
+    return {k: attribute.show(v) if k in _VALUES else v for k, v in told.items()}

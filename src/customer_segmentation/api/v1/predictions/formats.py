@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from customer_segmentation.api.v1.customers.explanations import shown_values
 from customer_segmentation.api.v1.predictions.arrow_rows import read_arrow
 from customer_segmentation.api.v1.predictions.json_rows import JsonRows
 from customer_segmentation.api.v1.predictions.row import PersonReader
@@ -111,13 +112,16 @@ def _reasons(predictions: Predictions) -> Iterator[dict[str, Any]]:
             "other": other,
             "distances": dict(zip(numbers, distances, strict=True)),
             "contributions": [
-                {
-                    "attribute": attribute,
-                    "value": plain_number(value),
-                    "typical": typical,
-                    "typical_other": typical_other,
-                    "pull": pull,
-                }
+                shown_values(
+                    predictions.attributes,
+                    {
+                        "attribute": attribute,
+                        "value": plain_number(value),
+                        "typical": typical,
+                        "typical_other": typical_other,
+                        "pull": pull,
+                    },
+                )
                 for attribute, value, typical, typical_other, pull in zip(*told, strict=True)
             ],
         }
