@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Generic, Self, TypeVar
+from urllib.parse import quote
 
 import httpx
 
@@ -255,18 +256,30 @@ def _once() -> dict[str, str]:
     return {"Idempotency-Key": uuid.uuid4().hex}
 
 
+def _customer(customer_id: int | str, within: str = "") -> str:
+    return f"/v1/customers/{_segment(customer_id)}{within}"
+
+
+def _segment(customer_id: int | str) -> str:
+    """Return an id as a segment of a path, whatever is in it."""
+    encoded = quote(str(customer_id), safe="")
+    # Plain, these would lead to another folder.
+    return encoded.replace(".", "%2E") if encoded in {".", ".."} else encoded
+
+
 class _Service(Generic[Answer]):
     """What can be asked of the service; each method returns the answer's JSON.
 
-    A customer's attributes go by their request names, as `/docs` lists them.
+    A customer's attributes go by their request names, as `/docs` lists them; its id is an integer
+    or a text, as the schema says.
     """
 
     def _send(self, call: _Call) -> Answer:
         raise NotImplementedError
 
-    def get_customer(self, customer_id: int) -> Answer:
+    def get_customer(self, customer_id: int | str) -> Answer:
         """Return a customer, its segment and its next best action."""
-        return self._send(_Call("GET", f"/v1/customers/{customer_id}"))
+        return self._send(_Call("GET", _customer(customer_id)))
 
     def list_customers(self, cursor: str | None = None, **selection: object) -> Answer:
         """Return a page of customers: `customers`, and `next_cursor` for the next page.
@@ -277,47 +290,47 @@ class _Service(Generic[Answer]):
         """
         return self._send(_Call("GET", "/v1/customers", {**selection, "cursor": cursor}))
 
-    def add_customer(self, customer_id: int, attributes: Attributes) -> Answer:
+    def add_customer(self, customer_id: int | str, attributes: Attributes) -> Answer:
         """Add a customer; tried again, it is added once all the same."""
         body = {"customer_id": customer_id, **attributes}
         return self._send(_Call("POST", "/v1/customers", {}, body, _once()))
 
     def replace_customer(
-        self, customer_id: int, attributes: Attributes, tag: str | None = None
+        self, customer_id: int | str, attributes: Attributes, tag: str | None = None
     ) -> Answer:
         """Store a customer under an id; given its entity tag, only while it has not changed."""
-        path = f"/v1/customers/{customer_id}"
+        path = _customer(customer_id)
         return self._send(_Call("PUT", path, {}, dict(attributes), _if_match(tag)))
 
     def update_customer(
-        self, customer_id: int, changes: Attributes, tag: str | None = None
+        self, customer_id: int | str, changes: Attributes, tag: str | None = None
     ) -> Answer:
         """Change some attributes; given the entity tag, only while nobody else has."""
-        path = f"/v1/customers/{customer_id}"
+        path = _customer(customer_id)
         # Without a tag a second try sets the same values again.
         again = tag is None
         return self._send(_Call("PATCH", path, {}, dict(changes), _if_match(tag), again))
 
-    def delete_customer(self, customer_id: int, tag: str | None = None) -> Answer:
+    def delete_customer(self, customer_id: int | str, tag: str | None = None) -> Answer:
         """Delete a customer; given its entity tag, only while it has not changed.
 
         Tried again, it is answered as the first time.
         """
-        path = f"/v1/customers/{customer_id}"
+        path = _customer(customer_id)
         return self._send(_Call("DELETE", path, headers=_once() | _if_match(tag)))
 
-    def erase_customer(self, customer_id: int) -> Answer:
+    def erase_customer(self, customer_id: int | str) -> Answer:
         """Delete a customer for good, history and all; return the receipt."""
-        path, query = f"/v1/customers/{customer_id}", {"erase": True}
+        path, query = _customer(customer_id), {"erase": True}
         return self._send(_Call("DELETE", path, query, headers=_once()))
 
-    def get_erasure(self, customer_id: int) -> Answer:
+    def get_erasure(self, customer_id: int | str) -> Answer:
         """Return the receipt of an erased customer."""
-        return self._send(_Call("GET", f"/v1/erasures/{customer_id}"))
+        return self._send(_Call("GET", f"/v1/erasures/{_segment(customer_id)}"))
 
-    def lift_erasure(self, customer_id: int) -> Answer:
+    def lift_erasure(self, customer_id: int | str) -> Answer:
         """Let an erased customer be added again."""
-        return self._send(_Call("DELETE", f"/v1/erasures/{customer_id}"))
+        return self._send(_Call("DELETE", f"/v1/erasures/{_segment(customer_id)}"))
 
     def apply_batch(self, operations: Sequence[Json], *, dry_run: bool = False) -> Answer:
         """Add, update and delete up to 1,000 customers; each row's outcome is told.
@@ -331,13 +344,13 @@ class _Service(Generic[Answer]):
         body = {"operations": operations}
         return self._send(_Call("POST", "/v1/customers:batch", query, body, repeatable=again))
 
-    def get_history(self, customer_id: int) -> Answer:
+    def get_history(self, customer_id: int | str) -> Answer:
         """Return a customer's changes of segment, the oldest first."""
-        return self._send(_Call("GET", f"/v1/customers/{customer_id}/history"))
+        return self._send(_Call("GET", _customer(customer_id, "/history")))
 
-    def explain_customer(self, customer_id: int) -> Answer:
+    def explain_customer(self, customer_id: int | str) -> Answer:
         """Tell why a customer is in its segment."""
-        return self._send(_Call("GET", f"/v1/customers/{customer_id}/explanation"))
+        return self._send(_Call("GET", _customer(customer_id, "/explanation")))
 
     def predict(self, attributes: Attributes, *, explain: bool = False) -> Answer:
         """Tell the segment of someone who need not be a customer, and why where asked."""

@@ -100,7 +100,7 @@ def test_a_follower_amid_writers_misses_no_change(units: UnitsOfWork) -> None:
         while True:
             ending = done.is_set()
             found = read_events(units, at, 7)
-            seen.extend(change.customer_id for _, change in found)
+            seen.extend(int(change.customer_id) for _, change in found)
             if found:
                 at = found[-1][0]
             elif ending and (len(seen) >= 200 or time.monotonic() > deadline):
@@ -152,7 +152,7 @@ def test_a_transaction_open_elsewhere_stops_no_event(units: UnitsOfWork) -> None
 
 
 def ids(found: list[tuple[int, SegmentChange]]) -> list[int]:
-    return [change.customer_id for _, change in found]
+    return [int(change.customer_id) for _, change in found]
 
 
 def test_events_after_an_erasure_of_the_newest_customer_are_not_lost(units: UnitsOfWork) -> None:

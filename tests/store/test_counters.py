@@ -244,7 +244,7 @@ class Bank(RuleBasedStateMachine):
             for place, change in found:
                 assert place > self.place
                 self.place = place
-                self.followed[change.customer_id] = change.to_segment
+                self.followed[int(change.customer_id)] = change.to_segment
         known = {one: segment for one, segment in self.followed.items() if segment is not None}
         assert known == stored
 

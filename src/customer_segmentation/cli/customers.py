@@ -7,12 +7,12 @@ import typer
 from customer_segmentation.cli.console.options import AsJson, Key, Url
 from customer_segmentation.cli.console.output import moment, print_json, print_table, say
 from customer_segmentation.cli.console.service import open_service
-from customer_segmentation.domain.numbers import LARGEST_INTEGER, readable
+from customer_segmentation.domain.numbers import readable
 from customer_segmentation.domain.segments import NO_STRATEGY
 
 customers = typer.Typer(no_args_is_help=True, help="Look at one customer.")
 
-_CustomerId = Annotated[int, typer.Argument(help="The customer's id.", min=1, max=LARGEST_INTEGER)]
+_CustomerId = Annotated[str, typer.Argument(help="The customer's id.")]
 
 
 @customers.command("get")

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from customer_segmentation.domain.arrays import BoolArray, IntArray
+from customer_segmentation.domain.arrays import BoolArray, IdArray
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
 
 _DRAW_BYTES = 8
@@ -57,7 +57,7 @@ class ControlGroup:
         """Return the group of a customer."""
         return Group.HOLDOUT if self._is_held_out(customer_id) else Group.TREATMENT
 
-    def holdouts(self, ids: IntArray) -> BoolArray:
+    def holdouts(self, ids: IdArray) -> BoolArray:
         """Tell, (n,), which of many customers, (n,), are held out."""
         return np.fromiter(map(self._is_held_out, ids.tolist()), np.bool_, len(ids))
 

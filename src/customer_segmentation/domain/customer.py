@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, TypeAlias
 
-from customer_segmentation.domain.attributes import Attribute, Column, Missing, Value
+from customer_segmentation.domain.attributes import (
+    Attribute,
+    Column,
+    CustomerId,
+    Missing,
+    Value,
+)
 from customer_segmentation.domain.errors import MAX_TOLD, FieldError, InvalidInputError, shortened
 from customer_segmentation.domain.numbers import Number
 from customer_segmentation.domain.schema import Schema
@@ -22,12 +28,12 @@ class Customer:
     """A stored customer.
 
     Attributes:
-        customer_id: the unique number, at least 1.
+        customer_id: the unique id, as the schema says.
         attributes: every attribute of the schema, in its order.
         segment: the number of the segment that the active model gives.
     """
 
-    customer_id: int
+    customer_id: CustomerId
     attributes: Attributes
     segment: int
 
@@ -67,23 +73,24 @@ class CustomerTable:
         """
         return _accept(fields, self._attributes, required=self._attributes)
 
-    def accept_new_customer(self, fields: Mapping[str, object]) -> tuple[int, Attributes]:
+    def accept_new_customer(self, fields: Mapping[str, object]) -> tuple[CustomerId, Attributes]:
         """Return the id and all attributes from request fields.
 
         Raises:
             InvalidInputError: names every field that is missing, unknown or not allowed.
         """
         accepted = _accept(fields, self._columns, required=self._columns)
-        return int(accepted.pop(self._id.name)), accepted
+        return accepted.pop(self._id.name), accepted
 
-    def accept_id(self, fields: Mapping[str, object]) -> int:
+    def accept_id(self, fields: Mapping[str, object]) -> CustomerId:
         """Return the id from request fields that hold nothing else.
 
         Raises:
             InvalidInputError: it is missing, not allowed, or not alone.
         """
         only_id = {self._id.name: self._id}
-        return int(_accept(fields, only_id, required=only_id)[self._id.name])
+        customer_id: CustomerId = _accept(fields, only_id, required=only_id)[self._id.name]
+        return customer_id
 
     def accept_changes(self, fields: Mapping[str, object]) -> Attributes:
         """Return the attributes to change from request fields.
@@ -96,7 +103,7 @@ class CustomerTable:
         self._check_some(accepted)
         return accepted
 
-    def accept_update(self, fields: Mapping[str, object]) -> tuple[int, Attributes]:
+    def accept_update(self, fields: Mapping[str, object]) -> tuple[CustomerId, Attributes]:
         """Return the id, and the attributes to change, from request fields.
 
         Raises:
@@ -104,7 +111,7 @@ class CustomerTable:
                 that there is nothing to change.
         """
         accepted = _accept(fields, self._columns, required=(self._id.name,))
-        customer_id = int(accepted.pop(self._id.name))
+        customer_id = accepted.pop(self._id.name)
         self._check_some(accepted)
         return customer_id, accepted
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from customer_segmentation.domain.attributes import CustomerId
+
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
@@ -11,6 +13,7 @@ class Erasure:
     Attributes:
         id: of the receipt, 32 hexadecimal digits.
         customer_id: who was erased; the one thing that is kept, so that nobody is brought back.
+            In the store the number that the customer was inside.
         erased_at: when.
         erased_by: who asked for it, as far as known.
         removed: how many rows were removed, by what they were.
@@ -20,7 +23,7 @@ class Erasure:
     """
 
     id: str
-    customer_id: int
+    customer_id: CustomerId
     erased_at: datetime
     erased_by: str
     removed: dict[str, int]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from customer_segmentation.domain.attributes import CustomerId
 from customer_segmentation.domain.jobs import JobKind
 
 MAX_TOLD = 100
@@ -54,7 +55,7 @@ class InvalidInputError(SegmentationError):
 class CustomerNotFoundError(SegmentationError):
     """No customer has this id."""
 
-    def __init__(self, customer_id: int) -> None:
+    def __init__(self, customer_id: CustomerId) -> None:
         super().__init__(f"There is no customer with id {customer_id}")
         self.customer_id = customer_id
 
@@ -62,7 +63,7 @@ class CustomerNotFoundError(SegmentationError):
 class CustomerExistsError(SegmentationError):
     """A customer with this id is already there."""
 
-    def __init__(self, customer_id: int) -> None:
+    def __init__(self, customer_id: CustomerId) -> None:
         super().__init__(f"A customer with id {customer_id} already exists")
         self.customer_id = customer_id
 
@@ -70,7 +71,7 @@ class CustomerExistsError(SegmentationError):
 class CustomerErasedError(SegmentationError):
     """The customer was erased and must not be brought back."""
 
-    def __init__(self, customer_id: int) -> None:
+    def __init__(self, customer_id: CustomerId) -> None:
         super().__init__(
             f"The customer with id {customer_id} was erased; lift the erasure before adding it"
         )
@@ -79,7 +80,7 @@ class CustomerErasedError(SegmentationError):
 class StaleCustomerError(SegmentationError):
     """The customer is not any more as the one who changes it has seen it."""
 
-    def __init__(self, customer_id: int) -> None:
+    def __init__(self, customer_id: CustomerId) -> None:
         super().__init__(f"The customer with id {customer_id} has changed; reload it and try again")
 
 

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
+from customer_segmentation.domain.attributes import CustomerId
+
 Moves: TypeAlias = Mapping[tuple[int | None, int | None], int | None]
 """Customers by the segments they left and entered, None where they were not there; the count itself
 is None where it is hidden."""
@@ -31,7 +33,7 @@ class SegmentChange:
     """A customer's change of segment.
 
     Attributes:
-        customer_id: whose.
+        customer_id: whose; in the store the number that the customer is inside.
         changed_at: when.
         cause: why.
         from_segment: the number of the segment left; None for a new or an erased customer.
@@ -39,7 +41,7 @@ class SegmentChange:
         model_version: the version that served, and gave the segment entered.
     """
 
-    customer_id: int
+    customer_id: CustomerId
     changed_at: datetime
     cause: Cause
     from_segment: int | None

@@ -11,11 +11,11 @@ class Page:
 
     Attributes:
         value: of the attribute that sorts, None where the id alone does.
-        customer_id: of the last customer.
+        number: what the last customer is inside.
     """
 
     value: Number | None
-    customer_id: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,8 @@ class Selection:
         segment: only those in this one.
         least: by attribute name, only those with at least this value.
         most: by attribute name, only those with at most this value.
-        sort: the attribute that sorts, then the id; None sorts by the id alone.
+        sort: the attribute that sorts, then the number that a customer is inside; None sorts by
+            that alone.
         descending: whether the greatest come first.
         limit: how many at most.
         after: only those after this in the order.

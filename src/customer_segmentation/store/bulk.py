@@ -5,12 +5,15 @@ from itertools import repeat
 from typing import Any
 
 import msgspec
+import numpy as np
 from sqlalchemy import (
     ARRAY,
     BigInteger,
     Column,
     ColumnElement,
     Connection,
+    Select,
+    String,
     Table,
     any_,
     func,
@@ -19,7 +22,7 @@ from sqlalchemy import (
     select,
 )
 
-from customer_segmentation.domain.arrays import IntArray
+from customer_segmentation.domain.arrays import IdArray
 
 
 def insert_rows(
@@ -55,9 +58,22 @@ def insert_rows(
     connection.exec_driver_sql(str(statement), rows)
 
 
-def is_among(connection: Connection, column: Column[int], ids: IntArray) -> ColumnElement[bool]:
+def is_among(
+    connection: Connection, column: Column[int] | Column[str], ids: IdArray
+) -> ColumnElement[bool]:
     """Return the condition that a column holds one of many ids, (n,), given as one parameter."""
     if connection.dialect.name == "sqlite":
+        return column.in_(rows_of(connection, ids))
+    return column == any_(_array(ids))
+
+
+def rows_of(connection: Connection, ids: IdArray) -> Select[Any]:
+    """Return a query whose rows are ids, (n,), in their order, given as one parameter."""
+    if connection.dialect.name == "sqlite":
         values = func.json_each(msgspec.json.encode(ids.tolist()).decode()).table_valued("value")
-        return column.in_(select(values.c.value))
-    return column == any_(literal(ids.tolist(), ARRAY(BigInteger)))
+        return select(values.c.value)
+    return select(func.unnest(_array(ids)).column_valued())
+
+
+def _array(ids: IdArray) -> ColumnElement[Any]:
+    return literal(ids.tolist(), ARRAY(String if ids.dtype == np.object_ else BigInteger))

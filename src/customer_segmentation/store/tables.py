@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from customer_segmentation.domain.attributes import Kind, Missing
+from customer_segmentation.domain.attributes import LONGEST_ID, Kind, Missing
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
 from customer_segmentation.domain.schema import Schema
 
@@ -105,6 +105,22 @@ def customer_table(schema: Schema | None = None, name: str = "customers") -> Tab
 customers = customer_table()
 """Each customer with the segment it is in, and the epoch in which that was written last; what no
 schema changes of it."""
+
+customer_ids = Table(
+    "customer_ids",
+    metadata,
+    Column("number", _ID, primary_key=True),
+    Column(
+        "id",
+        String(LONGEST_ID).with_variant(String(LONGEST_ID, collation="C"), "postgresql"),
+        nullable=False,
+        unique=True,
+    ),
+    sqlite_autoincrement=True,
+)
+"""Where ids are texts, the number that each stands for inside: every other table has that number as
+`customer_id`. It is never given to another id, and the same customer deleted and added again has it
+again. Ids that are integers are their own numbers, and have no rows here."""
 
 schemas = Table(
     "schemas",

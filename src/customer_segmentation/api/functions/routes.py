@@ -12,11 +12,8 @@ from customer_segmentation.api.functions.declarations import (
     Message,
     declare_functions,
 )
-from customer_segmentation.api.http.requests import (
-    check_json,
-    decode_object,
-    read_query_number,
-)
+from customer_segmentation.api.http.ids import read_query_id
+from customer_segmentation.api.http.requests import check_json, decode_object
 from customer_segmentation.api.http.roles import needs
 from customer_segmentation.api.http.schemas import CustomerTypes
 from customer_segmentation.api.http.threads import looked_up, written
@@ -64,7 +61,7 @@ def add_functions(
 
     async def get_customer_info_from_database(asked: _Asked) -> bytes:
         """Return a customer's record, its segment and the business strategy for it."""
-        customer_id = int(read_query_number(asked.query, key))
+        customer_id = read_query_id(asked.query, key)
         found = await looked_up(units, get_customer, customer_id)
         return _json(answers.info_of(found.customer, found.segment))
 
@@ -77,7 +74,7 @@ def add_functions(
 
     async def delete_customer_from_database(asked: _Asked) -> bytes:
         """Delete a customer from the database, and so from every later training."""
-        customer_id = int(read_query_number(asked.query, key))
+        customer_id = read_query_id(asked.query, key)
         await written(units, delete_customer, customer_id)
         return _json(Message(f"Customer with ID {customer_id} deleted successfully"))
 

@@ -1,10 +1,9 @@
-"""Reading requests: the JSON object of a body, a number of the query."""
+"""Reading requests: the JSON object of a body, and what the query may hold."""
 
 import json
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, get_args
-from urllib.parse import parse_qsl
 
 import msgspec
 from fastapi.dependencies.models import Dependant
@@ -14,7 +13,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from customer_segmentation.api.http.problems import MEDIA, RequestProblemError
-from customer_segmentation.domain.attributes import Column, Value
 from customer_segmentation.domain.errors import FieldError, InvalidInputError, shortened
 
 JSON = "application/json"
@@ -162,23 +160,6 @@ def _refuse_repeats(body: bytes) -> None:
 
     # Numbers stay texts: those of many digits take long to read.
     json.loads(str(body, "utf-8"), object_pairs_hook=once, parse_int=str, parse_float=str)
-
-
-def read_query_number(query: bytes, feature: Column) -> Value:
-    """Return a number that the query gives once.
-
-    Raises:
-        InvalidInputError: it is missing, given more than once, or not allowed.
-    """
-    fields = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
-    given = [value for name, value in fields if name == feature.name]
-    try:
-        if len(given) == 1:
-            return feature.accept_text(given[0])
-        count = "missing" if not given else "given more than once"
-        raise ValueError(f"{feature.name} is {count}: it must be {feature.allowed}")
-    except ValueError as refusal:
-        raise InvalidInputError([FieldError(feature.name, str(refusal))]) from None
 
 
 def _invalid_body(message: str) -> InvalidInputError:

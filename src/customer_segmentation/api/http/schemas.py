@@ -9,7 +9,15 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType, defstruct
 
-from customer_segmentation.domain.attributes import Attribute, Column, Missing, Unknown, Value
+from customer_segmentation.domain.attributes import (
+    LONGEST_ID,
+    Attribute,
+    Column,
+    Id,
+    Missing,
+    Unknown,
+    Value,
+)
 from customer_segmentation.domain.numbers import LARGEST_INTEGER
 from customer_segmentation.domain.schema import Schema
 
@@ -29,6 +37,8 @@ def meta_of(column: Column) -> Meta:
         "description": f"{description}.",
         "examples": [column.example],
     }
+    if isinstance(column, Id) and column.is_text:
+        return Meta(**told, min_length=1, max_length=LONGEST_ID)
     if isinstance(column.example, str):
         return Meta(**told)
     least, most = column.minimum, column.maximum
@@ -41,6 +51,8 @@ def meta_of(column: Column) -> Meta:
 
 def type_of(column: Column) -> Any:  # noqa: ANN401
     """Return the type of a column's values in JSON."""
+    if isinstance(column, Id):
+        return Annotated[str if column.is_text else int, meta_of(column)]
     kind: Any = int if column.is_integer else float
     if not isinstance(column, Attribute):
         return Annotated[kind, meta_of(column)]

@@ -1,14 +1,14 @@
 """The feed of customers' segment changes: `/v1/events`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, create_model
 
 from customer_segmentation.api.http.openapi import problem_responses
 from customer_segmentation.api.http.problems import INVALID, STORE_UNAVAILABLE
 from customer_segmentation.api.http.roles import needs
-from customer_segmentation.api.v1.customers.answers import HistoryEntry
+from customer_segmentation.api.v1.customers.answers import HistoryEntry, whose
 from customer_segmentation.domain.access import Role
 from customer_segmentation.domain.history import FEED_START
 from customer_segmentation.services.customers.events import (
@@ -39,11 +39,14 @@ class Events(BaseModel):
 def events_router(units: UnitsOfWork) -> APIRouter:
     """Return the route of the feed."""
     router = APIRouter(prefix="/v1", tags=["Events"])
+    event = whose(Event, units.schema.id)
+    answer = _some(event)
 
     @router.get(
         "/events",
         summary="Customers' segment changes, to follow",
         operation_id="list_events",
+        response_model=answer,
         responses=problem_responses(INVALID, STORE_UNAVAILABLE),
     )
     @needs(Role.READER)
@@ -63,12 +66,20 @@ def events_router(units: UnitsOfWork) -> APIRouter:
         Keep `next` when the events are dealt with, and go on from there also after a failure.
         """
         if after == _LATEST:
-            return Events(events=[], next=str(latest_position(units)))
+            return answer(events=[], next=str(latest_position(units)))
         place = FEED_START if after is None else read_cursor(units, after)
         found = read_events(units, place, limit)
-        return Events(
-            events=[Event.model_validate(event_fields(at, change)) for at, change in found],
+        return answer(
+            events=[event.model_validate(event_fields(at, change)) for at, change in found],
             next=str(found[-1][0] if found else place),
         )
 
     return router
+
+
+def _some(event: Any) -> type[Events]:  # noqa: ANN401
+    """Return the type of some events of a type."""
+    if event is Event:
+        return Events
+    fields: dict[str, Any] = {"events": (list[event], ...)}
+    return create_model("Events", __base__=Events, __doc__=Events.__doc__, **fields)

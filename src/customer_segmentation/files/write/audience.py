@@ -4,7 +4,7 @@ from hashlib import sha256
 
 import pyarrow as pa
 
-from customer_segmentation.domain.arrays import IntArray
+from customer_segmentation.domain.arrays import IdArray
 from customer_segmentation.domain.control_groups import ControlGroup, Group
 
 
@@ -21,12 +21,12 @@ def hashed_id(identifier: str, salt: str) -> str:
     return sha256(f"{salt}{identifier.strip().lower()}".encode()).hexdigest()
 
 
-def hashed_ids(ids: IntArray, salt: str) -> pa.Array:
+def hashed_ids(ids: IdArray, salt: str) -> pa.Array:
     """Return the hashes, (n,) texts, of customers' ids, (n,)."""
     return pa.array([hashed_id(str(customer_id), salt) for customer_id in ids.tolist()])
 
 
-def group_names(ids: IntArray, split: ControlGroup) -> pa.Array:
+def group_names(ids: IdArray, split: ControlGroup) -> pa.Array:
     """Return the name of each customer's group, (n,) texts."""
     names = pa.array([Group.TREATMENT.value, Group.HOLDOUT.value])
     return names.take(pa.array(split.holdouts(ids).astype("int8")))

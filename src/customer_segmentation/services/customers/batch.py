@@ -5,6 +5,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+
+from customer_segmentation.domain.attributes import CustomerId
 from customer_segmentation.domain.customer import Attributes
 from customer_segmentation.domain.errors import (
     CustomerErasedError,
@@ -35,7 +38,7 @@ class Operation:
     """
 
     action: Action
-    customer_id: int
+    customer_id: CustomerId
     attributes: Attributes
 
 
@@ -51,7 +54,8 @@ def apply_batch(work: UnitOfWork, operations: Sequence[Operation]) -> list[Outco
     Returns:
         what came of each.
     """
-    work.customers.lock_many(work.connection, {o.customer_id for o in operations})
+    ids = np.array([*{o.customer_id for o in operations}], dtype=work.ids.dtype)
+    work.customers.lock_many(work.connection, work.ids.numbers_of(work.connection, ids).tolist())
     return [_apply(work, operation) for operation in operations]
 
 

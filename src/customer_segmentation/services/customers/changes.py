@@ -2,9 +2,11 @@
 
 from collections.abc import Container
 
+from customer_segmentation.domain.attributes import CustomerId
 from customer_segmentation.domain.customer import Attributes, Customer
 from customer_segmentation.domain.errors import (
     CustomerErasedError,
+    CustomerExistsError,
     CustomerNotFoundError,
     StaleCustomerError,
 )
@@ -18,31 +20,32 @@ from customer_segmentation.store.queries.customers import Assignment
 ANY_TAG = "*"
 
 
-def add(work: UnitOfWork, customer_id: int, attributes: Attributes) -> SegmentedCustomer:
+def add(work: UnitOfWork, customer_id: CustomerId, attributes: Attributes) -> SegmentedCustomer:
     """Store a new customer, segmented.
 
     Raises:
         CustomerExistsError: the id is taken.
         CustomerErasedError: the customer was erased.
     """
+    number = work.ids.take(work.connection, customer_id)
     if work.has_single_writer:
-        _refuse_erased(work, customer_id)
+        _refuse_erased(work, customer_id, number)
     segment = work.serving.assign(attributes)
-    work.customers.add(
-        work.connection, customer_id, attributes, Assignment(segment, work.active.epoch)
-    )
+    assignment = Assignment(segment, work.active.epoch)
+    if not work.customers.add(work.connection, number, attributes, assignment):
+        raise CustomerExistsError(customer_id)
     if not work.has_single_writer:
         # Asked only now: the id is this transaction's, and nobody else erases it any more.
-        _refuse_erased(work, customer_id)
+        _refuse_erased(work, customer_id, number)
     distributions.note(work.connection, None, (attributes, segment))
-    _note(work, customer_id, Cause.ADDED, None, segment)
+    _note(work, number, Cause.ADDED, None, segment)
     work.audit.note_change(work.connection, customer_id, "added", attributes)
     return work.segmented(customer_id, attributes, segment)
 
 
 def change(
     work: UnitOfWork,
-    customer_id: int,
+    customer_id: CustomerId,
     changes: Attributes,
     tags: Container[str] | None = None,
 ) -> SegmentedCustomer:
@@ -58,61 +61,63 @@ def change(
         CustomerNotFoundError: there is no such customer.
         StaleCustomerError: its tag is another one.
     """
-    before, left = _find(work, customer_id, tags)
+    number, before, left = _find(work, customer_id, tags)
     attributes = {**before, **changes}
     segment = work.serving.reassign(attributes, left.segment)
     assignment = Assignment(segment, work.active.epoch)
-    work.customers.change(work.connection, customer_id, attributes, assignment)
-    counted = (before, left.segment) if work.active.are_current(customer_id, left.epoch) else None
+    work.customers.change(work.connection, number, attributes, assignment)
+    counted = (before, left.segment) if work.active.are_current(number, left.epoch) else None
     distributions.note(work.connection, counted, (attributes, segment))
     if segment != left.segment:
-        _note(work, customer_id, Cause.UPDATED, left.segment, segment)
+        _note(work, number, Cause.UPDATED, left.segment, segment)
     work.audit.note_change(work.connection, customer_id, "updated", changes)
     return work.segmented(customer_id, attributes, segment)
 
 
-def remove(work: UnitOfWork, customer_id: int, tags: Container[str] | None = None) -> None:
+def remove(work: UnitOfWork, customer_id: CustomerId, tags: Container[str] | None = None) -> None:
     """Delete a customer; arguments and errors as for `change`."""
     if tags is not None:
         _find(work, customer_id, tags)
-    removed = work.customers.remove(work.connection, customer_id)
-    if removed is None:
+    number = work.ids.number_of(work.connection, customer_id)
+    removed = None if number is None else work.customers.remove(work.connection, number)
+    if number is None or removed is None:
         raise CustomerNotFoundError(customer_id)
     attributes, left = removed
-    counted = (
-        (attributes, left.segment) if work.active.are_current(customer_id, left.epoch) else None
-    )
+    counted = (attributes, left.segment) if work.active.are_current(number, left.epoch) else None
     distributions.note(work.connection, counted, None)
-    _note(work, customer_id, Cause.DELETED, left.segment, None)
+    _note(work, number, Cause.DELETED, left.segment, None)
     work.audit.note_change(work.connection, customer_id, "deleted")
 
 
-def _refuse_erased(work: UnitOfWork, customer_id: int) -> None:
-    if erasures.is_erased(work.connection, customer_id):
+def _refuse_erased(work: UnitOfWork, customer_id: CustomerId, number: int) -> None:
+    if erasures.is_erased(work.connection, number):
         raise CustomerErasedError(customer_id)
 
 
 def _find(
-    work: UnitOfWork, customer_id: int, tags: Container[str] | None
-) -> tuple[Attributes, Assignment]:
-    """Return a customer, kept from other transactions until this one ends."""
-    found = work.customers.find(work.connection, customer_id, for_update=True)
-    if found is None:
+    work: UnitOfWork, customer_id: CustomerId, tags: Container[str] | None
+) -> tuple[int, Attributes, Assignment]:
+    """Return a customer, with its number, kept from other transactions until this one ends."""
+    number = work.ids.number_of(work.connection, customer_id)
+    found = (
+        None if number is None else work.customers.find(work.connection, number, for_update=True)
+    )
+    if number is None or found is None:
         raise CustomerNotFoundError(customer_id)
     attributes, assignment = found
     if tags is not None and ANY_TAG not in tags:
-        shown = work.segment_of(customer_id, attributes, assignment)
+        shown = work.segment_of(number, attributes, assignment)
         if Customer(customer_id, attributes, shown).tag not in tags:
             raise StaleCustomerError(customer_id)
-    return found
+    return number, attributes, assignment
 
 
 def _note(
-    work: UnitOfWork, customer_id: int, cause: Cause, left: int | None, entered: int | None
+    work: UnitOfWork, number: int, cause: Cause, left: int | None, entered: int | None
 ) -> None:
-    """Append a change from one segment to another to the history."""
+    """Append a customer's change from one segment to another to the history."""
     segment_change = SegmentChange(
-        customer_id=customer_id,
+        customer_id=number,
         changed_at=now(),
         cause=cause,
         from_segment=left,

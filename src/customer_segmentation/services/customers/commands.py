@@ -1,7 +1,9 @@
 """The use cases on stored customers: read, list, add, update, replace, delete."""
 
 from collections.abc import Container
+from dataclasses import replace
 
+from customer_segmentation.domain.attributes import CustomerId
 from customer_segmentation.domain.customer import Attributes
 from customer_segmentation.domain.errors import (
     CustomerExistsError,
@@ -19,7 +21,7 @@ from customer_segmentation.services.runtime.unit_of_work import UnitOfWork, Unit
 from customer_segmentation.store.queries import history, idempotency
 
 
-def get_customer(units: UnitsOfWork, customer_id: int) -> SegmentedCustomer:
+def get_customer(units: UnitsOfWork, customer_id: CustomerId) -> SegmentedCustomer:
     """Return a customer with the segment that the active model gives.
 
     Raises:
@@ -44,16 +46,20 @@ def list_customers(
     """
     with units.read() as work:
         rows = work.customers.read_page(work.connection, selection, selection.limit + 1)
-        found = [work.read(*row) for row in rows[: selection.limit]]
-    units.audit.note_reads(units.database, [one.customer.customer_id for one in found])
+        shown = rows[: selection.limit]
+        ids = work.ids.ids_of(work.connection, [number for number, *_ in shown])
+        found = [work.read(one, *row) for one, row in zip(ids, shown, strict=True)]
+    units.audit.note_reads(units.database, ids)
     if len(rows) <= selection.limit:
         return found, None
-    last = found[-1].customer
-    value = None if selection.sort is None else last.attributes[selection.sort]
-    return found, Page(value, last.customer_id)
+    number, attributes, _ = shown[-1]
+    value = None if selection.sort is None else attributes[selection.sort]
+    return found, Page(value, number)
 
 
-def add_customer(work: UnitOfWork, customer_id: int, attributes: Attributes) -> SegmentedCustomer:
+def add_customer(
+    work: UnitOfWork, customer_id: CustomerId, attributes: Attributes
+) -> SegmentedCustomer:
     """Store a new customer, segmented.
 
     Raises:
@@ -64,7 +70,7 @@ def add_customer(work: UnitOfWork, customer_id: int, attributes: Attributes) -> 
 
 
 def add_customer_once(
-    work: UnitOfWork, customer_id: int, attributes: Attributes, key: str
+    work: UnitOfWork, customer_id: CustomerId, attributes: Attributes, key: str
 ) -> SegmentedCustomer:
     """Store a new customer, or where the same was asked under this key before, return that answer.
 
@@ -73,9 +79,10 @@ def add_customer_once(
         CustomerErasedError: the customer was erased.
         IdempotencyError: the key was used for something else.
     """
+    number = work.ids.take(work.connection, customer_id)
     before = idempotency.find(work.connection, key)
     if before is not None:
-        if (before.customer_id, before.asked) != (customer_id, attributes):
+        if (before.customer_id, before.asked) != (number, attributes):
             raise IdempotencyError(f"The idempotency key {key} was used for another request")
         # The segment answered may be gone with the model of then.
         answered = before.segment in work.serving.segments
@@ -83,13 +90,13 @@ def add_customer_once(
         return work.segmented(customer_id, attributes, segment)
     # The key first: of two such requests at once the second waits here and repeats the answer.
     segment = work.serving.assign(attributes)
-    idempotency.add(work.connection, key, customer_id, attributes, segment, now())
+    idempotency.add(work.connection, key, number, attributes, segment, now())
     return changes.add(work, customer_id, attributes)
 
 
 def update_customer(
     work: UnitOfWork,
-    customer_id: int,
+    customer_id: CustomerId,
     changed: Attributes,
     tags: Container[str] | None = None,
 ) -> SegmentedCustomer:
@@ -104,7 +111,7 @@ def update_customer(
 
 def replace_customer(
     work: UnitOfWork,
-    customer_id: int,
+    customer_id: CustomerId,
     attributes: Attributes,
     tags: Container[str] | None = None,
     *,
@@ -137,7 +144,9 @@ def replace_customer(
         raise TransactionConflictError("Another change stood in the way") from taken
 
 
-def delete_customer(work: UnitOfWork, customer_id: int, tags: Container[str] | None = None) -> None:
+def delete_customer(
+    work: UnitOfWork, customer_id: CustomerId, tags: Container[str] | None = None
+) -> None:
     """Delete a customer.
 
     Raises:
@@ -148,7 +157,7 @@ def delete_customer(work: UnitOfWork, customer_id: int, tags: Container[str] | N
 
 
 def delete_customer_once(
-    work: UnitOfWork, customer_id: int, tags: Container[str] | None, key: str
+    work: UnitOfWork, customer_id: CustomerId, tags: Container[str] | None, key: str
 ) -> None:
     """Delete a customer, unless that was done under this key before.
 
@@ -157,19 +166,21 @@ def delete_customer_once(
         StaleCustomerError: tags are given, and the customer's is none of them.
         IdempotencyError: the key was used for something else.
     """
-    if idempotency.claim(work.connection, key, f"delete customer {customer_id}", now()):
+    number = work.ids.number_of(work.connection, customer_id)
+    if idempotency.claim(work.connection, key, f"delete customer {number}", now()):
         changes.remove(work, customer_id, tags)
 
 
-def get_history(units: UnitsOfWork, customer_id: int) -> list[SegmentChange]:
+def get_history(units: UnitsOfWork, customer_id: CustomerId) -> list[SegmentChange]:
     """Return how a customer, also a deleted one, came from segment to segment, oldest first.
 
     Raises:
         CustomerNotFoundError: there never was such a customer.
     """
     with units.database.read() as connection:
-        found = history.of_customer(connection, customer_id)
+        number = units.ids.number_of(connection, customer_id)
+        found = [] if number is None else history.of_customer(connection, number)
     if not found:
         raise CustomerNotFoundError(customer_id)
     units.audit.note_reads(units.database, [customer_id])
-    return found
+    return [replace(change, customer_id=customer_id) for change in found]

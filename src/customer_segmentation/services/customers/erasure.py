@@ -2,8 +2,12 @@
 
 import uuid
 from collections.abc import Container, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
+from sqlalchemy import Connection
+
+from customer_segmentation.domain.attributes import CustomerId
 from customer_segmentation.domain.erasure import Erasure
 from customer_segmentation.domain.errors import CustomerNotFoundError, StaleCustomerError
 from customer_segmentation.domain.history import Cause, SegmentChange
@@ -20,12 +24,13 @@ from customer_segmentation.store.queries import (
     imports,
     models,
 )
+from customer_segmentation.store.queries.ids import Ids
 
 _EVER = datetime.min.replace(tzinfo=UTC)
 
 
 def erase_customer(
-    work: UnitOfWork, customer_id: int, by: str = "", tags: Container[str] | None = None
+    work: UnitOfWork, customer_id: CustomerId, by: str = "", tags: Container[str] | None = None
 ) -> Erasure:
     """Delete a customer with its history and events, and see that nothing brings it back.
 
@@ -35,19 +40,22 @@ def erase_customer(
         CustomerNotFoundError: there is nothing about such a customer.
         StaleCustomerError: tags are given, and there is no customer with one of them.
     """
-    work.customers.reserve(work.connection, customer_id)
-    known = history.of_customer(work.connection, customer_id)
-    is_there = work.customers.find(work.connection, customer_id) is not None
+    number = work.ids.number_of(work.connection, customer_id)
+    if number is None:
+        raise CustomerNotFoundError(customer_id)
+    work.customers.reserve(work.connection, number)
+    known = history.of_customer(work.connection, number)
+    is_there = work.customers.find(work.connection, number) is not None
     if tags is not None and not is_there and known:
         raise StaleCustomerError(customer_id)
     if is_there:
         changes.remove(work, customer_id, tags)
     removed = {"customer": int(is_there)}
-    removed |= erasures.remove_traces(work.connection, customer_id)
+    removed |= erasures.remove_traces(work.connection, number)
     # The deletion has just added one, which was not there to be removed.
     removed["history"] -= int(is_there)
     removed["audit values"] = audit.remove_values(work.connection, CUSTOMER, str(customer_id))
-    removed["imports"] = imports.forget_customer(work.connection, customer_id)
+    removed["imports"] = imports.forget_customer(work.connection, number)
     if not any(removed.values()):
         raise CustomerNotFoundError(customer_id)
     moment = now()
@@ -57,16 +65,16 @@ def erase_customer(
         for version in models.read_all(work.connection)
         if any(came <= version.created_at <= left for came, left in stays)
     ]
-    gone = SegmentChange(customer_id, moment, Cause.ERASED, None, None, work.serving.version)
+    gone = SegmentChange(number, moment, Cause.ERASED, None, None, work.serving.version)
     history.add(work.connection, gone)
     note(work.connection, CUSTOMER, customer_id, "erased", by)
     erasure = Erasure(uuid.uuid4().hex, customer_id, moment, by, removed, tuple(sorted(trained)))
-    erasures.add(work.connection, erasure)
+    erasures.add(work.connection, replace(erasure, customer_id=number))
     return erasure
 
 
 def erase_customer_once(
-    work: UnitOfWork, customer_id: int, by: str, tags: Container[str] | None, key: str
+    work: UnitOfWork, customer_id: CustomerId, by: str, tags: Container[str] | None, key: str
 ) -> Erasure:
     """Erase a customer, or where that was done under this key before, return the receipt.
 
@@ -75,35 +83,39 @@ def erase_customer_once(
         StaleCustomerError: tags are given, and there is no customer with one of them.
         IdempotencyError: the key was used for something else.
     """
-    if idempotency.claim(work.connection, key, f"erase customer {customer_id}", now()):
+    number = work.ids.number_of(work.connection, customer_id)
+    if idempotency.claim(work.connection, key, f"erase customer {number}", now()):
         return erase_customer(work, customer_id, by, tags)
-    receipt = erasures.find(work.connection, customer_id)
-    if receipt is None:
-        raise CustomerNotFoundError(customer_id)
-    return receipt
+    return _find_receipt(work.connection, work.ids, customer_id)
 
 
-def get_erasure(units: UnitsOfWork, customer_id: int) -> Erasure:
+def get_erasure(units: UnitsOfWork, customer_id: CustomerId) -> Erasure:
     """Return the receipt of an erased customer.
 
     Raises:
         CustomerNotFoundError: no such customer was erased.
     """
     with units.database.read() as connection:
-        found = erasures.find(connection, customer_id)
+        return _find_receipt(connection, units.ids, customer_id)
+
+
+def _find_receipt(connection: Connection, ids: Ids, customer_id: CustomerId) -> Erasure:
+    number = ids.number_of(connection, customer_id)
+    found = None if number is None else erasures.find(connection, number)
     if found is None:
         raise CustomerNotFoundError(customer_id)
-    return found
+    return replace(found, customer_id=customer_id)
 
 
-def lift_erasure(units: UnitsOfWork, customer_id: int) -> None:
+def lift_erasure(units: UnitsOfWork, customer_id: CustomerId) -> None:
     """Let an erased customer be added again; the receipt goes with the suppression.
 
     Raises:
         CustomerNotFoundError: no such customer was erased.
     """
     with units.database.write() as connection:
-        if not erasures.lift(connection, customer_id):
+        number = units.ids.number_of(connection, customer_id)
+        if number is None or not erasures.lift(connection, number):
             raise CustomerNotFoundError(customer_id)
         note(connection, CUSTOMER, customer_id, "erasure lifted")
 
@@ -113,25 +125,40 @@ def erase_again(units: UnitsOfWork, receipts: Sequence[Erasure] = ()) -> int:
 
     Args:
         units: over the database.
-        receipts: of erasures that the suppression list may lack.
+        receipts: of erasures that the suppression list may lack, with the customers' ids.
 
     Returns:
         how many customers were erased.
     """
+    # A backup of another table has other customers.
+    ours = [one for one in receipts if isinstance(one.customer_id, str) == units.schema.id.is_text]
     with units.database.write() as connection:
-        for receipt in receipts:
-            if erasures.find(connection, receipt.customer_id) is None:
-                erasures.add(connection, receipt)
-        stored = erasures.find_stored(connection)
+        for receipt in ours:
+            number = units.ids.take(connection, receipt.customer_id)
+            if erasures.find(connection, number) is None:
+                erasures.add(connection, replace(receipt, customer_id=number))
+        stored = units.ids.ids_of(connection, erasures.find_stored(connection))
     for customer_id in stored:
         units.run(_erase_again, customer_id)
     return len(stored)
 
 
-def _erase_again(work: UnitOfWork, customer_id: int) -> None:
-    receipt = erasures.find(work.connection, customer_id)
-    if receipt is not None:
-        erasures.lift(work.connection, customer_id)
+def read_receipts(units: UnitsOfWork) -> list[Erasure]:
+    """Return all receipts, with the customers' ids."""
+    with units.database.read() as connection:
+        found = erasures.read_all(connection)
+        ids = units.ids.ids_of(connection, [int(receipt.customer_id) for receipt in found])
+    return [
+        replace(receipt, customer_id=customer_id)
+        for receipt, customer_id in zip(found, ids, strict=True)
+    ]
+
+
+def _erase_again(work: UnitOfWork, customer_id: CustomerId) -> None:
+    number = work.ids.number_of(work.connection, customer_id)
+    receipt = None if number is None else erasures.find(work.connection, number)
+    if number is not None and receipt is not None:
+        erasures.lift(work.connection, number)
         erase_customer(work, customer_id, receipt.erased_by)
 
 

@@ -1,6 +1,6 @@
 """The use case of following all changes of customers' segments."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from customer_segmentation.domain.history import SegmentChange
@@ -14,16 +14,21 @@ _PLACED_AT_ONCE = 1_000
 
 def read_events(units: UnitsOfWork, after: int, limit: int) -> list[tuple[int, SegmentChange]]:
     """Return the changes after a position, each with its own; none is ever left out or repeated."""
-    found = read_changes(units.database, after, limit)
-    units.audit.note_reads(units.database, sorted({change.customer_id for _, change in found}))
+    found = read_changes(units, after, limit)
+    units.audit.note_reads(units.database, [*{change.customer_id for _, change in found}])
     return found
 
 
-def read_changes(database: Database, after: int, limit: int) -> list[tuple[int, SegmentChange]]:
+def read_changes(units: UnitsOfWork, after: int, limit: int) -> list[tuple[int, SegmentChange]]:
     """Return what `read_events` does, and note nothing in the audit log."""
-    place_changes(database)
-    with database.read() as connection:
-        return history.read_after(connection, after, limit)
+    place_changes(units.database)
+    with units.database.read() as connection:
+        found = history.read_after(connection, after, limit)
+        ids = units.ids.ids_of(connection, [int(change.customer_id) for _, change in found])
+    return [
+        (at, replace(change, customer_id=customer_id))
+        for (at, change), customer_id in zip(found, ids, strict=True)
+    ]
 
 
 def latest_position(units: UnitsOfWork) -> int:

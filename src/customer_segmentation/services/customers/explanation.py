@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from customer_segmentation.domain.attributes import Attribute
+from customer_segmentation.domain.attributes import Attribute, CustomerId
 from customer_segmentation.domain.customer import Attributes
 from customer_segmentation.domain.errors import CustomerNotFoundError
 from customer_segmentation.domain.segments import Segment, Strategy
@@ -41,18 +41,19 @@ def explain_attributes(units: UnitsOfWork, attributes: Attributes) -> ExplainedA
     return _explain(units, units.serving, attributes, None)
 
 
-def explain_customer(units: UnitsOfWork, customer_id: int) -> ExplainedAssignment:
+def explain_customer(units: UnitsOfWork, customer_id: CustomerId) -> ExplainedAssignment:
     """Explain which segment a customer is in.
 
     Raises:
         CustomerNotFoundError: there is no such customer.
     """
     with units.read() as work:
-        found = work.customers.find(work.connection, customer_id)
-        if found is None:
+        number = work.ids.number_of(work.connection, customer_id)
+        found = None if number is None else work.customers.find(work.connection, number)
+        if number is None or found is None:
             raise CustomerNotFoundError(customer_id)
         attributes, assignment = found
-        segment = work.segment_of(customer_id, attributes, assignment)
+        segment = work.segment_of(number, attributes, assignment)
         serving = work.serving
     units.audit.note_reads(units.database, [customer_id])
     return _explain(units, serving, attributes, segment)

@@ -12,15 +12,14 @@ from customer_segmentation.domain.errors import (
     StoreUnavailableError,
 )
 from customer_segmentation.domain.plurals import counted
-from customer_segmentation.services.customers.erasure import erase_again
+from customer_segmentation.services.customers.erasure import erase_again, read_receipts
 from customer_segmentation.services.jobs.lifecycle import find_dead_jobs
 from customer_segmentation.services.monitoring.distribution import current_of
 from customer_segmentation.services.monitoring.recount import recount
 from customer_segmentation.services.runtime.settings import Settings, settings_file
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork, units_over
 from customer_segmentation.store import backup
-from customer_segmentation.store.database import Database
-from customer_segmentation.store.queries import distributions, erasures, models
+from customer_segmentation.store.queries import distributions, models
 from customer_segmentation.store.schema import LATEST, current_migration, migrate, require_file
 
 _WAITING = 100_000
@@ -89,26 +88,28 @@ def restore(
     """
     units = units_over(settings.database_url)
     try:
-        receipts = _read_receipts(units.database)
+        receipts = _read_receipts(units)
         aside = backup.copy_from(units.database, source, progress)
         migrate(units.database)
+        units.forget_schema()
         erased = erase_again(units, receipts or ())
         return Restored(erased, receipts is not None, None if aside is None else str(aside))
     finally:
         units.close()
 
 
-def _read_receipts(database: Database) -> list[Erasure] | None:
+def _read_receipts(units: UnitsOfWork) -> list[Erasure] | None:
     """Return the suppression list, None where it cannot be read."""
+    database = units.database
     if database.path is None or not database.path.exists():
         return None
     try:
         with database.read() as connection:
             known = current_migration(connection)
-            if known is None:
-                return None
-            # Older releases had no list.
-            return erasures.read_all(connection) if known >= "0006" else []
+        if known is None:
+            return None
+        # Older releases had no list.
+        return read_receipts(units) if known >= "0006" else []
     except StoreUnavailableError:
         return None
 

@@ -209,7 +209,7 @@ def _read(units: UnitsOfWork, after: int, until: int | None) -> list[dict[str, A
     """Return the events of a message: after one position, and up to another where that is set."""
     return [
         event_fields(position, change)
-        for position, change in read_changes(units.database, after, BATCH)
+        for position, change in read_changes(units, after, BATCH)
         if until is None or position <= until
     ]
 
@@ -221,7 +221,7 @@ def _body(events: list[dict[str, Any]], until: int) -> bytes:
 def _note_told(units: UnitsOfWork, webhook: Webhook, events: list[dict[str, Any]]) -> None:
     """Note who was told of which customers, where that is kept."""
     with acting_as(f"webhook {webhook.id}"):
-        units.audit.note_reads(units.database, sorted({e["customer_id"] for e in events}))
+        units.audit.note_reads(units.database, [*{e["customer_id"] for e in events}])
 
 
 def _deliver_next(units: UnitsOfWork, settings: Settings, webhook_id: str) -> bool:

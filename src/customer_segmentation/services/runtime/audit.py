@@ -1,7 +1,7 @@
 """The use cases of the audit log: note what was done, seal it, verify it, read it."""
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from customer_segmentation.domain.attributes import CustomerId
 from customer_segmentation.domain.audit import CHAIN_START, LONGEST_NAME, AuditEntry, values_digest
 from customer_segmentation.domain.plurals import counted
 from customer_segmentation.services.runtime.clock import now, rest
@@ -48,7 +49,7 @@ class Audit:
     def note_change(
         self,
         connection: Connection,
-        customer_id: int,
+        customer_id: CustomerId,
         action: str,
         values: Mapping[str, Any] | None = None,
     ) -> None:
@@ -67,7 +68,7 @@ class Audit:
         }
         audit.add_with_values(connection, entry, salt, dict(values))
 
-    def note_reads(self, database: Database, customer_ids: list[int]) -> None:
+    def note_reads(self, database: Database, customer_ids: Sequence[CustomerId]) -> None:
         """Append that customers' data were read, where that is kept."""
         if self.keeps_reads and customer_ids:
             subjects = [str(customer_id) for customer_id in customer_ids]

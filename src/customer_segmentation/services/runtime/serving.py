@@ -8,7 +8,7 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.attributes import Attribute
+from customer_segmentation.domain.attributes import Attribute, CustomerId
 from customer_segmentation.domain.customer import Attributes, Customer
 from customer_segmentation.domain.errors import VersionNotFoundError
 from customer_segmentation.domain.schema import Schema
@@ -124,14 +124,14 @@ class View:
     active: Active
     serving: ServingModel
 
-    def segment_of(self, customer_id: int, attributes: Attributes, stored: Assignment) -> int:
-        """Return the number of the segment that a stored customer is in."""
-        if self.active.are_current(customer_id, stored.epoch):
+    def segment_of(self, number: int, attributes: Attributes, stored: Assignment) -> int:
+        """Return the number of the segment that the stored customer of a number is in."""
+        if self.active.are_current(number, stored.epoch):
             return stored.segment
         return self.serving.reassign(attributes, stored.segment)
 
     def segmented(
-        self, customer_id: int, attributes: Attributes, segment: int
+        self, customer_id: CustomerId, attributes: Attributes, segment: int
     ) -> SegmentedCustomer:
         """Return a customer in a segment of this number."""
         customer = Customer(customer_id, attributes, segment)
@@ -139,10 +139,10 @@ class View:
         return SegmentedCustomer(customer, serving.segments[segment], serving.version, serving)
 
     def read(
-        self, customer_id: int, attributes: Attributes, stored: Assignment
+        self, customer_id: CustomerId, number: int, attributes: Attributes, stored: Assignment
     ) -> SegmentedCustomer:
-        """Return a stored customer in the segment that it is in."""
-        segment = self.segment_of(customer_id, attributes, stored)
+        """Return the stored customer of an id and its number in the segment that it is in."""
+        segment = self.segment_of(number, attributes, stored)
         return self.segmented(customer_id, attributes, segment)
 
 

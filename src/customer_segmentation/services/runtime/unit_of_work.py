@@ -34,6 +34,7 @@ from customer_segmentation.store.database import (
 )
 from customer_segmentation.store.queries import models, schemas
 from customer_segmentation.store.queries.customers import CustomerTable
+from customer_segmentation.store.queries.ids import Ids
 from customer_segmentation.store.queries.models import Active
 
 Arguments = ParamSpec("Arguments")
@@ -60,6 +61,11 @@ class UnitOfWork(View):
     connection: Connection
     customers: CustomerTable
     audit: Audit
+
+    @property
+    def ids(self) -> Ids:
+        """The numbers that the customers' ids are inside."""
+        return self.customers.ids
 
     @property
     def written(self) -> int:
@@ -132,6 +138,11 @@ class UnitsOfWork:
         if self._customers is None:
             self._customers = CustomerTable(self.schema)
         return self._customers
+
+    @property
+    def ids(self) -> Ids:
+        """The numbers that the customers' ids are inside."""
+        return self.customers.ids
 
     @property
     def serving(self) -> ServingModel:
@@ -282,7 +293,7 @@ class UnitsOfWork:
             return self.run_within(seconds_left, use_case, *arguments, **named)
 
         first = next(iter(arguments), None)
-        is_one = isinstance(first, int)
+        is_one = isinstance(first, int | str)
         subject, limit = (first, 1) if is_one else (None, _max_batches(self.database))
         return submitted.submit(subject, limit, lambda: context.run(run))
 

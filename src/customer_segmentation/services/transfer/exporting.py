@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.arrays import FloatArray, IdArray, IntArray
 from customer_segmentation.domain.attributes import Attribute, Missing
 from customer_segmentation.domain.control_groups import ControlGroup
 from customer_segmentation.domain.customer import SEGMENT_RECORD_NAME
@@ -50,7 +50,7 @@ class Export:
         if self.salt is not None:
             return pa.schema([("hashed_id", pa.string())])
         group = [] if self.split is None else [_GROUP]
-        key = (schema.id.record_name, pa.int64())
+        key = (schema.id.record_name, pa.string() if schema.id.is_text else pa.int64())
         return pa.schema([key, *_attribute_columns(schema), *_ASSIGNMENT, *group])
 
 
@@ -72,12 +72,21 @@ def export_customers(units: UnitsOfWork, export: Export) -> Iterator[pa.RecordBa
         NotReadyError: there is no model yet.
         SegmentNotFoundError: the model has no such segment.
     """
-    check_names(units.schema, export.selection.least, "min")
-    check_names(units.schema, export.selection.most, "max")
+    check_bounds(units.schema, export.selection)
     serving, chosen = units.require_model(), export.selection.segment
     if chosen is not None and chosen not in serving.segments:
         raise SegmentNotFoundError(chosen)
     return _read(units, export)
+
+
+def check_bounds(schema: Schema, selection: Selection) -> None:
+    """See that a selection bounds attributes of a schema only.
+
+    Raises:
+        InvalidInputError: it does not.
+    """
+    check_names(schema, selection.least, "min")
+    check_names(schema, selection.most, "max")
 
 
 def _read(units: UnitsOfWork, export: Export) -> Iterator[pa.RecordBatch]:
@@ -85,16 +94,17 @@ def _read(units: UnitsOfWork, export: Export) -> Iterator[pa.RecordBatch]:
     with units.read() as work:
         active, serving = work.active, work.serving
     with arrow_reader(units.database) as read:
-        for stored in units.customers.read_selection(read, export.selection, active):
+        for stored, ids in units.customers.read_selection(read, export.selection, active):
             segments = _current(active, serving, stored)
             kept = np.arange(len(segments))
             if chosen is not None:
                 kept = np.flatnonzero(segments == chosen)
             if export.salt is not None and export.split is not None:
-                kept = kept[~export.split.holdouts(stored.ids[kept])]
-            part = stored.at(kept)
-            units.audit.note_reads(units.database, part.ids.tolist())
-            yield _batch(export, units.schema, serving, part, segments[kept])
+                kept = kept[~export.split.holdouts(_array(ids.take(kept)))]
+            chosen_ids = ids.take(kept)
+            units.audit.note_reads(units.database, _array(chosen_ids).tolist())
+            found = chosen_ids, stored.values[kept], segments[kept]
+            yield _batch(export, units.schema, serving, *found)
 
 
 def _current(active: Active, serving: ServingModel, stored: StoredCustomers) -> IntArray:
@@ -109,24 +119,30 @@ def _batch(
     export: Export,
     schema: Schema,
     serving: ServingModel,
-    stored: StoredCustomers,
+    ids: pa.Array,
+    values: FloatArray,
     segments: IntArray,
 ) -> pa.RecordBatch:
     columns = export.columns(schema)
     if export.salt is not None:
-        return pa.record_batch([hashed_ids(stored.ids, export.salt)], schema=columns)
-    groups = [] if export.split is None else [group_names(stored.ids, export.split)]
+        return pa.record_batch([hashed_ids(_array(ids), export.salt)], schema=columns)
+    groups = [] if export.split is None else [group_names(_array(ids), export.split)]
     names, strategies = serving.words(segments)
     arrays = [
-        pa.array(stored.ids),
-        *_attributes(schema, stored.values),
+        ids,
+        *_attributes(schema, values),
         pa.array(segments),
         names,
-        pa.array(serving.assess(stored.values).confidence),
+        pa.array(serving.assess(values).confidence),
         strategies,
         *groups,
     ]
     return pa.record_batch(arrays, schema=columns)
+
+
+def _array(ids: pa.Array) -> IdArray:
+    found: IdArray = ids.to_numpy(zero_copy_only=False)
+    return found
 
 
 def _attributes(schema: Schema, values: FloatArray) -> list[pa.Array]:

@@ -20,7 +20,7 @@ from customer_segmentation.services.jobs.lifecycle import cancel_job, get_job
 from customer_segmentation.services.jobs.queue import add_waiting, check_room
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
-from customer_segmentation.services.transfer.exporting import Export
+from customer_segmentation.services.transfer.exporting import Export, check_bounds
 from customer_segmentation.services.transfer.folder import TransferFolder
 from customer_segmentation.services.transfer.upkeep import begin_waiting_transfers
 from customer_segmentation.store.queries import jobs
@@ -103,12 +103,13 @@ class Exports:
         """Export customers, once the exports before are done.
 
         Raises:
-            InvalidInputError: the options do not go together.
+            InvalidInputError: the options do not go together, or bound attributes that are none.
             SegmentNotFoundError: the active model has no such segment.
             NotReadyError: there is no model yet.
             TooManyRequestsError: too many jobs wait already.
         """
-        asked.export(self._settings)
+        export = asked.export(self._settings)
+        check_bounds(self._units.schema, export.selection)
         serving = self._units.require_model()
         if asked.segment is not None and asked.segment not in serving.segments:
             raise SegmentNotFoundError(asked.segment)

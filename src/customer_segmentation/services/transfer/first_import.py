@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from sqlalchemy import Connection
 
-from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
+from customer_segmentation.domain.arrays import BoolArray, FloatArray, IdArray, IntArray
 from customer_segmentation.domain.errors import TrainingRefusedError, TransactionConflictError
 from customer_segmentation.domain.imports import Mode
 from customer_segmentation.domain.jobs import Origin, Trigger
@@ -48,6 +48,7 @@ class Beginning:
             self._replaced = models.active_version(connection)
             self.removed = units.customers.count(connection)
             self._erased = erasures.read_ids(connection)
+            self._ids = units.ids.numbering(connection)
         self._units = units
         self._settings = settings
         self._sources: list[str] = []
@@ -62,12 +63,13 @@ class Beginning:
         order = np.argsort(ids)
         self._known, self._new = (ids[order], values[order]), []
 
-    def take(self, ids: IntArray, values: FloatArray, keeps: BoolArray, mode: Mode) -> Done:
+    def take(self, ids: IdArray, values: FloatArray, keeps: BoolArray, mode: Mode) -> Done:
         """Keep customers, ids (n,) and attributes (n, d); see `merge`."""
-        merged = merge(self._known, ids, values, keeps, mode)
+        numbers = self._ids.take(ids)
+        merged = merge(self._known, numbers, values, keeps, mode)
         merged.pass_over(self._erased)
         self._known[1][merged.places[merged.changed]] = merged.values[merged.changed]
-        self._new.append((ids[merged.new], merged.values[merged.new]))
+        self._new.append((numbers[merged.new], merged.values[merged.new]))
         return merged.done
 
     def check(self) -> None:
@@ -95,7 +97,7 @@ class Beginning:
         Args:
             by: who asks for it.
             tell: is told what the model lacks, which serves all the same.
-            keep: is called in the transaction, with the version, ids and attributes stored.
+            keep: is called in the transaction, with the version, numbers and attributes stored.
 
         Raises:
             TrainingRefusedError: the customers are too few, or too few of them differ.
@@ -114,11 +116,11 @@ class Beginning:
                     "Another process has stored customers meanwhile: nothing is imported; look at "
                     "them and import again"
                 )
-            if erasures.find_many(connection, first.ids):
+            if erasures.find_many(connection, first.numbers):
                 raise TransactionConflictError("A customer was erased meanwhile; import again")
             version = store_first(connection, self._units.customers, first, self._units.audit)
             if keep is not None:
-                keep(connection, version, first.ids, first.values)
+                keep(connection, version, first.numbers, first.values)
             return version
 
     def train(self, engine: Engine, origin: Origin) -> FirstCustomers:
@@ -133,15 +135,16 @@ class Beginning:
         """
         sources = ", ".join(self._sources)
         self.begin_table("")
-        ids, values = self._known
+        numbers, values = self._known
         parameters = parameters_of(self._settings, {}, self._units.schema, None)
         if self._settings.segments is None and self._units.schema.segments is None:
             k, reason = engine.choose_segments(values, parameters, self._settings.gates)
             logger.info("Chose %s", reason)
             parameters = replace(parameters, k=k)
-        model = engine.train(ids, values, parameters)
+        model = engine.train(numbers, values, parameters)
         weaknesses = find_failures(model, None, self._settings.gates)
-        return FirstCustomers(ids, values, model, origin, weaknesses, sources)
+        ids = self._ids.ids_of(numbers)
+        return FirstCustomers(ids, numbers, values, model, origin, weaknesses, sources)
 
 
 def begin_bank(units: UnitsOfWork, settings: Settings, mode: Mode) -> Beginning | None:

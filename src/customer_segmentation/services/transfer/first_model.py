@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.arrays import FloatArray, IdArray, IntArray
 from customer_segmentation.domain.history import Activation, Cause
 from customer_segmentation.domain.jobs import Origin
 from customer_segmentation.domain.numbers import plain_number
@@ -29,7 +29,8 @@ class FirstCustomers:
     """Customers to begin with, and the model that was trained on them.
 
     Attributes:
-        ids: (n,), rising.
+        ids: (n,).
+        numbers: (n,), rising: what the ids are inside.
         values: (n, d), attributes in the feature table's order, in users' units.
         model: trained on them alone.
         origin: what asked for it, who, and why.
@@ -38,7 +39,8 @@ class FirstCustomers:
         source: what the audit log calls the table that they come from.
     """
 
-    ids: IntArray
+    ids: IdArray
+    numbers: IntArray
     values: FloatArray
     model: Model
     origin: Origin
@@ -53,6 +55,9 @@ def store_first(
 
     To be called alone, in a database without customers or in that of the demonstration, of which
     nothing stays. Versions go on being numbered: none is ever given twice.
+
+    Raises:
+        TransactionConflictError: a customer was erased since the customers were numbered.
     """
     # One moment for all, as whoever was there when a version was trained was trained with.
     moment = now()
@@ -65,9 +70,10 @@ def store_first(
         demo.remove(connection, version, model.next_number, moment)
         note(connection, "model", version, "demonstration replaced", origin.by)
     segments = serving.assign_many(first.values)
-    customers.add_many(connection, first.ids, first.values, segments, epoch=0)
+    customers.ids.begin(connection, first.numbers, first.ids)
+    customers.add_many(connection, first.numbers, first.values, segments, epoch=0)
     entered = (None, segments)
-    history.add_many(connection, first.ids, moment, Cause.ADDED, entered, version)
+    history.add_many(connection, first.numbers, moment, Cause.ADDED, entered, version)
     note(
         connection, "file", first.source, f"{counted(len(first.ids), 'customer')} added", origin.by
     )

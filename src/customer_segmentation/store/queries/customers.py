@@ -24,9 +24,9 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.exc import IntegrityError
 
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
-from customer_segmentation.domain.attributes import Missing
+from customer_segmentation.domain.attributes import CustomerId, Missing
 from customer_segmentation.domain.customer import Attributes
-from customer_segmentation.domain.errors import CustomerExistsError, TransactionConflictError
+from customer_segmentation.domain.errors import TransactionConflictError
 from customer_segmentation.domain.numbers import Number, plain_number
 from customer_segmentation.domain.paging import Selection
 from customer_segmentation.domain.schema import Schema
@@ -34,6 +34,7 @@ from customer_segmentation.store.arrow import ArrowReader
 from customer_segmentation.store.bulk import insert_rows, is_among
 from customer_segmentation.store.database import Database
 from customer_segmentation.store.prepared import Prepared
+from customer_segmentation.store.queries.ids import ids_of_schema
 from customer_segmentation.store.queries.models import Active
 from customer_segmentation.store.tables import active_model, customer_table
 
@@ -81,12 +82,21 @@ class StoredCustomers:
 
 
 class CustomerTable:
-    """The queries on customers whose attributes a schema declares."""
+    """The queries on customers whose attributes a schema declares.
+
+    A `customer_id` is the number that a customer is inside, but for `look_up`.
+
+    Attributes:
+        schema: the schema.
+        table: of the customers.
+        ids: the numbers that the customers' ids are inside.
+    """
 
     def __init__(self, schema: Schema) -> None:
         """Prepare the statements."""
         self.schema = schema
         self.table = customer_table(schema)
+        self.ids = ids_of_schema(schema)
         self._names = schema.names
         key = self.table.c.customer_id
         self._attributes = [self.table.c[name] for name in schema.names]
@@ -103,8 +113,8 @@ class CustomerTable:
         self._find = Prepared(found)
         self._find_for_update = Prepared(found.with_for_update())
         active = [active_model.c[name] for name in Active.__slots__]
-        joined = active_model.outerjoin(self.table, of_id)
-        self._look_up = Prepared(select(*active, *self._row).select_from(joined))
+        joined = self.ids.joined(active_model, self.table)
+        self._look_up = Prepared(select(*active, key, *self._row).select_from(joined))
         columns = [column.name for column in self.table.c]
         self._add = Prepared(insert(self.table), columns)
         changed = {name: bindparam(name, type_=self.table.c[name].type) for name in columns[1:]}
@@ -131,17 +141,18 @@ class CustomerTable:
         return self._read(rows[0]) if rows else None
 
     def look_up(
-        self, database: Database, customer_id: int
-    ) -> tuple[Active | None, tuple[Attributes, Assignment] | None]:
-        """Return the active model, and a customer's attributes and assignment; None if absent.
+        self, database: Database, customer_id: CustomerId
+    ) -> tuple[Active | None, tuple[int, Attributes, Assignment] | None]:
+        """Return the active model, and the customer of an id; None if absent.
 
-        Before the first model there are no customers.
+        Before the first model there are no customers. Of the customer come the number, the
+        attributes and the assignment.
         """
         rows = database.look_up(self._look_up, id=customer_id)
         if not rows:
             return None, None
         active, row = rows[0][: len(Active.__slots__)], rows[0][len(Active.__slots__) :]
-        return Active(*active), None if row[-1] is None else self._read(row)
+        return Active(*active), None if row[-1] is None else (int(row[0]), *self._read(row[1:]))
 
     def find_many(
         self, connection: Connection, ids: IntArray, *, for_update: bool = False
@@ -176,16 +187,13 @@ class CustomerTable:
         customer_id: int,
         attributes: Attributes,
         assignment: Assignment,
-    ) -> None:
-        """Add one customer.
-
-        Raises:
-            CustomerExistsError: the id is taken.
-        """
+    ) -> bool:
+        """Add one customer; return False where the id is taken, which ends the transaction."""
         try:
             self._add.run(connection, **self._values(customer_id, attributes, assignment))
-        except IntegrityError as taken:
-            raise CustomerExistsError(customer_id) from taken
+        except IntegrityError:
+            return False
+        return True
 
     def reserve(self, connection: Connection, customer_id: int) -> None:
         """Let no other transaction add, change or delete a customer of an id until this one ends.
@@ -295,17 +303,15 @@ class CustomerTable:
         if selection.after is not None:
             edge = selection.after.value
             if edge is None:
-                edge = selection.after.customer_id
+                edge = selection.after.number
             beyond = column < edge if selection.descending else column > edge
-            query = query.where(
-                or_(beyond, and_(column == edge, key > selection.after.customer_id))
-            )
+            query = query.where(or_(beyond, and_(column == edge, key > selection.after.number)))
         return [(row[0], *self._read(row[1:])) for row in connection.execute(query)]
 
     def read_selection(
         self, read: ArrowReader, selection: Selection, active: Active
-    ) -> Iterator[StoredCustomers]:
-        """Yield all customers of a selection by rising ids, some thousand at a time.
+    ) -> Iterator[tuple[StoredCustomers, pa.Array]]:
+        """Yield all customers of a selection by rising numbers, with their ids, thousands at once.
 
         Args:
             read: of the database.
@@ -317,7 +323,9 @@ class CustomerTable:
         if selection.segment is not None:
             settled = active.are_current(self.table.c.customer_id, self.table.c.epoch)
             query = query.where(or_(self.table.c.segment == selection.segment, not_(settled)))
-        return map(_stored, read(query))
+        for found in read(self.ids.told(query, self.table)):
+            customers, ids = self.ids.read_told(found)
+            yield _stored(customers), ids
 
     def _within(self, selection: Selection) -> list[ColumnElement[bool]]:
         """Return the conditions on attributes."""

@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from msgspec import Meta, Struct, defstruct
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from customer_segmentation.api.http.schemas import structure_of
+from customer_segmentation.domain.attributes import Id
 from customer_segmentation.domain.customer import CustomerTable
 from customer_segmentation.domain.history import Cause
 from customer_segmentation.domain.schema import Schema
 from customer_segmentation.services.runtime.serving import SegmentedCustomer, assess
+
+Answer = TypeVar("Answer", bound=BaseModel)
 
 
 class NextBestAction(Struct, forbid_unknown_fields=True):
@@ -48,12 +51,14 @@ class CustomerAnswers:
     """Customers of a schema as `/v1` shows them.
 
     Attributes:
+        id: what tells them apart.
         customer: the type of one.
         page: the type of some of them, with how to go on.
     """
 
     def __init__(self, schema: Schema) -> None:
         """Make the types."""
+        self.id = schema.id
         self._customers, self._reach = CustomerTable(schema), schema.reach
         customer: Any = structure_of(
             "Customer",
@@ -99,6 +104,19 @@ class CustomerAnswers:
             None if action is None else NextBestAction(action.text, action.channel),
             found.model_version,
         )
+
+
+def whose(answer: type[Answer], id_: Id) -> type[Answer]:
+    """Return the type of an answer about a customer whose ids are as a schema says."""
+    if not id_.is_text:
+        return answer
+    description = answer.model_fields["customer_id"].description
+    told = Field(description=description, examples=[id_.example])
+    fields: dict[str, Any] = {"customer_id": (str, told)}
+    made: type[Answer] = create_model(
+        answer.__name__, __base__=answer, __doc__=answer.__doc__, **fields
+    )
+    return made
 
 
 class HistoryEntry(BaseModel):

@@ -90,13 +90,14 @@ class BatchAnswers:
             answers: customers as they are shown.
         """
         self._answers = answers
+        kind: Any = str if answers.id.is_text else int
         with_whom = Meta(description="With which customer; not there where it failed.")
         row: Any = defstruct(
             "RowOutcome",
             [
                 ("row", Annotated[int, Meta(description="Its place, from 0.")]),
                 ("status", Annotated[Status, Meta(description="What was done.")]),
-                ("customer_id", Annotated[int, with_whom] | UnsetType, UNSET),
+                ("customer_id", Annotated[kind, with_whom] | UnsetType, UNSET),
                 ("customer", answers.customer | UnsetType, UNSET),
                 ("problem", Problem | UnsetType, UNSET),
             ],

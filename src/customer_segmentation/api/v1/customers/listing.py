@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field, create_model
 
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
-from customer_segmentation.domain.numbers import Number
+from customer_segmentation.domain.numbers import LARGEST_INTEGER, Number
 from customer_segmentation.domain.paging import Page, Selection
 from customer_segmentation.domain.schema import Schema
 
@@ -93,15 +93,16 @@ class Listings:
             InvalidInputError: the cursor is none that `cursor_of` wrote for this order.
         """
         try:
-            value, customer_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-            customer_id = int(self._schema.id.accept(customer_id))
+            value, number = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+            if type(number) is not int or not 1 <= number <= LARGEST_INTEGER:
+                raise ValueError("no customer has this number")
             last: Number | None = None
             if sort != self._schema.id.name:
                 last = self._schema.by_name[sort].accept(value)
         except (ValueError, TypeError, UnicodeError) as fault:
             message = "cursor must be the next_cursor of the page before, with the same sort"
             raise InvalidInputError([FieldError("cursor", message)]) from fault
-        return Page(last, customer_id)
+        return Page(last, number)
 
 
 def _begun_small(text: str) -> str:
@@ -110,5 +111,5 @@ def _begun_small(text: str) -> str:
 
 def cursor_of(page: Page) -> str:
     """Return the cursor that leads on from a page."""
-    content = json.dumps([page.value, page.customer_id])
+    content = json.dumps([page.value, page.number])
     return base64.urlsafe_b64encode(content.encode()).decode()

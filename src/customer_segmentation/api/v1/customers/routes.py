@@ -3,10 +3,11 @@
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi import APIRouter, Header, Query, Request
 from msgspec import Meta
 from starlette.responses import Response
 
+from customer_segmentation.api.http.ids import encoded_id, path_id, router_by_id
 from customer_segmentation.api.http.openapi import (
     Responses,
     Schema,
@@ -36,12 +37,13 @@ from customer_segmentation.api.v1.customers.answers import (
     ErasureAnswer,
     History,
     HistoryEntry,
+    whose,
 )
 from customer_segmentation.api.v1.customers.explanations import AssignmentAnswer, assignment_answer
 from customer_segmentation.api.v1.customers.listing import Listings, cursor_of
 from customer_segmentation.domain.access import Role
+from customer_segmentation.domain.attributes import CustomerId
 from customer_segmentation.domain.customer import CustomerTable
-from customer_segmentation.domain.numbers import LARGEST_INTEGER
 from customer_segmentation.services.customers.commands import (
     add_customer,
     add_customer_once,
@@ -58,9 +60,6 @@ from customer_segmentation.services.customers.explanation import explain_custome
 from customer_segmentation.services.runtime.serving import SegmentedCustomer
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 
-CustomerId = Annotated[
-    int, Path(ge=1, le=LARGEST_INTEGER, description="The customer's id", examples=[56])
-]
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -88,8 +87,11 @@ def customers_router(
         types: of customers in requests.
         answers: customers as they are shown.
     """
-    router = APIRouter(prefix="/v1/customers", tags=["Customers"])
+    key = units.schema.id
+    router = router_by_id(key, "/v1/customers", "Customers")
     customers, listings = CustomerTable(units.schema), Listings(units.schema)
+    of_path: Any = path_id(key)
+    receipt_type, history_type = whose(ErasureAnswer, key), whose(History, key)
     changes_type: Any = types.changes
     some_changes = Annotated[changes_type, Meta(extra_json_schema={"minProperties": 1})]
     listing_type: Any = listings.query
@@ -104,9 +106,6 @@ def customers_router(
             headers={"ETag": f'"{found.customer.tag}"', **headers},
             media_type=JSON,
         )
-
-    async def fields_of(request: Request) -> dict[str, object]:
-        return await read_object(request)
 
     @router.get(
         "",
@@ -137,14 +136,14 @@ def customers_router(
         idempotency_key: IdempotencyKey = None,
     ) -> Response:
         """Store a new customer, segmented at once; every field is required."""
-        customer_id, attributes = customers.accept_new_customer(await fields_of(request))
+        customer_id, attributes = customers.accept_new_customer(await read_object(request))
         if idempotency_key is None:
             added = await written(units, add_customer, customer_id, attributes)
         else:
             added = await written(
                 units, add_customer_once, customer_id, attributes, idempotency_key
             )
-        return _answer(added, 201, Location=f"/v1/customers/{customer_id}")
+        return _answer(added, 201, Location=_location(customer_id))
 
     @router.get(
         "/{customer_id}",
@@ -153,7 +152,7 @@ def customers_router(
         responses=_customer_response(200, "The customer") | problem_responses(*_READ_ERRORS),
     )
     @needs(Role.READER)
-    async def read(customer_id: CustomerId) -> Response:
+    async def read(customer_id: of_path) -> Response:
         """Return a customer's attributes and segment; the `ETag` guards a later change."""
         return _answer(await looked_up(units, get_customer, customer_id))
 
@@ -169,18 +168,18 @@ def customers_router(
     @needs(Role.WRITER)
     async def put(
         request: Request,
-        customer_id: CustomerId,
+        customer_id: of_path,
         if_match: IfMatch = None,
         if_none_match: IfNoneMatch = None,
     ) -> Response:
         """Replace all attributes, or add the customer where there is none of this id."""
-        attributes = customers.accept_attributes(await fields_of(request))
+        attributes = customers.accept_attributes(await read_object(request))
         tags, only_new = tags_of(if_match), if_none_match is not None
         stored, is_new = await written(
             units, replace_customer, customer_id, attributes, tags, only_new=only_new
         )
         if is_new:
-            return _answer(stored, 201, Location=f"/v1/customers/{customer_id}")
+            return _answer(stored, 201, Location=_location(customer_id))
         return _answer(stored)
 
     @router.patch(
@@ -192,25 +191,23 @@ def customers_router(
         openapi_extra=json_body(some_changes, types.example_changes),
     )
     @needs(Role.WRITER)
-    async def patch(
-        request: Request, customer_id: CustomerId, if_match: IfMatch = None
-    ) -> Response:
+    async def patch(request: Request, customer_id: of_path, if_match: IfMatch = None) -> Response:
         """Change the attributes given, keep the others, and segment the customer anew."""
-        changed = customers.accept_changes(await fields_of(request))
+        changed = customers.accept_changes(await read_object(request))
         return _answer(
             await written(units, update_customer, customer_id, changed, tags_of(if_match))
         )
 
     @router.delete(
         "/{customer_id}",
-        response_model=ErasureAnswer,
+        response_model=receipt_type,
         summary="Delete or erase a customer",
         operation_id="delete_customer",
         responses=_DELETED | problem_responses(STALE, KEY_REUSED, *_READ_ERRORS),
     )
     @needs(Role.WRITER)
     async def delete(
-        customer_id: CustomerId,
+        customer_id: of_path,
         actor: Actor,
         if_match: IfMatch = None,
         idempotency_key: IdempotencyKey = None,
@@ -229,7 +226,7 @@ def customers_router(
                 receipt = await written(units, erase_customer, customer_id, actor, tags)
             else:
                 receipt = await written(units, erase_customer_once, customer_id, actor, tags, key)
-            return ErasureAnswer.model_validate(receipt)
+            return receipt_type.model_validate(receipt)
         if key is None:
             await written(units, delete_customer, customer_id, tags)
         else:
@@ -239,17 +236,18 @@ def customers_router(
     @router.get(
         "/{customer_id}/history",
         summary="A customer's segments over time",
+        response_model=history_type,
         operation_id="get_customer_history",
         responses=problem_responses(NOT_FOUND, INVALID, STORE_UNAVAILABLE),
     )
     @needs(Role.READER)
-    def history(customer_id: CustomerId) -> History:
+    def history(customer_id: of_path) -> History:
         """Tell when the customer changed its segment, why, and by which model.
 
         A customer who was deleted still has a history.
         """
         changes = get_history(units, customer_id)
-        return History(
+        return history_type(
             customer_id=customer_id, changes=[HistoryEntry.model_validate(c) for c in changes]
         )
 
@@ -260,8 +258,12 @@ def customers_router(
         responses=problem_responses(*_READ_ERRORS),
     )
     @needs(Role.READER)
-    def explanation(customer_id: CustomerId) -> AssignmentAnswer:
+    def explanation(customer_id: of_path) -> AssignmentAnswer:
         """Tell how near each segment is, which attributes decided, and what would change it."""
         return assignment_answer(explain_customer(units, customer_id), explained=True)
 
     return router
+
+
+def _location(customer_id: CustomerId) -> str:
+    return f"/v1/customers/{encoded_id(customer_id)}"

@@ -1,0 +1,85 @@
+"""Customers' ids in paths and queries, as the schema says: integers or texts."""
+
+from typing import Annotated, Any
+from urllib.parse import parse_qsl, quote, unquote
+
+from fastapi import APIRouter, Path
+from fastapi.routing import APIRoute
+from pydantic import BeforeValidator
+from starlette.routing import Match
+from starlette.types import Scope
+
+from customer_segmentation.domain.attributes import LONGEST_ID, CustomerId, Id
+from customer_segmentation.domain.errors import FieldError, InvalidInputError
+from customer_segmentation.domain.numbers import LARGEST_INTEGER
+
+_PATH = "The customer's id"
+
+
+def router_by_id(id_: Id, prefix: str, tag: str) -> APIRouter:
+    """Return a router whose paths may hold customers' ids."""
+    kind = _EncodedRoute if id_.is_text else APIRoute
+    return APIRouter(prefix=prefix, tags=[tag], route_class=kind)
+
+
+def path_id(id_: Id) -> Any:  # noqa: ANN401
+    """Return the type of a customer's id in a path, for the routes of a `router_by_id`."""
+    if not id_.is_text:
+        path = Path(ge=1, le=LARGEST_INTEGER, description=_PATH, examples=[56])
+        return Annotated[int, path]
+
+    def accept(encoded: str) -> CustomerId:
+        return _accept(id_, unquote(encoded, errors="surrogateescape"))
+
+    path = Path(
+        min_length=1,
+        max_length=LONGEST_ID,
+        description=f"{_PATH}, percent-encoded",
+        examples=[id_.example],
+    )
+    return Annotated[str, BeforeValidator(accept), path]
+
+
+def encoded_id(customer_id: CustomerId) -> str:
+    """Return an id as a segment of a path.
+
+    >>> encoded_id("A/7 ü"), encoded_id("..")
+    ('A%2F7%20%C3%BC', '%2E%2E')
+    """
+    encoded = quote(str(customer_id), safe="")
+    # Plain, these would lead to another folder.
+    return encoded.replace(".", "%2E") if encoded in {".", ".."} else encoded
+
+
+def read_query_id(query: bytes, id_: Id) -> CustomerId:
+    """Return the id that the query gives once.
+
+    Raises:
+        InvalidInputError: it is missing, given more than once, or not allowed.
+    """
+    text = query.decode("ascii", errors="surrogateescape")
+    fields = parse_qsl(text, keep_blank_values=True, errors="surrogateescape")
+    given = [value for name, value in fields if name == id_.name]
+    if len(given) == 1:
+        return _accept(id_, given[0])
+    count = "missing" if not given else "given more than once"
+    message = f"{id_.name} is {count}: it must be {id_.allowed}"
+    raise InvalidInputError([FieldError(id_.name, message)])
+
+
+def _accept(id_: Id, text: str) -> CustomerId:
+    try:
+        return id_.accept(text) if id_.is_text else id_.accept_text(text)
+    except ValueError as refusal:
+        raise InvalidInputError([FieldError(id_.name, str(refusal))]) from None
+
+
+class _EncodedRoute(APIRoute):
+    """A route that is found by the path as it was sent, so that an id may hold a slash."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Return whether the route is meant, and with which parameters, still encoded."""
+        sent = scope.get("raw_path")
+        if sent is None:
+            return super().matches(scope)
+        return super().matches({**scope, "path": sent.decode("ascii")})
