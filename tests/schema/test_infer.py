@@ -3,7 +3,6 @@
 import datetime as dt
 import sqlite3
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -191,9 +190,10 @@ def test_dates_of_any_usual_form_become_days_before_the_last(
 ) -> None:
     found = infer_column(tmp_path, "joined date", [*repeated(*texts), texts[0]])
 
-    assert found.source.columns["joined_date"].date == form
-    assert found.source.columns["joined_date"].before == dt.date(2024, 1, 31)
-    assert attribute_of(found).unit == "days before 2024-01-31"
+    entry = found.source.columns["days_since_joined_date"]
+    assert (entry.column, entry.date, entry.before) == ("joined date", form, dt.date(2024, 1, 31))
+    attribute = attribute_of(found)
+    assert (attribute.record_name, attribute.unit) == ("days since joined date", "days")
     assert found.fitting == 1
 
 
@@ -210,7 +210,7 @@ def test_a_date_that_can_be_read_in_two_ways_is_asked_about(tmp_path: Path) -> N
 
     columns = (guesses.columns[0], asked.choose(asked.choices[1]), guesses.columns[2])
     found = infer(openings, table, replace(guesses, columns=columns), Reading())
-    assert found.source.columns["joined"].date == "%d/%m/%Y"
+    assert found.source.columns["days_since_joined"].date == "%d/%m/%Y"
 
 
 def test_a_date_of_birth_becomes_an_age_that_is_protected_with_bands(tmp_path: Path) -> None:
@@ -219,10 +219,20 @@ def test_a_date_of_birth_becomes_an_age_that_is_protected_with_bands(tmp_path: P
     found = infer_column(tmp_path, "date_of_birth", texts)
 
     attribute = attribute_of(found)
-    assert (attribute.kind, attribute.unit, attribute.protected) == (Kind.AMOUNT, "years", True)
+    assert (attribute.kind, attribute.unit, attribute.protected) == (Kind.COUNT, "years", True)
     assert attribute.bands[1] == (18, 24)
     assert not attribute.changeable
-    assert found.source.columns["date_of_birth"].factor == Fraction(4, 1461)
+    assert (attribute.name, attribute.record_name) == ("age", "age")
+    assert found.source.columns["age"].column == "date_of_birth"
+    assert found.source.columns["age"].years
+
+
+def test_ages_are_counted_up_to_the_last_day_that_the_table_tells(tmp_path: Path) -> None:
+    rows = [f"{n},{n % 28 + 1:02}.04.19{40 + n % 50},2025-03-{n % 28 + 1:02}" for n in range(1, 90)]
+
+    found = infer_text(tmp_path, "\n".join(["id,born,last_visit", *rows, ""]))
+
+    assert found.source.columns["age"].before == dt.date(2025, 3, 28)
 
 
 @pytest.mark.parametrize(
@@ -390,13 +400,31 @@ def test_a_range_in_the_header_is_taken(tmp_path: Path) -> None:
     assert (attribute.minimum, attribute.maximum, attribute.unit) == (1, 100, "")
 
 
-def test_years_of_birth_stay_and_the_age_is_proposed(tmp_path: Path) -> None:
+def test_years_of_birth_become_an_age(tmp_path: Path) -> None:
     texts = [str(1950 + n % 40) for n in range(100)]
 
     found = infer_column(tmp_path, "Year_Birth", texts)
 
     assert attribute_of(found).protected
-    assert any("year_birth is a year of birth" in remark for remark in found.remarks)
+    assert attribute_of(found).name == "age"
+    entry = found.source.columns["age"]
+    assert (entry.column, entry.date, entry.years) == ("Year_Birth", "%Y", True)
+    assert found.fitting == 1
+
+
+@pytest.mark.parametrize("unscored", [-1, 999])
+def test_a_number_that_says_nothing_was_measured_is_found(unscored: int, tmp_path: Path) -> None:
+    texts = [str(unscored) if n % 4 == 0 else str(n % 90) for n in range(400)]
+
+    attribute = attribute_of(infer_column(tmp_path, "days_since_contact", texts))
+
+    assert attribute.unscored == unscored
+
+
+def test_a_debt_is_no_mark_of_something_that_was_not_measured(tmp_path: Path) -> None:
+    texts = [str(n % 90 - 3) for n in range(400)]
+
+    assert attribute_of(infer_column(tmp_path, "points", texts)).unscored is None
 
 
 @pytest.mark.parametrize(
@@ -408,8 +436,7 @@ def test_years_of_birth_stay_and_the_age_is_proposed(tmp_path: Path) -> None:
         (b"\x80\x04\x95\x10\x00\x00\x00\x00\x00\x00\x00}\x94.", "a pickle of Python"),
         (b"SQLite format 3\x00 and so on", "a SQLite database"),
         (b"id,size,price\nkey,cm,euro\n1,2,3.5\n2,3,4.5\n3,4,5.5\n4,5,6.5\n", "second header"),
-        (b"id  size price\n 1    2   3.5\n 2    3   4.5\n", "aligned by blanks"),
-        (b"Customers of 2024\nid,size,price\n1,2,3.5\n2,3,4.5\n", "as its first line"),
+        (b"Customers of 2024\n1,2,3.5\n2,3,4.5\n3,4,5.5\n", "as its first line"),
         (b"1,2,3.5\n2,3,4.5\n3,4,5.5\n", "looks like a row"),
         (b"id,size\n", "has no rows"),
         (b"", "is empty"),
@@ -423,6 +450,23 @@ def test_what_is_no_table_is_refused_with_what_it_is(
 
     with pytest.raises(DataFileError, match=told):
         infer_file(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "  id  size  price\n   1     2    3.5\n   2     3   10.25  \n   3    14    4\n",
+        "Customers of 2024\n\nid,size,price\n1,2,3.5\n2,3,10.25\n3,14,4\n",
+        "Customers of 2024;;\nNorth;by Ann;\nid;size;price\n1;2;3.5\n2;3;10.25\n3;14;4\n",
+    ],
+    ids=["aligned by blanks", "below a title", "below titles"],
+)
+def test_a_table_is_found_below_titles_and_between_blanks(text: str, tmp_path: Path) -> None:
+    found = infer_text(tmp_path, text)
+
+    assert found.rows == 3
+    assert [finding.column for finding in found.findings] == ["id", "size", "price"]
+    assert found.fitting == 1
 
 
 def test_columns_without_a_header_or_with_one_that_comes_again_are_left_out(tmp_path: Path) -> None:

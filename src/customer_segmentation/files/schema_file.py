@@ -44,6 +44,7 @@ _LONGEST_NAME = 63
 """The longest name of a column in PostgreSQL."""
 
 _LONGEST_TITLE = 200
+_LAST_HEADER = 1_000
 _LONGEST_DESCRIPTION = 2_000
 RESERVED_NAMES = frozenset(
     (
@@ -190,6 +191,9 @@ class _Source(TomlTable):
     )
     encoding: _Title | None = Field(default=None, description="an encoding that Python knows")
     sheet: _Title | None = Field(default=None, description="a sheet's name")
+    header: Annotated[int, Field(ge=1, le=_LAST_HEADER)] | None = Field(
+        default=None, description=f"an integer from 1 to {_LAST_HEADER:,}"
+    )
     columns: list[_ColumnSource] = Field(
         default=[], description="tables, each headed [[source.columns]]"
     )
@@ -305,7 +309,8 @@ def _make_source(schema: Schema, source: _Source) -> TableSource:
         )
         for table in source.columns
     }
-    return TableSource(source.numbered, source.delimiter, source.encoding, source.sheet, entries)
+    keys = ("numbered", "delimiter", "encoding", "sheet", "header")
+    return TableSource(**{key: getattr(source, key) for key in keys}, columns=entries)
 
 
 def _refuse(name: str, text: str, faults: list[SchemaFault]) -> SchemaError:
@@ -384,7 +389,7 @@ def write_schema(
 
 
 def _write_source(schema: Schema, source: TableSource) -> Iterator[str]:
-    keys = ("numbered", "delimiter", "encoding", "sheet")
+    keys = ("numbered", "delimiter", "encoding", "sheet", "header")
     yield write_table("[source]", {k: getattr(source, k) for k in keys if getattr(source, k)})
     columns = {column.name: column for column in schema.columns}
     for name, entry in source.columns.items():

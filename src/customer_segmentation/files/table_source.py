@@ -18,6 +18,7 @@ class TableSource:
         delimiter: between fields of CSV; None where it is found out.
         encoding: of text; likewise.
         sheet: of a workbook; None reads the first.
+        header: the line or row of the header, from 1; None finds it.
         columns: by attribute's name, also the id's, those that are not read as they stand.
     """
 
@@ -25,6 +26,7 @@ class TableSource:
     delimiter: str | None = None
     encoding: str | None = None
     sheet: str | None = None
+    header: int | None = None
     columns: Mapping[str, Entry] = field(default_factory=dict)
 
     @property
@@ -45,6 +47,7 @@ class TableSource:
             delimiter=self.delimiter,
             encoding=self.encoding,
             sheet=self.sheet,
+            header=self.header,
             is_certain=False,
         )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, islice
 from typing import BinaryIO
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from customer_segmentation.domain.errors import DataFileError
 from customer_segmentation.files.blocks import Block, fields_of, text_of
 from customer_segmentation.files.columns import table_of
+from customer_segmentation.files.read.headers import LOOKED_AT, find_header
 from customer_segmentation.files.read.other_workbooks import read_other_workbook
 from customer_segmentation.files.read.typed import BLOCK_ROWS, TypedReader
 from customer_segmentation.files.read.xlsx import NotXlsxError, Row, Xlsx, XlsxError
@@ -22,15 +24,20 @@ Rows = Iterator[tuple[int, Row, float]]
 
 
 def read_excel(
-    stream: BinaryIO, sheet: str | None, name: str, position: Callable[[float], int]
+    stream: BinaryIO,
+    sheet: str | None,
+    name: str,
+    position: Callable[[float], int],
+    header_row: int | None = None,
 ) -> TypedReader:
-    """Read a sheet of a workbook, the first unless named, from its first row that is not blank.
+    """Read a sheet of a workbook, the first unless named.
 
     Args:
         stream: seekable.
         sheet: a name.
         name: what messages call the source.
         position: tells how much was read at a share of the sheet.
+        header_row: of the header; None to find it, mostly the first row that is not blank.
 
     Raises:
         ExtraMissingError: python-calamine, which reads workbooks other than .xlsx, is not there.
@@ -38,11 +45,21 @@ def read_excel(
     """
     with _told(name):
         rows = _open(stream, sheet, name)
-        _, header, _ = next(rows, (0, [], 0.0))
+        first = list(islice(rows, LOOKED_AT))
+        if header_row is None:
+            place = find_header([_filled_texts(row) for _, row, _ in first])
+        else:
+            place = sum(number < header_row for number, _, _ in first)
+        header = first[place][1] if place < len(first) else []
+        rows = chain(first[place + 1 :], rows)
     columns = [""] * (header[-1][0] + 1 if header else 0)
     for place, value in header:
         columns[place] = text_of(value).strip()
     return TypedReader(columns, _blocks(columns, rows, name, position))
+
+
+def _filled_texts(row: Row) -> list[str]:
+    return [text_of(value) for _, value in row]
 
 
 def _open(stream: BinaryIO, sheet: str | None, name: str) -> Rows:

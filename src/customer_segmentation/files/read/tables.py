@@ -74,6 +74,7 @@ class Reading:
         delimiter: of CSV, one character.
         encoding: of CSV and NDJSON, by a name that Python knows.
         sheet: of a workbook; else the first is read.
+        header: the line or row of the header, from 1; else it is found.
         is_certain: whether it is said of this very file, so that what does not go with its format
             is a mistake.
         block_bytes: how much text is taken at a time.
@@ -83,6 +84,7 @@ class Reading:
     delimiter: str | None = None
     encoding: str | None = None
     sheet: str | None = None
+    header: int | None = None
     is_certain: bool = True
     block_bytes: int = BLOCK_BYTES
 
@@ -235,7 +237,7 @@ def _open_stream(
         _see_all_used(name, form, reading)
     match form:
         case Format.CSV:
-            reader = CsvReader(lines(), reading.delimiter, bytes_read)
+            reader = CsvReader(lines(), reading.delimiter, bytes_read, reading.header)
         case Format.NDJSON:
             reader = read_ndjson(lines(), bytes_read)
         case Format.PARQUET:
@@ -246,7 +248,7 @@ def _open_stream(
             # Arrow takes a short read for the end.
             reader = read_arrow_stream(io.BufferedReader(stream), bytes_read)
         case Format.EXCEL:
-            reader = read_excel(seekable(), reading.sheet, name, share_read)
+            reader = read_excel(seekable(), reading.sheet, name, share_read, reading.header)
     is_guessed = reading.encoding is None and not (found or "utf-8").startswith("utf-")
     return Source(name, reader, total, found, is_guessed=is_guessed)
 

@@ -5,7 +5,6 @@ import math
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from fractions import Fraction
 
 import numpy as np
 import pyarrow as pa
@@ -40,14 +39,13 @@ from customer_segmentation.services.schema.proposals import (
     Use,
     is_category,
 )
-from customer_segmentation.services.schema.shapes import choose_transform
+from customer_segmentation.services.schema.shapes import choose_transform, find_unscored
 
 _ROOM = 10
 _LARGEST = 2**53 - 1
 _AGE_BANDS = ((0, 17), (18, 24), (25, 34), (35, 44), (45, 54), (55, 64), (65, 130))
 _OLDEST = 130
 _YEARS = (1850, 2150)
-_DAYS_A_YEAR = Fraction(1461, 4)
 _EPOCH = dt.date(1970, 1, 1)
 _SHARES = frozenset({"ratio", "rate", "share", "frequency", "pct", "percent", "prc", "percentage"})
 
@@ -74,8 +72,8 @@ def make_attribute(
     proposal: Proposal,
     counted: ColumnCount,
     texts: pa.Array,
-    taken: Collection[str],
-    recorded: Collection[str],
+    taken: tuple[Collection[str], Collection[str]],
+    now: dt.date,
 ) -> Made:
     """Return the attribute of a column.
 
@@ -83,18 +81,21 @@ def make_attribute(
         proposal: what the column is taken for.
         counted: what it holds.
         texts: of some rows.
-        taken: names that are not free.
-        recorded: record names that are not free.
+        taken: names and record names that are not free.
+        now: the day up to which ages are counted.
     """
     header = proposal.header
-    name = make_name(header, proposal.place + 1, taken)
-    record_name = record_name_of(header, name, recorded)
     source = replace(proposal.source, column=header)
+    told, description = header, ""
+    if source.date:
+        # What a column does not hold as it stands has a name of its own.
+        told, source, description = _counted(source, counted, header, now)
+    name = make_name(told, proposal.place + 1, taken[0])
     plain = Attribute(
         name=name,
-        record_name=record_name,
-        title=make_title(header) or name.replace("_", " "),
-        description="",
+        record_name=record_name_of(told, name, taken[1]),
+        title=make_title(told) or name.replace("_", " "),
+        description=description,
         kind=proposal.kind or Kind.AMOUNT,
         example=0,
         missing=Missing.ALLOWED if counted.missing else Missing.REFUSED,
@@ -109,8 +110,6 @@ def make_attribute(
     if proposal.is_text:
         attribute = _of_texts(plain, counted, reasons)
     else:
-        if source.date:
-            source = _until_the_last(source, counted, header)
         sampled = _sample(source, texts)
         attribute = _of_numbers(plain, source, counted, header, sampled, reasons)
     keys = [text.casefold() for text in attribute.categories]
@@ -214,6 +213,12 @@ def _of_numbers(
         reasons.append(f"{counted.below_zero:,} below zero")
     if counted.unreadable:
         reasons.append(f"{counted.unreadable:,} values are no numbers, and such rows are refused")
+    unscored = None if source.date else find_unscored(known)
+    if unscored is not None:
+        share = (known == unscored).mean()
+        known = known[known != unscored]
+        minimum = unscored if unscored < 0 else minimum
+        reasons.append(f"{unscored} ({share:.0%}) says that nothing was measured")
     transform = Transform.LINEAR
     bands: tuple[tuple[int, int], ...] = ()
     if kind in {Kind.COUNT, Kind.AMOUNT} and len(np.unique(known)) > 2:
@@ -230,6 +235,7 @@ def _of_numbers(
         minimum=minimum,
         maximum=maximum,
         transform=transform,
+        unscored=unscored,
         bands=bands,
         changeable=not is_age,
         example=example,
@@ -248,17 +254,32 @@ def _find_typical(known: FloatArray, kind: Kind) -> Value:
     return int(rounded) if rounded.is_integer() else rounded
 
 
-def _until_the_last(source: Entry, counted: ColumnCount, header: str) -> Entry:
-    """Return a source that counts days, or years of age, up to the last date of the table."""
-    last = _EPOCH - dt.timedelta(days=round(counted.least))
-    if not words.is_birth(header):
-        return replace(source, before=last)
-    return replace(source, before=last, factor=1 / _DAYS_A_YEAR)
+def _counted(
+    source: Entry, counted: ColumnCount, header: str, now: dt.date
+) -> tuple[str, Entry, str]:
+    """Return what counting dates is called, how they are counted, and what that says.
+
+    Days are counted up to the last date of the column, ages up to now.
+    """
+    last = last_day(counted) or now
+    if words.is_birth(header):
+        now = max(now, last)
+        return "age", replace(source, before=now, years=True), f"Whole years up to {now}"
+    told = f"days since {header}"
+    return told, replace(source, before=last), f"Days up to {last}"
+
+
+def last_day(counted: ColumnCount) -> dt.date | None:
+    """Return the last date of a column; None where there is none, or none that a date may be."""
+    try:
+        return _EPOCH - dt.timedelta(days=round(counted.least))
+    except (OverflowError, ValueError):
+        return None
 
 
 def _find_unit(source: Entry, counted: ColumnCount, header: str) -> str:
     if source.date and source.before:
-        return "years" if words.is_birth(header) else f"days before {source.before}"
+        return "years" if source.years else "days"
     if words.is_age(header) and counted.least >= 0 and counted.most <= _OLDEST:
         return "years"
     return unit_beside(source.sign) or ("" if words.is_age(header) else find_unit(header))

@@ -1,5 +1,6 @@
 """A schema made from a table of customers, with the reason for everything that it says."""
 
+import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,7 +21,7 @@ from customer_segmentation.files.schema_file import (
 )
 from customer_segmentation.files.table_source import TableSource
 from customer_segmentation.services.schema import words
-from customer_segmentation.services.schema.attributes import Made, make_attribute, make_id
+from customer_segmentation.services.schema.attributes import Made, last_day, make_attribute, make_id
 from customer_segmentation.services.schema.counting import ColumnCount, count
 from customer_segmentation.services.schema.looking import Opening, TableLook
 from customer_segmentation.services.schema.missing import missing_words
@@ -156,7 +157,13 @@ def infer(
         for name, entry in sources.items()
         if entry is not None and entry != Entry(headers[name])
     }
-    source = TableSource(place is None, reading.delimiter, reading.encoding, reading.sheet, columns)
+    source = TableSource(
+        numbered=place is None,
+        delimiter=reading.delimiter,
+        encoding=reading.encoding or table.encoding,
+        sheet=reading.sheet,
+        columns=columns,
+    )
     return Inference(
         schema,
         source,
@@ -177,16 +184,33 @@ def _make_all(
 ) -> dict[int, Made]:
     """Return attributes by the places of their columns."""
     made: dict[int, Made] = {}
+    now = _find_now(guesses, counts)
     names, recorded = [*RESERVED_NAMES, id_.name], [id_.record_name]
     for proposal in guesses.columns:
         if proposal.place == guesses.id.place or proposal.use is Use.LEFT_OUT:
             continue
         texts = table.columns[proposal.place].texts
-        entry = make_attribute(proposal, counts[proposal.place], texts, names, recorded)
+        entry = make_attribute(proposal, counts[proposal.place], texts, (names, recorded), now)
         made[proposal.place] = entry
         names.append(entry.attribute.name)
         recorded.append(entry.attribute.record_name)
     return made
+
+
+def _find_now(guesses: Guesses, counts: Sequence[ColumnCount]) -> dt.date:
+    """Return the day up to which ages are counted: the last of which the table tells.
+
+    Where it tells of none but births, that is the first day of this year, so that the same table
+    gives the same schema for long.
+    """
+    today = dt.datetime.now(dt.UTC).date()
+    days = [
+        last_day(counts[proposal.place])
+        for proposal in guesses.columns
+        if proposal.source.date and not words.is_birth(proposal.header) and proposal.use != Use.ID
+    ]
+    known = [day for day in days if day is not None and day <= today]
+    return max(known, default=today.replace(month=1, day=1))
 
 
 def _weigh(made: dict[int, Made]) -> tuple[dict[int, Made], list[str]]:
@@ -231,12 +255,10 @@ def _propose_sums(measured: list[Made]) -> list[str]:
         by_word.setdefault(first, []).append(entry.attribute.name)
     for first, names in by_word.items():
         if len(names) >= _MANY_ALIKE and first in words.MONEY:
-            found.append(f"{', '.join(names)} could be added up to one amount beside them")
-    found += [
-        f"{entry.attribute.name} is a year of birth: the age is clearer to most people"
-        for entry in measured
-        if words.is_birth(entry.attribute.record_name) and not entry.source.date
-    ]
+            found.append(
+                f"{', '.join(names)} could be added up to one amount, with plus in "
+                "[[source.columns]]"
+            )
     return found
 
 

@@ -50,11 +50,13 @@ class TableLook:
     Attributes:
         name: what messages call it.
         rows: how many it has, over all files.
+        encoding: what its text is in; None where that is UTF-8, or it is no text.
         columns: in their order.
     """
 
     name: str
     rows: int
+    encoding: str | None
     columns: tuple[ColumnLook, ...]
 
 
@@ -66,11 +68,13 @@ def look(openings: Sequence[Opening]) -> TableLook:
     """
     names: tuple[str, ...] = ()
     title = ""
+    encoding: str | None = None
     sample = RowSample(_ROWS)
     distinct: list[DistinctValues] = []
     for source in each(openings):
         if not title:
             title, names = source.name, source.columns
+            encoding = None if source.encoding == "utf-8" else source.encoding
             sample = RowSample(min(_ROWS, max(_TEXTS // len(names), _FEWEST)))
             each_keeps = min(_VALUES, max(_HASHES // len(names), _FEWEST))
             distinct = [DistinctValues(each_keeps) for _ in names]
@@ -93,7 +97,7 @@ def look(openings: Sequence[Opening]) -> TableLook:
     if not sample.rows:
         raise DataFileError(f"{title} has no rows")
     kept = zip(names, sample.columns(), distinct, strict=True)
-    return TableLook(title, sample.rows, tuple(ColumnLook(*found) for found in kept))
+    return TableLook(title, sample.rows, encoding, tuple(ColumnLook(*found) for found in kept))
 
 
 def each(openings: Sequence[Opening]) -> Iterator[Source]:

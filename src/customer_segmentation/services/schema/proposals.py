@@ -100,7 +100,7 @@ def propose(column: ColumnLook, place: int, rows: int) -> Proposal:
     if proposal.use is Use.USED:
         if found.distinct <= _FEW and words.is_outcome(column.name):
             return _unused(proposal, "looks like an outcome, which segments do not depend on")
-        if words.words_in(column.name) & words.MODELS:
+        if words.is_of_model(column.name):
             return _unused(proposal, "looks like the output of another model")
     return proposal
 
@@ -161,10 +161,10 @@ class _Column:
         if days.min() == days.max():
             return self._left("it has the same date nearly everywhere")
         source = self._source(found.source)
-        told = f"dates such as {found.shown}, counted in days before the last one"
+        told = f"dates such as {found.shown}, from which days are counted up to the last one"
         if words.is_birth(self._header):
-            told = f"dates of birth such as {found.shown}, counted in years"
-        proposal = self._made(Kind.AMOUNT if words.is_birth(self._header) else Kind.COUNT, told)
+            told = f"dates of birth such as {found.shown}, from which the age is counted"
+        proposal = self._made(Kind.COUNT, told)
         proposal = replace(proposal, source=source)
         choices = [Choice(found.source.date, Use.USED, proposal.kind, source)]
         choices += [

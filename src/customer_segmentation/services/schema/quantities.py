@@ -90,6 +90,10 @@ def as_date(texts: pa.Array, header: str) -> Quantity | None:
     distinct = texts.unique().slice(0, _TRIED)
     if not len(distinct):
         return None
+    if is_birth(header):
+        years = read_days(distinct, "%Y")
+        if np.isfinite(years).all():
+            return Quantity(Entry(None, date="%Y"), read_days(texts, "%Y"), distinct[0].as_py())
     is_named = bool(words_in(header) & {"date", "day", "dt", "datum"}) or is_birth(header)
     forms = [form for form in FORMATS if form != _SHORT_DATE or is_named]
     found: dict[str, FloatArray] = {}

@@ -13,6 +13,7 @@ _SPLIT = 0.5
 _SAME = 0.95
 _ADDS_UP = 0.99
 _FEW_ROWS = 20
+_FEWEST_UNSCORED = 0.02
 _MOST_SUMMED = 200
 
 
@@ -42,6 +43,30 @@ def choose_transform(values: FloatArray) -> tuple[Transform, str]:
             f"{split:.0%} of its variance would lie"
         )
     return Transform.LOG, f"skewed ({skewness:.1f}), so in logarithms ({_skewness(logarithms):.1f})"
+
+
+def find_unscored(values: FloatArray) -> int | None:
+    """Return the number by which a column says that nothing was measured; None where none does.
+
+    That is -1 where nothing else lies below zero, and 999 and the like, far above all others; in
+    one row of fifty at least, as what comes seldom may be a mistake.
+
+    Args:
+        values: (n,), finite.
+    """
+    if not len(values) or (values != np.floor(values)).any():
+        return None
+    below, nines = values[values < 0], (999, 9_999, 99_999)
+    highest = values.max()
+    others = values[values != highest]
+    if len(below) and (below == -1).all():
+        found, rest = -1, values[values >= 0]
+    elif highest in nines and len(others) and others.max() < highest / 2:
+        found, rest = int(highest), others
+    else:
+        return None
+    is_frequent = (values == found).mean() >= _FEWEST_UNSCORED
+    return found if is_frequent and len(np.unique(rest)) > 2 else None
 
 
 def transformed(values: FloatArray, transform: Transform) -> FloatArray:

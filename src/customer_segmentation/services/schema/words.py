@@ -18,7 +18,10 @@ _WHOLE_IDS = frozenset(
     {"clientnum", "custid", "customerid", "userid", "memberid", "clientid", "kundennummer"}
 )
 
-OUTCOMES = frozenset({"churn", "churned", "attrition", "attrited", "exited"})
+OUTCOMES = frozenset(
+    {"churn", "churned", "attrition", "attrited", "exited", "cancelled", "canceled", "terminated"}
+    | {"gekündigt", "kündigung", "storniert", "abgewandert", "lapsed"}
+)
 """Anywhere in a header, they tell what became of a customer."""
 
 WHOLE_OUTCOMES = frozenset(
@@ -91,7 +94,10 @@ _PROTECTED: dict[str, frozenset[str]] = {
     "opinion": frozenset({"political", "politics", "union", "orientation", "sexual"}),
 }
 _TELLING: dict[str, frozenset[str]] = {
-    "gender": frozenset({"male", "female", "m", "f", "man", "woman", "mr", "mrs", "ms", "diverse"}),
+    "gender": frozenset(
+        {"male", "female", "m", "f", "man", "woman", "mr", "mrs", "ms", "diverse"}
+        | {"herr", "frau", "w", "d", "männlich", "weiblich", "divers"}
+    ),
     "marital state": frozenset(
         {"married", "single", "divorced", "widow", "widowed", "separated", "widower", "unmarried"}
     ),
@@ -129,6 +135,12 @@ def is_outcome(header: str) -> bool:
     words = words_in(header)
     told = words - _FILLERS or words
     return bool(words & OUTCOMES) or (bool(told) and told <= WHOLE_OUTCOMES)
+
+
+def is_of_model(header: str) -> bool:
+    """Tell whether a header says that another model made the column."""
+    words = words_in(header)
+    return bool(words & MODELS) or {"model", "score"} <= words
 
 
 def is_age(header: str) -> bool:
