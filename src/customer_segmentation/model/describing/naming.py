@@ -66,7 +66,8 @@ def new_segment(number: int, attributes: Attributes, taken: Collection[str]) -> 
 
 def _names(attributes: Attributes) -> Iterator[str]:
     """Yield names that are true of a segment, the one that tells most first."""
-    clear = strongest(attributes)
+    # What the model does not look at, such as an outcome, is no name for what it has found.
+    clear = [attribute for attribute in strongest(attributes) if attribute.declared.used]
     if attributes and not clear:
         yield _AVERAGE
     words = [_word(attribute) for attribute in clear[:_WORDS]]

@@ -48,6 +48,10 @@ _FEWEST_EACH = 10
 """And so many customers for each, or more."""
 
 
+_AS_STEADY = 0.15
+"""Stabilities that differ by no more than this are as good as one another."""
+
+
 class Weighting(StrEnum):
     """A way to prepare attributes."""
 
@@ -201,8 +205,8 @@ def advise(trials: Iterable[Trial]) -> tuple[int | None, str]:
     """Return the number of segments to choose among trials, and why.
 
     Of the trials that pass the gates, those count first that are of use: three segments or more,
-    none too small for an offer of its own. Among those whose silhouette is about the best, the one
-    with the most segments tells marketers most.
+    none too small for an offer of its own. Among those that separate and hold about as well as the
+    best, the one with the most segments tells marketers most.
     """
     trials = list(trials)
     passing = [trial for trial in trials if trial.passes]
@@ -219,7 +223,10 @@ def advise(trials: Iterable[Trial]) -> tuple[int | None, str]:
     ]
     among = useful or passing
     highest = max(trial.silhouette for trial in among)
+    steadiest = max(trial.stability for trial in among)
     good = [trial for trial in among if trial.silhouette >= highest - _AS_GOOD]
+    steady = [trial for trial in good if trial.stability >= steadiest - _AS_STEADY]
+    good = steady or good
     chosen = max(good, key=lambda trial: trial.k)
     use = (
         f"{len(useful)} of these have at least {_USEFUL_SEGMENTS} segments of at least "
@@ -234,9 +241,9 @@ def advise(trials: Iterable[Trial]) -> tuple[int | None, str]:
     return chosen.k, (
         f"{chosen.k} segments: {len(passing)} of {len(trials)} numbers tried pass the gates, and "
         f"{use}; the best silhouette among them is {highest:.3f}, and {chosen.k} is the largest "
-        f"number within {_AS_GOOD:.3f} of it (silhouette {chosen.silhouette:.3f}, stability "
-        f"{chosen.stability:.2f}, smallest segment {chosen.least_share:.0%})."
-        + (f" They would be: {would_be}" if would_be else "")
+        f"number within {_AS_GOOD:.3f} of it that holds about as well as any (silhouette "
+        f"{chosen.silhouette:.3f}, stability {chosen.stability:.2f}, smallest segment "
+        f"{chosen.least_share:.0%})." + (f" They would be: {would_be}" if would_be else "")
     )
 
 
