@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.arrays import FloatArray, IdArray, IntArray
 from customer_segmentation.domain.customer import SEGMENT_RECORD_NAME
 from customer_segmentation.model.artifact import Model
 from customer_segmentation.model.assign import Assigner
@@ -25,7 +25,9 @@ class Scorer:
             nearest.
     """
 
-    def __init__(self, model: Model, id_column: str, *, explained: bool) -> None:
+    def __init__(
+        self, model: Model, id_column: str, *, explained: bool, has_text_ids: bool = False
+    ) -> None:
         """Fold the model; `id_column` is what the column of ids is called."""
         self._model = model
         self._assigner = Assigner(model)
@@ -37,7 +39,7 @@ class Scorer:
         ]
         self.schema = pa.schema(
             [
-                (id_column, pa.int64()),
+                (id_column, pa.string() if has_text_ids else pa.int64()),
                 (SEGMENT_RECORD_NAME, pa.int64()),
                 ("segment", WORDS),
                 ("confidence", pa.float64()),
@@ -46,7 +48,7 @@ class Scorer:
             ]
         )
 
-    def score(self, ids: IntArray, values: FloatArray) -> pa.RecordBatch:
+    def score(self, ids: IdArray, values: FloatArray) -> pa.RecordBatch:
         """Return the rows, under `schema`, of people: ids (n,) and attributes (n, d)."""
         assessment = self._assigner.assess(values)
         names, strategies = segment_words(self._model, assessment.segments)

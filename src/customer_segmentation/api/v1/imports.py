@@ -157,7 +157,7 @@ class UndoResult(BaseModel):
     kept: int = Field(
         description="Customers who stay as they are, as somebody else has changed them since."
     )
-    kept_ids: list[int] = Field(description="Their ids, at most a hundred.")
+    kept_ids: list[int | str] = Field(description="Their ids, at most a hundred.")
 
 
 class ImportAnswer(JobAnswer):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
+from customer_segmentation.domain.arrays import BoolArray, FloatArray, IdArray, IntArray
 from customer_segmentation.domain.errors import DataFileError, TransactionConflictError
 from customer_segmentation.domain.imports import Mode
 from customer_segmentation.files.blocks import Reject
@@ -119,13 +119,13 @@ def import_customers(
         rejects = replace(block, rejects=found.rejects).refuse(faults)
         reject(rejects)
         outcome.rejected += len(rejects)
-        given.append(found.ids)
+        if how.mode is Mode.REPLACE and beginning is None:
+            given.append(_numbers_of(units, found.ids))
     outcome.filled = {name: count for name, count in checker.filled.items() if count}
-    everybody = np.concatenate(given)
     if beginning is not None:
         outcome.removed = beginning.removed
     elif how.mode is Mode.REPLACE and outcome.rejected == 0:
-        others = _others(before, everybody, how)
+        others = _others(before, np.concatenate(given), how)
         outcome = _remove_others(units, others, how, outcome, record, number)
     if not how.dry_run and beginning is None:
         refine_where_coarse(units)
@@ -144,9 +144,15 @@ class _Part:
     """
 
     number: int
-    ids: IntArray
+    ids: IdArray
     values: FloatArray
     keeps: BoolArray
+
+
+def _numbers_of(units: UnitsOfWork, ids: IdArray) -> IntArray:
+    """Return the numbers of ids, (n,), after their customers were stored."""
+    with units.database.read() as connection:
+        return units.ids.numbers_of(connection, ids)
 
 
 def _find_replaced(
@@ -156,7 +162,7 @@ def _find_replaced(
     beginning: Beginning | None,
     record: ImportRecord | None,
 ) -> IntArray:
-    """Return the ids of the customers whom a replacement is about, (n,), rising.
+    """Return the numbers of the customers whom a replacement is about, (n,), rising.
 
     Raises:
         DataFileError: rejects are to replace everybody.
@@ -192,7 +198,7 @@ def _take(
 
 
 def read_everyone(units: UnitsOfWork) -> IntArray:
-    """Return the ids of all customers, (n,), rising."""
+    """Return the numbers of all customers, (n,), rising."""
     with arrow_reader(units.database) as read:
         return units.customers.read_ids(read)
 
@@ -206,7 +212,7 @@ def _stored_before(record: ImportRecord, part: _Part) -> Done:
 _DOUBTFUL = "a transaction of the customer is refused, so that the totals are not known"
 
 
-def _refuse_doubtful(totals: Totals, ids: IntArray, outcome: Outcome) -> dict[int, str]:
+def _refuse_doubtful(totals: Totals, ids: IdArray, outcome: Outcome) -> dict[int, str]:
     """Count the customers, (n,), without totals; return the rows of those with doubtful ones."""
     doubtful = np.isin(ids, totals.doubtful)
     outcome.without_transactions += int((~totals.tell_of(ids) & ~doubtful).sum())
@@ -214,7 +220,7 @@ def _refuse_doubtful(totals: Totals, ids: IntArray, outcome: Outcome) -> dict[in
     return dict.fromkeys(np.flatnonzero(doubtful).tolist(), _DOUBTFUL)
 
 
-def _derived_without(totals: Totals, ids: IntArray, derived: BoolArray) -> BoolArray:
+def _derived_without(totals: Totals, ids: IdArray, derived: BoolArray) -> BoolArray:
     """Return which attributes, (n, d), transactions should tell of customers but do not."""
     return np.logical_and.outer(~totals.tell_of(ids), derived)
 
@@ -228,8 +234,10 @@ def _import_part(
     record: ImportRecord | None,
 ) -> Done:
     """Store the customers of a part in one transaction."""
-    ids, values = part.ids, part.values
+    values = part.values
     with units.read() if how.dry_run else units.write() as work:
+        number = work.ids.numbers_of if how.dry_run else work.ids.take_many
+        ids = number(work.connection, part.ids)
         stored = work.customers.find_many(work.connection, ids, for_update=not how.dry_run)
         merged = merge((stored.ids, stored.values), ids, values, part.keeps, how.mode)
         merged.pass_over(erasures.find_many(work.connection, ids))
@@ -301,7 +309,7 @@ def _remove_others(
 
     Args:
         units: over the database.
-        others: their ids.
+        others: their numbers.
         how: what to do.
         outcome: before.
         record: of the import.

@@ -28,7 +28,7 @@ class Merged:
     """Rows beside the customers who are there.
 
     Attributes:
-        ids: (n,), of the rows.
+        ids: (n,), of the rows, as the numbers that they are inside.
         values: (n, d), the attributes that are to be stored.
         places: (n,), where among those who are there; without meaning for who is new.
         new: (n,), who are not there, and may be.

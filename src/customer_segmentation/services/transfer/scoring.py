@@ -53,7 +53,9 @@ class ScoredTable:
         self._source = source
         self._checker = Checker(units.schema, source, mapping, with_ids=with_ids)
         id_column = key.record_name if with_ids else "line"
-        self._scorer = Scorer(serving.model, id_column, explained=explained)
+        self._scorer = Scorer(
+            serving.model, id_column, explained=explained, has_text_ids=with_ids and key.is_text
+        )
         self.schema = self._scorer.schema
 
     @property

@@ -1,4 +1,7 @@
-"""Storing many customers in one transaction: segments, history, counts and audit go along."""
+"""Storing many customers in one transaction: segments, history, counts and audit go along.
+
+Their ids here are the numbers that they are inside.
+"""
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.history import Cause
@@ -87,7 +90,8 @@ def _note(
     if not work.audit.keeps_values:
         return
     rows = [None] * len(ids) if values is None else values.tolist()
-    for customer_id, row in zip(ids.tolist(), rows, strict=True):
+    told = work.ids.ids_of(work.connection, ids.tolist())
+    for customer_id, row in zip(told, rows, strict=True):
         attributes = None
         if row is not None:
             names = work.customers.schema.names

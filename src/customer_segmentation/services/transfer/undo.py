@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
+from customer_segmentation.domain.attributes import CustomerId
 from customer_segmentation.domain.errors import TransactionConflictError
 from customer_segmentation.domain.jobs import Job, Phase
 from customer_segmentation.services.runtime.clock import give_way
@@ -35,7 +36,7 @@ class Undone:
     removed: int = 0
     restored: int = 0
     kept: int = 0
-    kept_ids: tuple[int, ...] = ()
+    kept_ids: tuple[CustomerId, ...] = ()
 
     @classmethod
     def of(cls, result: dict[str, Any] | None) -> "Undone":
@@ -44,10 +45,10 @@ class Undone:
         removed, restored, kept = (told.get(name, 0) for name in ("removed", "restored", "kept"))
         return cls(removed, restored, kept, tuple(told.get("kept_ids", ())))
 
-    def plus(self, removed: int, restored: int, kept: IntArray) -> "Undone":
-        """Return this and what undoing a part has done."""
-        ids = (*self.kept_ids, *kept.tolist())[:MAX_LISTED]
-        return Undone(self.removed + removed, self.restored + restored, self.kept + len(kept), ids)
+    def plus(self, removed: int, restored: int, kept: int, ids: list[CustomerId]) -> "Undone":
+        """Return this and what undoing a part has done; ids are those of the first who are kept."""
+        told = (*self.kept_ids, *ids)[:MAX_LISTED]
+        return Undone(self.removed + removed, self.restored + restored, self.kept + kept, told)
 
     @property
     def result(self) -> dict[str, Any]:
@@ -118,7 +119,8 @@ def _undo(work: UnitOfWork, part: Replaced, source: str, undone: Undone) -> Undo
     back = _may_come_back(work, part.removed)
     _add(work, part.removed[back], part.before[len(part.changed) :][back], source)
     kept = np.concatenate([stored[~as_left], part.removed[~back]])
-    return undone.plus(int(new.sum()), int(old.sum()) + int(back.sum()), kept)
+    told = work.ids.ids_of(work.connection, kept[:MAX_LISTED].tolist())
+    return undone.plus(int(new.sum()), int(old.sum()) + int(back.sum()), len(kept), told)
 
 
 def _find_as_left(found: StoredCustomers, ids: IntArray, digests: IntArray) -> BoolArray:

@@ -170,7 +170,7 @@ class TextIds:
 
     def numbers_of(self, connection: Connection, ids: IdArray) -> IntArray:
         query = select(_TEXT, _NUMBER).where(is_among(connection, _TEXT, ids))
-        known: dict[str, int] = dict(connection.execute(query).tuples().all())
+        known: dict[str, int] = dict(connection.execute(query).all())
         found = (known.get(customer_id, NOBODY) for customer_id in ids.tolist())
         return np.fromiter(found, dtype=np.int64, count=len(ids))
 
@@ -193,7 +193,7 @@ class TextIds:
             return []
         asked = np.unique(np.array(numbers, dtype=np.int64))
         query = select(_NUMBER, _TEXT).where(is_among(connection, _NUMBER, asked))
-        known: dict[int, str] = dict(connection.execute(query).tuples().all())
+        known: dict[int, str] = dict(connection.execute(query).all())
         # Where the demonstration had integers, who was erased of it may have no text.
         return [known.get(number, str(number)) for number in numbers]
 
