@@ -15,7 +15,7 @@ import pytest
 from customer_segmentation import __version__
 from customer_segmentation.services.runtime.settings import SHIPPED_DATA
 from tests.support.servers import Server, running
-from tests.support.shipped import CUSTOMER_ID, FEATURES, FUNCTIONS
+from tests.support.shipped import CUSTOMER_ID, FEATURES, FUNCTIONS, SHIPPED
 
 pytestmark = pytest.mark.both_databases
 
@@ -93,6 +93,15 @@ def test_every_example_runs_as_it_stands(server: Server) -> None:
     for path, method, operation in sorted(runnable, key=lambda one: one[1] != "get"):
         answer = send_example(server, document, method, path, operation)
         assert answer.is_success, (operation["operationId"], answer.text)
+
+
+def test_it_names_the_attributes_wherever_one_is_to_be_given(shared_server: Server) -> None:
+    schemas = shared_server.client.get("/openapi.json").json()["components"]["schemas"]
+    training, export = (schemas[name]["properties"] for name in ("TrainingRequest", "ExportBody"))
+    excluded, weights = (training[name]["anyOf"][0] for name in ("exclude", "weights"))
+
+    for told in (excluded["items"], weights["propertyNames"], export["min"]["propertyNames"]):
+        assert told["enum"] == list(SHIPPED.names)
 
 
 def send_example(

@@ -22,7 +22,7 @@ from customer_segmentation.api.functions.routes import add_functions
 from customer_segmentation.api.guide import GUIDE, guide_router
 from customer_segmentation.api.health import health_router
 from customer_segmentation.api.http import problems
-from customer_segmentation.api.http.openapi import components_of, problem_responses
+from customer_segmentation.api.http.openapi import components_of, name_attributes, problem_responses
 from customer_segmentation.api.http.requests import check_parameters
 from customer_segmentation.api.http.roles import Roles, needed_role
 from customer_segmentation.api.http.schemas import CustomerTypes
@@ -324,7 +324,7 @@ def _build(
         *(*types.all, *functions_answers.all, problems.Problem),
         *(Batch, batch_answers.outcome, answers.page),
     )
-    _complete_document(app, components, guarded=keys is not None)
+    _complete_document(app, components, units.schema.names, guarded=keys is not None)
     return app
 
 
@@ -373,7 +373,9 @@ async def repeat(seconds: float, what: str, action: Callable[[], object]) -> Non
             logger.exception("Cannot %s", what)
 
 
-def _complete_document(app: FastAPI, types: Sequence[object], *, guarded: bool) -> None:
+def _complete_document(
+    app: FastAPI, types: Sequence[object], attributes: Sequence[str], *, guarded: bool
+) -> None:
     """Put into the OpenAPI document what no single route says: schemas, and who is let in.
 
     Besides Pydantic's models, which FastAPI describes itself, bodies and answers are made of these
@@ -387,6 +389,7 @@ def _complete_document(app: FastAPI, types: Sequence[object], *, guarded: bool) 
         document = generate()
         components = document.setdefault("components", {})
         components.setdefault("schemas", {}).update(components_of(types))
+        name_attributes(document, attributes)
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
                 if path.startswith("/v1/"):  # Each refuses a parameter that it does not know.

@@ -39,5 +39,8 @@ Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 Moment = Annotated[AwareDatetime, BeforeValidator(_moment), AfterValidator(_in_utc)]
 """A moment in a query, given with its time zone and read in UTC."""
 
-AttributeName = Annotated[str, Field(max_length=63)]
+ATTRIBUTE = "attribute"
+"""How the OpenAPI document marks an attribute's name until those of the schema are put there."""
+
+AttributeName = Annotated[str, Field(max_length=63, json_schema_extra={"format": ATTRIBUTE})]
 """What should be an attribute's name; the use case knows those of the schema."""

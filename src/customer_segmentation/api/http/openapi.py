@@ -1,10 +1,11 @@
 """What the OpenAPI document says of types, bodies and problems."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
+from customer_segmentation.api.http.fields import ATTRIBUTE
 from customer_segmentation.api.http.problems import MEDIA_TYPE, Problem, ProblemType
 from customer_segmentation.api.http.requests import JSON
 
@@ -24,6 +25,19 @@ def components_of(kinds: Iterable[object]) -> dict[str, Schema]:
     """Return the schemas of the structures in types, by name."""
     _, components = msgspec.json.schema_components(kinds, ref_template=_PLACE)
     return components
+
+
+def name_attributes(document: object, names: Sequence[str]) -> None:
+    """Tell the attributes that there are wherever a document asks for the name of one."""
+    if isinstance(document, dict):
+        if document.get("format") == ATTRIBUTE:
+            del document["format"], document["maxLength"]
+            document["enum"] = list(names)
+        for part in document.values():
+            name_attributes(part, names)
+    elif isinstance(document, list):
+        for part in document:
+            name_attributes(part, names)
 
 
 def json_body(kind: object, example: object) -> Schema:
