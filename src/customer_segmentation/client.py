@@ -27,7 +27,8 @@ from urllib.parse import quote
 import httpx
 
 Json = dict[str, Any]
-Attributes = Mapping[str, int | float]
+Attributes = Mapping[str, int | float | str | None]
+"""Numbers and categories by attribute; None of what is not known."""
 
 TRIES = 5
 LONGEST_WAIT_SECONDS = 60.0
@@ -290,9 +291,17 @@ class _Service(Generic[Answer]):
         """
         return self._send(_Call("GET", "/v1/customers", {**selection, "cursor": cursor}))
 
-    def add_customer(self, customer_id: int | str, attributes: Attributes) -> Answer:
-        """Add a customer; tried again, it is added once all the same."""
-        body = {"customer_id": customer_id, **attributes}
+    def add_customer(
+        self, customer_id: int | str, attributes: Attributes, id_name: str = "customer_id"
+    ) -> Answer:
+        """Add a customer; tried again, it is added once all the same.
+
+        Args:
+            customer_id: whose.
+            attributes: all of them, but those that may be left out.
+            id_name: what the schema calls the id.
+        """
+        body = {id_name: customer_id, **attributes}
         return self._send(_Call("POST", "/v1/customers", {}, body, _once()))
 
     def replace_customer(

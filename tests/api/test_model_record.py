@@ -24,7 +24,7 @@ HEADINGS = [
     "Stability",
     "Drift",
     "Ongoing monitoring",
-    "Fairness by gender and age band",
+    "Fairness by protected attribute",
     "Approvals",
     "Change log",
 ]

@@ -31,6 +31,7 @@ from customer_segmentation.domain.errors import NotReadyError
 from customer_segmentation.services.operation.keys import create_key
 from customer_segmentation.services.runtime.unit_of_work import units_over
 from tests.support.servers import Server, running
+from tests.support.shipped import FEATURE_BY_NAME, SHIPPED
 
 APP = Path(__file__).parents[2] / "app.py"
 Show = Callable[[str, str], AppTest]
@@ -186,26 +187,26 @@ def test_the_overview_tells_who_came_and_went_in_seven_days(
 
 
 def test_values_are_checked_as_the_service_does_with_thousands_separated() -> None:
-    given = {**example_values(), "age": "131", "monthly_income": "8,283.5", "loyalty_score": ""}
+    asked = {"age": "131", "monthly_income": "8,283.5", "loyalty_score": ""}
 
-    values, faults = check_attributes(given)
+    values, faults = check_attributes(SHIPPED, {**example_values(SHIPPED), **asked})
 
     assert values["monthly_income"] == 8283.5
     assert faults == {
         "age": "Age must be an integer from 0 to 130, not an integer outside this range",
         "loyalty_score": "Loyalty score must be an integer from 0 to 1000, not nothing",
     }
-    assert check_id("20,001") == (20_001, None)
-    assert check_id("x")[0] is None
+    assert check_id(SHIPPED, "20,001") == (20_001, None)
+    assert check_id(SHIPPED, "x")[0] is None
 
 
 @pytest.mark.parametrize("text", ["8074,50", "8.074,50", "80,74", "8,0745", ",5", "1,234,56"])
 def test_a_comma_that_does_not_separate_thousands_is_refused(text: str) -> None:
-    values, faults = check_attributes({**example_values(), "monthly_income": text})
+    values, faults = check_attributes(SHIPPED, {**example_values(SHIPPED), "monthly_income": text})
 
     assert "monthly_income" not in values
     assert "comma does not separate thousands" in faults["monthly_income"]
-    assert check_id("5,6")[0] is None
+    assert check_id(SHIPPED, "5,6")[0] is None
 
 
 @pytest.mark.parametrize(
@@ -264,7 +265,8 @@ def test_numbers_have_separators_signs_and_units() -> None:
     assert difference_of(-1_234) == "\N{MINUS SIGN}1,234"
     assert (difference_of(0), difference_of(None)) == ("no change", "hidden")
     assert (signed(-0.001), signed(1.5)) == ("0.00", "+1.50")
-    assert value_of("monthly_income", 8074) == "8,074 a month"
-    assert (value_of("age", 29), value_of("has_loan", 1)) == ("29 years", "yes")
+    assert value_of(FEATURE_BY_NAME["monthly_income"], 8074) == "8,074 a month"
+    assert value_of(FEATURE_BY_NAME["age"], 29) == "29 years"
+    assert value_of(FEATURE_BY_NAME["has_loan"], 1) == "yes"
     assert duration_of(timedelta(days=1)) == "1 day"
     assert duration_of(datetime.now(UTC) - datetime.now(UTC)) == "less than a minute"

@@ -7,6 +7,7 @@ import typer
 from customer_segmentation.cli.console.options import AsJson, Key, Url
 from customer_segmentation.cli.console.output import moment, print_json, print_table, say
 from customer_segmentation.cli.console.service import open_service
+from customer_segmentation.domain.attributes import NOT_KNOWN
 from customer_segmentation.domain.numbers import readable
 from customer_segmentation.domain.segments import NO_STRATEGY
 
@@ -41,7 +42,11 @@ def get_customer(
 
 
 def _told(value: float | str | None) -> str:
-    return "not known" if value is None else str(value)
+    return NOT_KNOWN if value is None else str(value)
+
+
+def _typical(value: float | str) -> str:
+    return value if isinstance(value, str) else readable(value)
 
 
 @customers.command("explain")
@@ -66,16 +71,20 @@ def explain_customer(
     rows = [
         (
             c["attribute"],
-            str(c["value"]),
-            readable(c["typical"]),
-            readable(c["typical_other"]),
+            _told(c["value"]),
+            _typical(c["typical"]),
+            _typical(c["typical_other"]),
             f"{c['pull']:+.3f}",
         )
         for c in why["contributions"]
     ]
     print_table(columns, rows)
     leads = [
-        (str(change["segment"]), change["attribute"], str(change["value"]), str(change["needed"]))
+        (
+            str(change["segment"]),
+            change["attribute"],
+            *map(_told, (change["value"], change["needed"])),
+        )
         for change in why["changes"]
     ]
     print_table(("segment", "attribute", "current", "needed"), leads)

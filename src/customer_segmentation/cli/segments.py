@@ -16,6 +16,7 @@ from customer_segmentation.cli.console.output import (
     this_person,
 )
 from customer_segmentation.cli.console.service import Json, open_service
+from customer_segmentation.domain.attributes import NOT_KNOWN
 from customer_segmentation.domain.errors import SegmentNotFoundError
 from customer_segmentation.domain.numbers import readable
 from customer_segmentation.domain.paging import LARGEST_VERSION
@@ -98,18 +99,29 @@ def show_segment(
             say(text)
     print_table(
         ("business strategy", "channel"),
-        [(strategy["text"], strategy["channel"]) for strategy in segment["strategies"]],
+        [(strategy["text"], strategy["channel"]) for strategy in segment["strategies"]]
+        or [(NO_STRATEGY, "")],
     )
-    rows = [
-        (
-            attribute["attribute"],
-            *(readable(attribute[name]) for name in _FIGURES),
-            f"{attribute['deviations']:+z.2f}",
-        )
-        for attribute in segment["profile"]
-    ]
     figures = (name.replace("_", " ") for name in _FIGURES)
-    print_table(("attribute", *figures, "vs. everybody"), rows)
+    columns = ["attribute", *figures, "vs. everybody"]
+    rows = [_measured(attribute) for attribute in segment["profile"]]
+    if any(attribute["missing"] != 0.0 for attribute in segment["profile"]):
+        columns.append(NOT_KNOWN)
+        for row, attribute in zip(rows, segment["profile"], strict=True):
+            row.append(percent(attribute["missing"]))
+    print_table(columns, rows)
+    for attribute in segment["profile"]:
+        if attribute["mean"] is None and attribute["shares"]:
+            shares = (f"{label} {percent(share)}" for label, share in attribute["shares"].items())
+            say(f"{attribute['attribute']}: {', '.join(shares)}")
+
+
+def _measured(attribute: Json) -> list[str]:
+    """Return an attribute's figures; a category has none, nor has what is not known of anybody."""
+    if attribute["mean"] is None:
+        return [attribute["attribute"], *([""] * (len(_FIGURES) + 1))]
+    figures = (readable(attribute[name]) for name in _FIGURES)
+    return [attribute["attribute"], *figures, f"{attribute['deviations']:+z.2f}"]
 
 
 @segments.command("edit")

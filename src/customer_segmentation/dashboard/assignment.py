@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from customer_segmentation.dashboard import parts
+from customer_segmentation.dashboard.schema import declared
 from customer_segmentation.dashboard.style import (
     colour_of,
     label_of,
@@ -15,6 +16,7 @@ from customer_segmentation.dashboard.style import (
     title_of,
     value_of,
 )
+from customer_segmentation.domain.segments import ANY_CHANNEL, NO_STRATEGY
 
 _TOLD = 8
 _SURE, _DOUBTFUL = 0.3, 0.1
@@ -30,12 +32,10 @@ _CAUSES = {
 def show_assignment(found: dict[str, Any], titles: dict[int, str]) -> None:
     """Show which segment someone is in, what to do, and why."""
     segment, why = found["segment"], found["explanation"]
-    action = found["next_best_action"]
-    where = "on any channel" if action["channel"] == "any" else f"by {action['channel']}"
     st.html(
         f'<div class="card person" style="--c:{colour_of(segment["number"])}">'
         f"<h2>{escape(title_of(segment))}</h2>"
-        f"<p><strong>{escape(action['text'])}</strong>, {escape(where)}.</p>"
+        f"<p>{_action(found['next_best_action'])}</p>"
         f'<p class="soft">{_confidence(why, titles)}</p></div>'
     )
     if found["is_outlier"]:
@@ -60,6 +60,14 @@ def show_history(changes: list[dict[str, Any]], titles: dict[int, str]) -> None:
     """Show a customer's way from segment to segment, the last step first."""
     steps = "".join(_step(change, titles) for change in reversed(changes))
     st.html(f'<ol class="steps">{steps}</ol>')
+
+
+def _action(action: dict[str, Any] | None) -> str:
+    """Return the next best action as HTML; none where nobody wrote a strategy."""
+    if action is None:
+        return f"{NO_STRATEGY}: write one under Segments, Strategies."
+    where = "on any channel" if action["channel"] == ANY_CHANNEL else f"by {action['channel']}"
+    return f"<strong>{escape(action['text'])}</strong>, {escape(where)}."
 
 
 def _confidence(why: dict[str, Any], titles: dict[int, str]) -> str:
@@ -87,12 +95,12 @@ def _distances(distances: dict[str, float], titles: dict[int, str]) -> list[part
 def _pulls(why: dict[str, Any]) -> list[parts.Bar]:
     return [
         parts.Bar(
-            f"{label_of(one['attribute'])}: {value_of(one['attribute'], one['value'])}",
+            f"{label_of(attribute)}: {value_of(attribute, one['value'])}",
             one["pull"],
             signed(one["pull"]),
             colour_of(why["segment"] if one["pull"] > 0 else why["other"]),
         )
-        for one in why["contributions"][:_TOLD]
+        for attribute, one in declared(why["contributions"])[:_TOLD]
     ]
 
 
@@ -103,11 +111,11 @@ def _show_changes(changes: list[dict[str, Any]], titles: dict[int, str]) -> None
         return
     told = "".join(
         f'<li style="--c:{colour_of(change["segment"])}">'
-        f"<strong>{escape(label_of(change['attribute']))}</strong> from "
-        f"{escape(value_of(change['attribute'], change['value']))} to "
-        f"<strong>{escape(value_of(change['attribute'], change['needed']))}</strong><br>"
+        f"<strong>{escape(label_of(attribute))}</strong> from "
+        f"{escape(value_of(attribute, change['value']))} to "
+        f"<strong>{escape(value_of(attribute, change['needed']))}</strong><br>"
         f"<span class='soft'>leads to {escape(titles.get(change['segment'], '?'))}</span></li>"
-        for change in changes
+        for attribute, change in declared(changes)
     )
     st.html(f'<ul class="steps">{told}</ul>')
 

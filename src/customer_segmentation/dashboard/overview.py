@@ -1,4 +1,4 @@
-"""The first page: how the bank's customers and the model are today."""
+"""The first page: how the customers and the model are today."""
 
 from datetime import UTC, datetime, timedelta
 from html import escape
@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from customer_segmentation.dashboard import parts
+from customer_segmentation.dashboard.schema import declared
 from customer_segmentation.dashboard.service import (
     read_drift,
     read_growth,
@@ -19,10 +20,10 @@ from customer_segmentation.dashboard.style import (
     age_of,
     colour_of,
     difference_of,
-    label_of,
     moment_of,
     number_of,
     share_of,
+    strategy_of,
     title_of,
 )
 from customer_segmentation.dashboard.words import (
@@ -114,7 +115,7 @@ def _tiles(
 
 
 def _show_shares(segments: list[dict[str, Any]]) -> None:
-    """Show the whole bank as one bar."""
+    """Show all customers as one bar."""
     told = [segment for segment in segments if segment["size"]]
     spans = "".join(
         f'<span style="--c:{colour_of(segment["number"])};flex:{segment["size"]}"></span>'
@@ -137,8 +138,8 @@ def _show_segments(
 
 def _card(segment: dict[str, Any], week: Growth | None, version: Growth | None) -> str:
     number = segment["number"]
-    main, *others = segment["strategies"]
-    more = f' <span class="soft">and {len(others)} more</span>' if others else ""
+    others = len(segment["strategies"]) - 1
+    more = f' <span class="soft">and {others} more</span>' if others > 0 else ""
     return (
         f'<div class="card segment" style="--c:{colour_of(number)}">'
         f"<h3>{escape(title_of(segment))}</h3>"
@@ -147,17 +148,17 @@ def _card(segment: dict[str, Any], week: Growth | None, version: Growth | None) 
         f'<p class="soft">{escape(_character(segment))}</p>'
         f"<dl><dt>in seven days</dt><dd>{_change(number, week)}</dd>"
         f"<dt>since the last version</dt><dd>{_change(number, version)}</dd></dl>"
-        f'<p class="todo">{escape(main["text"])}{more}</p></div>'
+        f'<p class="todo">{escape(strategy_of(segment))}{more}</p></div>'
     )
 
 
 def _character(segment: dict[str, Any]) -> str:
     """Return which attributes tell a segment apart most, and which way."""
-    strongest = sorted(segment["profile"], key=lambda a: -abs(a["deviations"]))
+    clear = [one for one in segment["profile"] if one["is_clear"]]
+    strongest = sorted(clear, key=lambda one: -abs(one["deviations"] or 0.0))
     told = [
-        f"{'↑' if a['deviations'] > 0 else '↓'} {label_of(a['attribute']).lower()}"
-        for a in strongest
-        if a["is_clear"]
+        f"{'↑' if (one['deviations'] or 0.0) > 0 else '↓'} {attribute.title}"
+        for attribute, one in declared(strongest)
     ]
     return ", ".join(told[:_TOLD]) or "Much like everybody else."
 

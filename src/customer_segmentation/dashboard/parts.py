@@ -16,6 +16,9 @@ _PAGES = "pages"
 _MARKDOWN = re.compile(r"[!-/:-@\[-`{-~]")
 """Every sign that Markdown or Streamlit may read: CommonMark lets each be escaped (0.31, 6.1)."""
 
+_IN_A_LABEL = re.compile(r"[*_`$~:<>\[\]\\]")
+"""Those that a label reads within a line; screen readers are told the backslashes too."""
+
 Item = TypeVar("Item")
 
 
@@ -141,6 +144,11 @@ def in_rows(items: Sequence[Item], columns: int) -> Iterator[tuple[Item, DeltaGe
 def literal(text: str) -> str:
     """Return people's own words for where Streamlit reads Markdown, so that it shows them as is."""
     return _MARKDOWN.sub(r"\\\g<0>", text)
+
+
+def label(text: str) -> str:
+    """Return people's own words for a field's label, with no sign escaped that need not be."""
+    return _IN_A_LABEL.sub(r"\\\g<0>", text)
 
 
 def wrong(message: str) -> None:

@@ -11,7 +11,6 @@ from customer_segmentation.dashboard.style import (
     colour_of,
     dash_of,
     faint,
-    label_of,
     symbol_of,
 )
 
@@ -62,21 +61,25 @@ def columns(groups: list[str], shares: dict[str, tuple[str, list[float | None]]]
         ]
     )
     figure.update_layout(bargap=0.25, barmode="group")
-    figure.update_xaxes(type="category", showgrid=False)
+    figure.update_xaxes(
+        type="category",
+        showgrid=False,
+        tickvals=groups,
+        ticktext=[_literal(group) for group in groups],
+    )
     figure.update_yaxes(tickformat=".0%", rangemode="tozero")
     return figure
 
 
-def radar(profiles: dict[int, tuple[str, dict[str, float]]]) -> go.Figure:
-    """Return profiles around a circle: by segment, its title and its deviations by attribute."""
+def radar(profiles: dict[int, tuple[str, list[tuple[str, float]]]]) -> go.Figure:
+    """Return profiles around a circle: by segment, its title, and attributes with deviations."""
     figure = go.Figure()
     for number, (title, deviations) in profiles.items():
-        around = [*deviations.items()]
-        around.append(around[0])
+        around = [*deviations, deviations[0]]
         figure.add_trace(
             go.Scatterpolar(
                 r=[value for _, value in around],
-                theta=[label_of(name).replace(" ", "<br>") for name, _ in around],
+                theta=[_literal(label).replace(" ", "<br>") for label, _ in around],
                 name=_literal(title),
                 mode="lines+markers",
                 line={"color": colour_of(number), "width": 2, "dash": dash_of(number)},

@@ -121,6 +121,12 @@ def read_distributions() -> dict[str, dict[str, Any]]:
     return {one["attribute"]: one for one in service().get_distributions()["attributes"]}
 
 
+@st.cache_data(ttl=_FRESH_SECONDS, show_spinner=False)
+def read_disparity() -> dict[str, Any]:
+    """Return how groups by protected attributes are spread over the segments."""
+    return service().get_disparity()
+
+
 @st.cache_data(ttl=60, show_spinner=False)
 def read_growth(since: datetime) -> dict[int, int | None]:
     """Return by how many customers each segment has grown since a moment."""

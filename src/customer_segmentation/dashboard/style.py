@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from customer_segmentation.domain.attributes import Attribute, Kind
-from customer_segmentation.domain.features import FEATURE_BY_NAME
+from customer_segmentation.domain.attributes import NOT_KNOWN, Attribute, Column, CustomerId, Value
+from customer_segmentation.domain.segments import NO_STRATEGY
 
 _COLOURS = (
     "#0072B2",
@@ -27,7 +27,6 @@ _DASHES = ("solid", "dash", "dot", "dashdot")
 EVERYBODY = "#808a94"
 """The colour of all customers together."""
 
-_LABELS = {"has_loan": "Loan"}
 _YES_NO = {"False": "no", "True": "yes"}
 
 
@@ -54,16 +53,21 @@ def faint(colour: str, opacity: float) -> str:
     return f"rgba({red},{green},{blue},{opacity})"
 
 
-def label_of(name: str) -> str:
-    """Return an attribute's name for people."""
-    words = name.replace("_interaction", "").replace("_", " ").capitalize()
-    return _LABELS.get(name, words)
+def label_of(column: Column) -> str:
+    """Return a column's name for people, as a label begins."""
+    return column.title[:1].upper() + column.title[1:]
 
 
-def code_of(feature: Attribute, code: int) -> str:
-    """Return what a code of an attribute stands for."""
-    label = feature.codes.get(code, str(code))
-    return _YES_NO.get(label, label)
+def choices_of(attribute: Attribute) -> dict[Value, str]:
+    """Return what an attribute may be, as the service takes it, with what each stands for.
+
+    Empty for one that is a number.
+    """
+    if attribute.categories:
+        return {label: label for label in attribute.labels.values()}
+    if attribute.is_binary and not attribute.codes:
+        return {0: "no", 1: "yes"}
+    return {code: _YES_NO.get(label, label) for code, label in attribute.codes.items()}
 
 
 def number_of(value: float | None, digits: int = 0) -> str:
@@ -89,21 +93,34 @@ def difference_of(value: int | None) -> str:
     return "no change" if value == 0 else f"{value:+,}".replace("-", "\N{MINUS SIGN}")
 
 
-def value_of(name: str, value: float) -> str:
+def value_of(attribute: Attribute, value: Value | None) -> str:
     """Return an attribute's value with its unit, or what its code stands for."""
-    feature: Attribute = FEATURE_BY_NAME[name]
-    if feature.codes and float(value).is_integer():
-        return code_of(feature, int(value))
+    if value is None:
+        return NOT_KNOWN
+    known = choices_of(attribute)
+    if value in known or isinstance(value, str):
+        return known.get(value, str(value))
     digits = 0 if float(value).is_integer() or abs(value) >= 1_000 else 2
-    return f"{value:,.{digits}f} {unit_of(feature)}".strip()
+    return f"{value:,.{digits}f} {unit_of(attribute)}".strip()
 
 
-def unit_of(feature: Attribute) -> str:
+def id_of(customer_id: CustomerId) -> str:
+    """Return a customer's id for people."""
+    return customer_id if isinstance(customer_id, str) else f"{customer_id:,}"
+
+
+def unit_of(attribute: Attribute) -> str:
     """Return an attribute's unit, in short."""
-    # Which currency it is, the bank knows and the service does not.
-    if feature.kind is Kind.AMOUNT:
-        return "a month" if "month" in feature.unit else ""
-    return feature.unit
+    unit, _, more = attribute.unit.partition(" ")
+    # Which currency it is, who wrote no more than that did not say.
+    if unit.strip(",") == "currency":
+        return "a month" if more == "per month" else ""
+    return attribute.unit
+
+
+def strategy_of(segment: dict[str, Any]) -> str:
+    """Return a segment's main strategy."""
+    return next((str(one["text"]) for one in segment["strategies"]), NO_STRATEGY)
 
 
 def title_of(segment: dict[str, Any]) -> str:
@@ -111,9 +128,9 @@ def title_of(segment: dict[str, Any]) -> str:
     return f"{segment['number']}: {segment['name']}"
 
 
-def labelled(feature: Attribute) -> str:
+def labelled(attribute: Attribute) -> str:
     """Return an attribute's name with its unit."""
-    unit, label = unit_of(feature), label_of(feature.name)
+    unit, label = unit_of(attribute), label_of(attribute)
     # A name may tell its unit.
     told = any(word[:5].lower() in label.lower() for word in unit.split() if len(word) > 1)
     return f"{label} ({unit})" if unit and not told else label

@@ -8,22 +8,29 @@ from customer_segmentation.client import ServiceError
 from customer_segmentation.dashboard import parts
 from customer_segmentation.dashboard.address_bar import follow, say
 from customer_segmentation.dashboard.assignment import show_assignment
-from customer_segmentation.dashboard.fields import about, check_id, example_values
+from customer_segmentation.dashboard.fields import about, check_id, example_values, may_lack
+from customer_segmentation.dashboard.schema import the_schema
 from customer_segmentation.dashboard.service import (
     read_distributions,
     read_segments,
     refusals_told,
     service,
 )
-from customer_segmentation.dashboard.style import code_of, label_of, labelled, titles_of
-from customer_segmentation.domain.attributes import Attribute
-from customer_segmentation.domain.features import FEATURES
+from customer_segmentation.dashboard.style import (
+    choices_of,
+    id_of,
+    label_of,
+    labelled,
+    titles_of,
+)
+from customer_segmentation.domain.attributes import NOT_KNOWN, Attribute, Value
 from customer_segmentation.domain.numbers import LARGEST_INTEGER, Number
+from customer_segmentation.domain.schema import Schema
 
 _START, _STARTED = "what-if-start", "what-if started from"
 _SLIDER, _NUMBER = "slider", "number"
-_NUMBERS = [feature for feature in FEATURES if not feature.codes]
-_CODES = [feature for feature in FEATURES if feature.codes]
+
+Distributions = dict[str, dict[str, Any]]
 
 
 def page() -> None:
@@ -32,60 +39,62 @@ def page() -> None:
     parts.lead("Move a slider or enter a value, and see the segment at once. Nothing is stored.")
     with refusals_told():
         titles = titles_of(read_segments()["segments"])
-        distributions = read_distributions()
-        _start()
+        schema, distributions = the_schema(), read_distributions()
+        _start(schema)
         # Only this part is run anew when an input moves.
-        st.fragment(_explore)(titles, distributions)
+        st.fragment(_explore)(schema, titles, distributions)
 
 
-def _start() -> None:
+def _start(schema: Schema) -> None:
     """Set every input to what a customer is like, where one is asked for."""
     # Streamlit forgets the inputs while another page is shown.
     is_open = _START in st.session_state
     follow("id", _START, str)
     start = st.text_input(
         "Start from a customer",
-        placeholder="an id, such as 56",
+        placeholder=f"a {schema.id.title}",
         icon=":material/search:",
         width=320,
         key=_START,
     )
     if is_open and st.session_state.get(_STARTED) == start:
         return
-    values = example_values()
+    values = example_values(schema)
     if start:
-        number, fault = check_id(start)
-        if number is None:
-            parts.wrong(str(fault))
+        customer_id, fault = check_id(schema, start)
+        if fault:
+            parts.wrong(fault)
             return
         try:
-            found = service().get_customer(int(number))
+            found = service().get_customer(customer_id)
         except ServiceError as refusal:
             if refusal.status != 404:
                 raise
-            parts.wrong(f"There is no customer with id {number:,}.")
+            parts.wrong(f"There is no customer with id {id_of(customer_id)}.")
             return
         values = {name: found[name] for name in values}
-        say("id", str(number))
-    for feature in FEATURES:
-        value = values[feature.name]
-        if feature.codes:
-            st.session_state[_code_key(feature)] = int(value)
+        say("id", str(customer_id))
+    for attribute in schema.attributes:
+        value = values[attribute.name]
+        if choices_of(attribute):
+            st.session_state[_choice_key(attribute)] = value
         else:
-            _Inputs(feature).hold(_typed(feature, value), _SLIDER, _NUMBER)
+            _Inputs(attribute).hold(_typed(attribute, value), _SLIDER, _NUMBER)
     st.session_state[_STARTED] = start
 
 
-def _explore(titles: dict[int, str], distributions: dict[str, dict[str, Any]]) -> None:
+def _explore(schema: Schema, titles: dict[int, str], distributions: Distributions) -> None:
     inputs, answer = st.columns([5, 7], gap="large")
+    numbers = [one for one in schema.attributes if not choices_of(one)]
+    others = [one for one in schema.attributes if choices_of(one)]
     with inputs:
-        given: dict[str, Number] = {}
-        for feature in _NUMBERS:
-            given[feature.name] = _number(feature, distributions[feature.name])
-        for feature, column in parts.in_rows(_CODES, 2):
+        given: dict[str, Value | None] = {}
+        for attribute in numbers:
+            given[attribute.name] = _number(attribute, distributions.get(attribute.name))
+        for attribute, column in parts.in_rows(others, 2):
             with column:
-                given[feature.name] = _code(feature)
-    ordered = {feature.name: given[feature.name] for feature in FEATURES}
+                given[attribute.name] = _choice(attribute)
+    ordered = {name: given[name] for name in schema.names}
     with answer, st.container(key="answer"), refusals_told():
         show_assignment(service().predict(ordered, explain=True), titles)
 
@@ -97,16 +106,16 @@ class _Inputs:
     shows still, which is no change: were the key the same, it would be one back.
     """
 
-    def __init__(self, feature: Attribute) -> None:
-        self._name = f"what-if-{feature.name}"
-        example = _typed(feature, feature.accept(feature.example))
-        self.value: Number = st.session_state.setdefault(self._name, example)
+    def __init__(self, attribute: Attribute) -> None:
+        self._name = f"what-if-{attribute.name}"
+        self.example: Any = _typed(attribute, attribute.example)
+        self.value: Any = st.session_state.setdefault(self._name, self.example)
 
     def key(self, kind: str) -> str:
         """Return the key of one of them."""
         return f"{self._name}-{kind}-{st.session_state.get(self._count(kind), 0)}"
 
-    def hold(self, value: Number, *others: str) -> None:
+    def hold(self, value: Number | None, *others: str) -> None:
         """Show a value from now on, in others than where it was entered."""
         st.session_state[self._name] = value
         for kind in others:
@@ -121,66 +130,77 @@ class _Inputs:
         return f"{self._name}-{kind}s"
 
 
-def _number(feature: Attribute, distribution: dict[str, Any]) -> Number:
+def _number(attribute: Attribute, distribution: dict[str, Any] | None) -> Value | None:
     """Show a slider over the values that are usual, and an input for any other."""
-    least, most = _range(feature, distribution)
-    inputs = _Inputs(feature)
+    least, most = _range(attribute, distribution)
+    inputs = _Inputs(attribute)
     slider, number = inputs.key(_SLIDER), inputs.key(_NUMBER)
-    st.session_state.setdefault(slider, min(max(inputs.value, least), most))
+    shown = inputs.example if inputs.value is None else inputs.value
+    st.session_state.setdefault(slider, min(max(shown, least), most))
     st.session_state.setdefault(number, inputs.value)
+    step = _typed(attribute, _step(attribute, most))
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
         st.slider(
-            labelled(feature),
+            parts.label(labelled(attribute)),
             least,
             most,
-            step=_typed(feature, _step(feature, most)),
+            step=step,
             key=slider,
             on_change=inputs.follow,
             args=(slider, _SLIDER, _NUMBER),
-            help=about(feature),
+            help=about(attribute),
             format="localized",
         )
     with right:
         entered = st.number_input(
-            f"{label_of(feature.name)}, exactly",
-            min_value=None if feature.minimum is None else _typed(feature, feature.minimum),
-            max_value=_typed(feature, feature.maximum or LARGEST_INTEGER - 1),
-            step=_typed(feature, _step(feature, most)),
+            f"{parts.label(label_of(attribute))}, exactly",
+            min_value=_typed(attribute, attribute.minimum),
+            max_value=_typed(attribute, _most(attribute)),
+            # An input that begins empty can be emptied again.
+            value=None if may_lack(attribute) else "min",
+            placeholder=NOT_KNOWN,
+            step=step,
             key=number,
             on_change=inputs.follow,
             args=(number, _NUMBER, _SLIDER),
             label_visibility="collapsed",
         )
-    return feature.accept(entered)
+    return None if entered is None else attribute.accept(entered)
 
 
-def _code(feature: Attribute) -> int:
-    """Show the choices of a coded attribute."""
-    key = _code_key(feature)
-    st.session_state.setdefault(key, int(feature.example))
-    chosen = st.selectbox(
-        label_of(feature.name),
-        list(feature.codes),
-        format_func=lambda code: code_of(feature, code),
-        help=about(feature),
+def _choice(attribute: Attribute) -> Value | None:
+    """Show what an attribute may be."""
+    key, choices = _choice_key(attribute), choices_of(attribute)
+    st.session_state.setdefault(key, attribute.example)
+    chosen: Value | None = st.selectbox(
+        parts.label(label_of(attribute)),
+        [*choices, *([None] if may_lack(attribute) else [])],
+        format_func=lambda choice: choices.get(choice, NOT_KNOWN),
+        help=about(attribute),
         key=key,
     )
-    return int(chosen)
+    return chosen
 
 
-def _code_key(feature: Attribute) -> str:
-    return f"what-if-{feature.name}-code"
+def _choice_key(attribute: Attribute) -> str:
+    return f"what-if-{attribute.name}-choice"
 
 
-def _range(feature: Attribute, distribution: dict[str, Any]) -> tuple[Number, Number]:
+def _most(attribute: Attribute) -> int:
+    return LARGEST_INTEGER - 1 if attribute.maximum is None else attribute.maximum
+
+
+def _range(attribute: Attribute, distribution: dict[str, Any] | None) -> tuple[Any, Any]:
     """Return the ends of a slider: what is allowed, or twice what nine in ten have."""
-    if feature.minimum is not None and feature.maximum is not None:
-        return feature.minimum, feature.maximum
-    usual = distribution["groups"][-1]["least"] or feature.example
-    most = _nice(2.0 * max(float(usual), float(feature.example)))
-    least = -most / 4 if feature.minimum is None else feature.minimum
-    return _typed(feature, least), _typed(feature, most)
+    usual = None if distribution is None else distribution["groups"][-1]["least"]
+    example = float(attribute.example)
+    most: Number | None = attribute.maximum
+    if most is None or attribute.minimum is None:
+        wide = _nice(2.0 * max(float(usual or 0.0), example, 0.5))
+        most = wide if most is None else min(most, wide)
+    least = min(-most / 4, example) if attribute.minimum is None else attribute.minimum
+    return _typed(attribute, least), _typed(attribute, most)
 
 
 def _nice(value: float) -> float:
@@ -191,9 +211,14 @@ def _nice(value: float) -> float:
     return next(first * size for first in (1, 2, 5, 10) if first * size >= value)
 
 
-def _step(feature: Attribute, most: Number) -> Number:
-    return 1 if feature.is_integer else max(float(most) / 200, 1.0)
+def _step(attribute: Attribute, most: float) -> Number:
+    if attribute.is_integer:
+        return 1
+    return max(most / 200, 1.0) if most > 10 else 0.01
 
 
-def _typed(feature: Attribute, value: Number) -> Number:
-    return int(value) if feature.is_integer else float(value)
+def _typed(attribute: Attribute, value: Any) -> Any:  # noqa: ANN401
+    """Return a number as Streamlit wants all numbers of an input; what is not known as it is."""
+    if value is None:
+        return None
+    return int(value) if attribute.is_integer else float(value)

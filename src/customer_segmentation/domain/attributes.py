@@ -32,6 +32,9 @@ Value = int | float | str
 OTHER = "other"
 """What a category is called that the schema does not name."""
 
+NOT_KNOWN = "not known"
+"""How people read a value that a customer lacks."""
+
 _MAX_DIGITS = len(str(LARGEST_INTEGER))
 
 LONGEST_ID = 200

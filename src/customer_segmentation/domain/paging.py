@@ -10,7 +10,7 @@ class Page:
     """Where a page ends: the next one holds what comes after this in the order.
 
     Attributes:
-        value: of the attribute that sorts, None where the id alone does.
+        value: of the attribute that sorts; None where it is missing, or where none sorts.
         number: what the last customer is inside.
     """
 
@@ -26,8 +26,10 @@ class Selection:
         segment: only those in this one.
         least: by attribute name, only those with at least this value.
         most: by attribute name, only those with at most this value.
-        sort: the attribute that sorts, then the number that a customer is inside; None sorts by
-            that alone.
+        among: by attribute name, only those with one of these values.
+        missing: by attribute name, whether only those who lack it, or only those who have it.
+        sort: the attribute that sorts, those who lack it last, then the number that a customer is
+            inside; None sorts by that alone.
         descending: whether the greatest come first.
         limit: how many at most.
         after: only those after this in the order.
@@ -36,6 +38,8 @@ class Selection:
     segment: int | None = None
     least: dict[str, Number] = field(default_factory=dict)
     most: dict[str, Number] = field(default_factory=dict)
+    among: dict[str, tuple[Number, ...]] = field(default_factory=dict)
+    missing: dict[str, bool] = field(default_factory=dict)
     sort: str | None = None
     descending: bool = False
     limit: int = 100

@@ -20,6 +20,7 @@ from customer_segmentation.domain.attributes import (
     Value,
 )
 from customer_segmentation.domain.errors import MAX_TOLD, FieldError, InvalidInputError, shortened
+from customer_segmentation.domain.numbers import Number
 
 AUTO = "auto"
 """In place of a number of segments: the one that a study advises."""
@@ -171,6 +172,38 @@ def check_names(schema: Schema, names: Iterable[str], field_name: str) -> None:
             for name in unknown[:MAX_TOLD]
         ]
         raise InvalidInputError(errors, more=len(unknown[MAX_TOLD:]))
+
+
+def accept_categories(
+    schema: Schema, given: Mapping[str, Iterable[str]], field_name: str
+) -> dict[str, tuple[Number, ...]]:
+    """Return what categories are inside, by attribute.
+
+    Args:
+        schema: of the customers.
+        given: texts by attribute.
+        field_name: of the field of an attribute, whose name stands in it for `{}`.
+
+    Raises:
+        InvalidInputError: an attribute has no categories, or not one of these.
+    """
+    accepted: dict[str, tuple[Number, ...]] = {}
+    errors = []
+    for name, texts in given.items():
+        attribute, field = schema.by_name.get(name), field_name.format(shortened(name))
+        numbers = {} if attribute is None else {t: n for n, t in attribute.labels.items()}
+        if attribute is None or not attribute.categories:
+            with_some = ", ".join(a.name for a in schema.attributes if a.categories) or "none"
+            message = f"{field} must be of an attribute with categories: {with_some}"
+            errors.append(FieldError(field, message))
+        elif set(texts) - set(numbers):
+            message = f"{field} must be among {', '.join(numbers)}"
+            errors.append(FieldError(field, message))
+        else:
+            accepted[name] = tuple(numbers[text] for text in texts)
+    if errors:
+        raise InvalidInputError(errors[:MAX_TOLD], more=len(errors[MAX_TOLD:]))
+    return accepted
 
 
 def attribute_content(attribute: Attribute) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import msgspec
 from fastapi.dependencies.models import Dependant
@@ -24,7 +24,8 @@ _decoder = msgspec.json.Decoder()
 
 
 async def check_parameters(request: Request) -> None:
-    """See that the route knows each parameter of the query, each given once, and numbers are plain.
+    """See that the route knows each parameter of the query, each but lists given once, and numbers
+    are plain.
 
     One that is misspelt, and all but the last of one that is repeated, would have no effect. Python
     reads `5_6` as 56, which would be another customer than the one who is meant.
@@ -47,7 +48,7 @@ async def check_parameters(request: Request) -> None:
     ] + [
         FieldError(name, f"{name} is given more than once")
         for name, count in Counter(name for name, _ in query).items()
-        if count > 1 and name in known
+        if count > 1 and name in known and get_origin(parameters[name]) is not list
     ]
     faults += [
         FieldError(name, f"{name} must be a number, without a `_` in it")

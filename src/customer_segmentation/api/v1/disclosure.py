@@ -12,6 +12,7 @@ from customer_segmentation.api.v1.models.answers import (
     VersionSummary,
 )
 from customer_segmentation.api.v1.segments.answers import (
+    AttributeProfileAnswer,
     DisparityAnswer,
     GroupAnswer,
     SegmentAnswer,
@@ -114,10 +115,12 @@ def suppress_map(answer: MapAnswer, sizes: Mapping[int, int], least: int) -> Map
 
 def suppress_disparity(answer: DisparityAnswer, least: int) -> DisparityAnswer:
     """Hide small groups, and small parts of groups in a segment."""
+    groups = {name: _suppress_groups(found, least) for name, found in answer.groups.items()}
     return answer.model_copy(
         update={
-            "genders": _suppress_groups(answer.genders, least),
-            "age_bands": _suppress_groups(answer.age_bands, least),
+            "groups": groups,
+            "genders": groups.get("gender", []),
+            "age_bands": groups.get("age", []),
         }
     )
 
@@ -189,15 +192,33 @@ def _suppress_segment(segment: SegmentAnswer, size: int | None, least: int) -> S
         return segment.model_copy(update={**unknown, "profile": [], "summary": ""})
     far = segment.outliers or 0
     outliers = suppress_counts({"in": size - far, "out": far}, least)
-    profile = [
-        attribute.model_copy(update={"shares": _suppress_shares(attribute.shares, size, least)})
-        for attribute in segment.profile
-    ]
+    profile = [_suppress_profile(attribute, size, least) for attribute in segment.profile]
     return segment.model_copy(update={"outliers": outliers["out"], "profile": profile})
+
+
+def _suppress_profile(
+    profile: AttributeProfileAnswer, size: int, least: int
+) -> AttributeProfileAnswer:
+    lacking = round((profile.missing or 0.0) * size)
+    known = size - lacking
+    cells = [round((share or 0.0) * known) for share in profile.shares.values()] or [known]
+    if lacking:
+        # Who has it and who lacks it add up to the segment's size, which is told.
+        cells.append(lacking)
+    hidden = hide_small(np.array(cells, dtype=np.int64), least).tolist()
+    shares = {
+        code: None if hides else share
+        for (code, share), hides in zip(profile.shares.items(), hidden, strict=False)
+    }
+    missing = None if lacking and hidden[-1] else profile.missing
+    return profile.model_copy(update={"shares": shares, "missing": missing})
 
 
 def _suppress_distribution(answer: AttributeDistribution, least: int) -> AttributeDistribution:
     counts = {place: _counts(group.counts) for place, group in enumerate(answer.groups)}
+    lacking, last = _counts(answer.missing), len(counts)
+    if any(lacking.values()):
+        counts[last] = lacking
     told = suppress_table(counts, least)
     numbers = counts[0] if counts else {}
     sizes = suppress_counts({n: sum(row[n] for row in counts.values()) for n in numbers}, least)
@@ -207,7 +228,8 @@ def _suppress_distribution(answer: AttributeDistribution, least: int) -> Attribu
         )
         for i, group in enumerate(answer.groups)
     ]
-    return answer.model_copy(update={"groups": groups})
+    missing = {n: None if sizes[n] is None else told.get(last, lacking)[n] for n in numbers}
+    return answer.model_copy(update={"groups": groups, "missing": missing})
 
 
 def _suppress_groups(groups: Sequence[GroupAnswer], least: int) -> list[GroupAnswer]:

@@ -61,6 +61,13 @@ class ExportBody(Asked):
     max: _Bounds = Field(
         default={}, description="By attribute, only customers with at most this value."
     )
+    among: dict[AttributeName, list[str]] = Field(
+        default={}, alias="is", description="By attribute, only customers of these categories."
+    )
+    missing: dict[AttributeName, bool] = Field(
+        default={},
+        description="By attribute, only customers who lack it, or where false who do not.",
+    )
     holdout: Annotated[float, NUMBER] | None = Field(
         default=None, ge=0, le=100, description="Percent of them to hold out of a campaign."
     )
@@ -77,7 +84,7 @@ class ExportBody(Asked):
     @property
     def asked(self) -> ExportRequest:
         """What is to be exported."""
-        names = ("format", "segment", "holdout", "split", "audience")
+        names = ("format", "segment", "among", "missing", "holdout", "split", "audience")
         given = {name: getattr(self, name) for name in names}
         return ExportRequest(**given, least=dict(self.min), most=dict(self.max))
 

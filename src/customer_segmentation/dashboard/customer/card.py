@@ -15,9 +15,10 @@ from customer_segmentation.dashboard.fields import (
     faults_of,
 )
 from customer_segmentation.dashboard.opened import close, opened
+from customer_segmentation.dashboard.schema import the_schema
 from customer_segmentation.dashboard.service import forget, may, refusals_told, service
-from customer_segmentation.dashboard.style import label_of, title_of, titles_of, value_of
-from customer_segmentation.domain.features import FEATURES
+from customer_segmentation.dashboard.style import id_of, label_of, title_of, titles_of, value_of
+from customer_segmentation.domain.attributes import CustomerId
 
 _NOT_FOUND, _INVALID = 404, 422
 _DONE, _ASKED = "what was done with a customer", "customer-id"
@@ -26,9 +27,10 @@ _DONE, _ASKED = "what was done with a customer", "customer-id"
 def show_card(segments: list[dict[str, Any]]) -> None:
     """Ask for an id and show that customer."""
     follow("id", _ASKED, str)
+    schema = the_schema()
     asked = st.text_input(
-        "Customer id",
-        placeholder="such as 56",
+        parts.label(label_of(schema.id)),
+        placeholder="of a customer",
         icon=":material/search:",
         width=320,
         key=_ASKED,
@@ -42,71 +44,73 @@ def show_card(segments: list[dict[str, Any]]) -> None:
             icon=":material/badge:",
         )
         return
-    number, fault = check_id(asked)
-    if number is None:
-        parts.wrong(str(fault))
+    customer_id, fault = check_id(schema, asked)
+    if fault:
+        parts.wrong(fault)
         return
-    say("id", str(number))
+    say("id", str(customer_id))
     try:
-        found = service().get_customer(int(number))
+        found = service().get_customer(customer_id)
     except ServiceError as refusal:
         if refusal.status != _NOT_FOUND:
             raise
         if not done:
-            parts.wrong(f"There is no customer with id {number:,}. Add one on the tab Add.")
+            parts.wrong(
+                f"There is no customer with id {id_of(customer_id)}. Add one on the tab Add."
+            )
         return
-    _show(int(number), found, segments)
+    _show(customer_id, found, segments)
 
 
-def _show(number: int, found: Reply, segments: list[dict[str, Any]]) -> None:
+def _show(customer_id: CustomerId, found: Reply, segments: list[dict[str, Any]]) -> None:
     titles = titles_of(segments)
-    show_assignment(service().explain_customer(number), titles)
+    show_assignment(service().explain_customer(customer_id), titles)
     about, history, change, remove = st.tabs(
-        ["Attributes", "History", "Change", "Delete"], key=f"card-{number}", on_change="rerun"
+        ["Attributes", "History", "Change", "Delete"], key=f"card-{customer_id}", on_change="rerun"
     )
     if about.open:
         with about:
             _show_attributes(found)
-            parts.link("What if", "Try other values", "tune", id=number)
+            parts.link("What if", "Try other values", "tune", id=customer_id)
     if history.open:
         with history:
-            show_history(service().get_history(number)["changes"], titles)
+            show_history(service().get_history(customer_id)["changes"], titles)
     if change.open:
         with change:
-            _change(number, found, titles)
+            _change(customer_id, found, titles)
     if remove.open:
         with remove:
-            _delete(number, found)
+            _delete(customer_id, found)
 
 
 def _show_attributes(found: Reply) -> None:
     parts.table(
         [
-            {"attribute": label_of(f.name), "value": value_of(f.name, found[f.name])}
-            for f in FEATURES
+            {"attribute": label_of(one), "value": value_of(one, found[one.name])}
+            for one in the_schema().attributes
         ]
     )
 
 
-def _change(number: int, found: Reply, titles: dict[int, str]) -> None:
-    allowed = may("writer")
-    faults = st.session_state.pop(f"faults-{number}", {})
-    form = f"change-{number}"
-    shown = opened(form, found, str(found.tag), FEATURES[0].name)
+def _change(customer_id: CustomerId, found: Reply, titles: dict[int, str]) -> None:
+    allowed, schema = may("writer"), the_schema()
+    faults = st.session_state.pop(f"faults-{customer_id}", {})
+    form = f"change-{customer_id}"
+    shown = opened(form, found, str(found.tag), schema.names[0])
     with st.form(form):
         given = attribute_fields(shown.values, shown.key, faults)
         sent = st.form_submit_button("Save and re-segment", type="primary", disabled=not allowed)
     if not sent:
         return
-    values, wrong = check_attributes(given)
-    changed = {name: value for name, value in values.items() if value != shown.values[name]}
+    values, wrong = check_attributes(schema, given)
+    changed = {name: value for name, value in values.items() if value != shown.values.get(name)}
     if not wrong and not changed:
         st.info("There are no changes to save.")
         return
     with refusals_told():
         if not wrong:
             try:
-                stored = service().update_customer(number, changed, shown.tag)
+                stored = service().update_customer(customer_id, changed, shown.tag)
             except ServiceError as refusal:
                 if refusal.status != _INVALID:
                     raise
@@ -114,14 +118,16 @@ def _change(number: int, found: Reply, titles: dict[int, str]) -> None:
             else:
                 forget()
                 close(form)
-                where = parts.literal(titles[stored["segment"]])
-                st.session_state[_DONE] = f"Customer {number:,} is saved, and in {where}."
+                where = titles[stored["segment"]]
+                st.session_state[_DONE] = parts.literal(
+                    f"Customer {id_of(customer_id)} is saved, and in {where}."
+                )
         if wrong:
-            st.session_state[f"faults-{number}"] = wrong
+            st.session_state[f"faults-{customer_id}"] = wrong
         st.rerun()
 
 
-def _delete(number: int, found: Reply) -> None:
+def _delete(customer_id: CustomerId, found: Reply) -> None:
     if not may("writer"):
         return
     where = title_of({"number": found["segment"], "name": found["segment_name"]})
@@ -130,12 +136,13 @@ def _delete(number: int, found: Reply) -> None:
         f"It is in {parts.literal(where)}."
     )
     # Whoever is sure is so of the customer as it is shown: another tag, and another box.
+    told = parts.label(id_of(customer_id))
     sure = st.checkbox(
-        f"I want customer {number:,} to be deleted", key=f"sure-{number}-{found.tag}"
+        f"I want customer {told} to be deleted", key=f"sure-{customer_id}-{found.tag}"
     )
     if st.button("Delete", type="primary", disabled=not sure, icon=":material/delete:") and sure:
         with refusals_told():
-            service().delete_customer(number, found.tag)
+            service().delete_customer(customer_id, found.tag)
             forget()
-            st.session_state[_DONE] = f"Customer {number:,} is deleted."
+            st.session_state[_DONE] = parts.literal(f"Customer {id_of(customer_id)} is deleted.")
             st.rerun()

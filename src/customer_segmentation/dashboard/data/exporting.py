@@ -60,7 +60,7 @@ def export(selection: Mapping[str, object], form: str) -> bytes:
             for name, value in selection.items()
             if name.endswith(f"_{end}")
         }
-        for end in ("min", "max")
+        for end in ("min", "max", "is", "missing")
     }
     begun = bank.begin_export(format=form, segment=selection.get("segment"), **bounds)
     *_, last = bank.follow_export(begun["id"], _LOOK_SECONDS)

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from customer_segmentation.dashboard import parts
+from customer_segmentation.dashboard.schema import declared
 from customer_segmentation.dashboard.service import read_drift, read_segments
 from customer_segmentation.dashboard.style import label_of, share_of, titles_of
 from customer_segmentation.dashboard.words import DRIFT, Grade
@@ -38,12 +39,12 @@ def show_drift() -> None:
         parts.bars(
             [
                 parts.Bar(
-                    label_of(a["attribute"]),
+                    label_of(attribute),
                     a["psi"],
                     f"{a['psi']:.4f} {DRIFT[a['level']].grade.sign}",
                     _COLOURS[DRIFT[a["level"]].grade],
                 )
-                for a in sorted(found["attributes"], key=lambda a: -a["psi"])
+                for attribute, a in declared(sorted(found["attributes"], key=lambda a: -a["psi"]))
             ],
             limits=[_MODERATE, _LARGE],
             most=_LARGE * 1.1,

@@ -6,9 +6,9 @@ import streamlit as st
 
 from customer_segmentation.dashboard import parts
 from customer_segmentation.dashboard.model.follow import find_job, follow, remember, tell_end
+from customer_segmentation.dashboard.schema import the_schema
 from customer_segmentation.dashboard.service import may, refusals_told, service
 from customer_segmentation.dashboard.style import label_of
-from customer_segmentation.domain.features import FEATURE_NAMES
 from customer_segmentation.domain.segments import MAX_SEGMENTS, MIN_SEGMENTS
 
 
@@ -45,6 +45,7 @@ def _tell(job: dict[str, Any]) -> None:
 
 
 def _ask(models: list[dict[str, Any]], *, allowed: bool) -> None:
+    schema = the_schema()
     active = next((model for model in models if model["is_active"]), None)
     now = len(active["quality"]["sizes"]) if active else None
     with st.form("train", border=True):
@@ -59,9 +60,9 @@ def _ask(models: list[dict[str, Any]], *, allowed: bool) -> None:
         )
         excluded = st.pills(
             "Attributes to leave out (overrides the default)",
-            FEATURE_NAMES,
+            schema.names,
             selection_mode="multi",
-            format_func=label_of,
+            format_func=lambda name: parts.literal(label_of(schema.by_name[name])),
             disabled=not allowed,
         )
         reason = st.text_input(

@@ -5,9 +5,17 @@ from typing import Any
 import streamlit as st
 
 from customer_segmentation.dashboard import parts, plots
+from customer_segmentation.dashboard.schema import declared
 from customer_segmentation.dashboard.segments.profile import TRIMMED, mean_of
-from customer_segmentation.dashboard.style import labelled, number_of, share_of, titles_of
-from customer_segmentation.domain.features import FEATURE_BY_NAME, FEATURE_NAMES
+from customer_segmentation.dashboard.style import (
+    label_of,
+    labelled,
+    number_of,
+    share_of,
+    strategy_of,
+    titles_of,
+)
+from customer_segmentation.domain.attributes import Attribute, Kind
 
 _AROUND = 8
 
@@ -35,25 +43,45 @@ def show_comparison(segments: list[dict[str, Any]]) -> None:
         _show_circle(chosen, titles)
     with table:
         st.subheader("What they are like")
-        st.caption(f"Means; of a yes or no, the share. {TRIMMED}.")
+        st.caption(
+            f"Means; of a yes or no, the share, and of other categories the commonest. {TRIMMED}."
+        )
         parts.table(_rows(chosen, titles))
 
 
 def _show_circle(chosen: list[dict[str, Any]], titles: dict[int, str]) -> None:
     deviations = {
-        segment["number"]: {a["attribute"]: a["trimmed_deviations"] for a in segment["profile"]}
+        segment["number"]: {
+            attribute.name: one["trimmed_deviations"] or 0.0
+            for attribute, one in _measured(segment)
+        }
         for segment in chosen
     }
-    spread = {name: max(abs(one[name]) for one in deviations.values()) for name in FEATURE_NAMES}
+    attributes = [attribute for attribute, _ in _measured(chosen[0])]
     # Those that tell little apart would only make the circle hard to read.
-    strongest = sorted(FEATURE_NAMES, key=lambda name: -spread[name])[:_AROUND]
-    around = [name for name in FEATURE_NAMES if name in strongest]
+    strongest = sorted(
+        attributes, key=lambda one: -max(abs(of[one.name]) for of in deviations.values())
+    )
+    around = [attribute for attribute in attributes if attribute in strongest[:_AROUND]]
+    if not around:
+        return
+    which = ""
+    if len(around) < len(attributes):
+        which = f", the {_AROUND} attributes that tell most apart"
     st.subheader("Compared with all customers")
-    st.caption(f"In standard deviations, the {_AROUND} attributes that tell most apart. {TRIMMED}.")
+    st.caption(f"In standard deviations{which}. {TRIMMED}.")
     figure = plots.radar(
-        {n: (titles[n], {name: of[name] for name in around}) for n, of in deviations.items()}
+        {
+            number: (titles[number], [(label_of(one), of[one.name]) for one in around])
+            for number, of in deviations.items()
+        }
     )
     plots.show(figure, "radar", 520, "Segments' differences from everybody, by attribute")
+
+
+def _measured(segment: dict[str, Any]) -> list[tuple[Attribute, dict[str, Any]]]:
+    """Return the attributes of which there is more or less, and not only another one."""
+    return [pair for pair in declared(segment["profile"]) if pair[0].kind is not Kind.NOMINAL]
 
 
 def _rows(chosen: list[dict[str, Any]], titles: dict[int, str]) -> list[dict[str, str]]:
@@ -62,13 +90,16 @@ def _rows(chosen: list[dict[str, Any]], titles: dict[int, str]) -> list[dict[str
         {"attribute": "Share"} | {titles[s["number"]]: share_of(s["share"]) for s in chosen},
     ]
     means = {
-        segment["number"]: {a["attribute"]: mean_of(a, "trimmed_mean") for a in segment["profile"]}
+        segment["number"]: {
+            attribute.name: mean_of(attribute, one, "trimmed_mean")
+            for attribute, one in declared(segment["profile"])
+        }
         for segment in chosen
     }
     rows += [
-        {"attribute": labelled(FEATURE_BY_NAME[name])}
-        | {titles[n]: of[name] for n, of in means.items()}
-        for name in FEATURE_NAMES
+        {"attribute": labelled(attribute)}
+        | {titles[number]: of[attribute.name] for number, of in means.items()}
+        for attribute, _ in declared(chosen[0]["profile"])
     ]
-    main = {titles[s["number"]]: s["strategies"][0]["text"] for s in chosen}
+    main = {titles[segment["number"]]: strategy_of(segment) for segment in chosen}
     return [*rows, {"attribute": "Strategy"} | main]

@@ -4,18 +4,20 @@ from typing import Any
 
 import streamlit as st
 
-from customer_segmentation.dashboard import plots
+from customer_segmentation.dashboard import parts, plots
+from customer_segmentation.dashboard.segments.differences import differences
 from customer_segmentation.dashboard.service import read_distributions
 from customer_segmentation.dashboard.style import (
     EVERYBODY,
-    code_of,
+    choices_of,
     colour_of,
     label_of,
     title_of,
     unit_of,
 )
-from customer_segmentation.domain.attributes import Attribute
-from customer_segmentation.domain.features import FEATURE_BY_NAME, FEATURE_NAMES
+from customer_segmentation.domain.attributes import NOT_KNOWN, Attribute
+
+Counts = list[dict[str, int | None]]
 
 _THOUSAND, _MILLION = 1_000, 1_000_000
 
@@ -25,28 +27,35 @@ def show_distribution(segment: dict[str, Any]) -> None:
     if not segment["profile"]:
         st.info("There are too few customers in this segment to show more.")
         return
-    order = {a["attribute"]: -abs(a["trimmed_deviations"]) for a in segment["profile"]}
+    attributes = {one.attribute.name: one.attribute for one in differences(segment)}
     name = st.selectbox(
         "Attribute",
-        sorted(FEATURE_NAMES, key=lambda one: order[one]),
-        format_func=label_of,
+        list(attributes),
+        format_func=lambda one: label_of(attributes[one]),
         width=320,
     )
-    feature, groups = FEATURE_BY_NAME[name], read_distributions()[name]["groups"]
-    ours = [group["counts"][str(segment["number"])] for group in groups]
-    # Of whose parts some are hidden, no share of the whole is told.
-    everybody = [
-        None if None in group["counts"].values() else sum(group["counts"].values())
-        for group in groups
-    ]
-    labels = [_label(feature, place, groups) for place in range(len(groups))]
+    attribute, found = attributes[name], read_distributions()[name]
+    groups = found["groups"]
+    labels = [_label(attribute, place, groups) for place in range(len(groups))]
+    counts: Counts = [group["counts"] for group in groups]
+    if any(count != 0 for count in found["missing"].values()):
+        labels.append(NOT_KNOWN)
+        counts.append(found["missing"])
+    ours = [of_segments[str(segment["number"])] for of_segments in counts]
+    everybody = [_total(of_segments) for of_segments in counts]
     shares = {title_of(segment): (colour_of(segment["number"]), _shares(ours))}
     shares["Everybody"] = (EVERYBODY, _shares(everybody))
-    what = f"Shares of {title_of(segment)} and of everybody by {label_of(name)}"
-    st.caption(f"{feature.description}: share of the segment's customers, and of everybody.")
+    what = f"Shares of {title_of(segment)} and of everybody by {attribute.title}"
+    about = attribute.description or label_of(attribute)
+    st.caption(f"{parts.literal(about)}: share of the segment's customers, and of everybody.")
     plots.show(plots.columns(labels, shares), "distribution", 420, what)
     if None in ours or None in everybody:
         st.caption("Columns that are missing are hidden, as few customers are in them.")
+
+
+def _total(counts: dict[str, int | None]) -> int | None:
+    """Return how many customers there are; of parts of which some are hidden, none is told."""
+    return None if None in counts.values() else sum(count or 0 for count in counts.values())
 
 
 def _shares(counts: list[int | None]) -> list[float | None]:
@@ -54,15 +63,17 @@ def _shares(counts: list[int | None]) -> list[float | None]:
     return [None if count is None else count / total for count in counts]
 
 
-def _label(feature: Attribute, place: int, groups: list[dict[str, Any]]) -> str:
+def _label(attribute: Attribute, place: int, groups: list[dict[str, Any]]) -> str:
     """Return which values a group holds."""
-    least, below = groups[place]["least"], groups[place]["below"]
-    if feature.codes:
-        return code_of(feature, int(least))
-    unit = f" {unit_of(feature)}" if unit_of(feature) == "years" else ""
+    category, least, below = (groups[place][name] for name in ("category", "least", "below"))
+    if category is not None:
+        return str(category)
+    if choices := choices_of(attribute):
+        return choices[int(least)]
+    unit = f" {unit_of(attribute)}" if unit_of(attribute) == "years" else ""
     if below is None:
         return f"{_short(least)}{unit} and more"
-    if feature.is_integer:
+    if attribute.is_integer and least is not None:
         last = _short(below - 1)
         return last if least == below - 1 else f"{_short(least)} to {last}"
     return (

@@ -12,6 +12,9 @@ from customer_segmentation.dashboard.schema import the_schema
 from customer_segmentation.dashboard.service import forget, may, refusals_told, service
 from customer_segmentation.domain.segments import ANY_CHANNEL
 
+_NO_STRATEGY = {"text": "", "channel": ANY_CHANNEL}
+"""A row to write the first one in."""
+
 _SAVED = "segment whose words were saved"
 _INVALID = 422
 
@@ -42,7 +45,7 @@ def edit_words(segment: dict[str, Any]) -> None:
         )
         st.markdown("**Strategies**, the main one first")
         strategies = st.data_editor(
-            shown.values["strategies"],
+            shown.values["strategies"] or [_NO_STRATEGY],
             num_rows="dynamic" if allowed else "fixed",
             disabled=not allowed,
             key=f"{shown.key}-strategies",
@@ -58,9 +61,12 @@ def edit_words(segment: dict[str, Any]) -> None:
         if not st.form_submit_button("Save", type="primary", disabled=not allowed):
             return
     with refusals_told():
+        if not shown.values["strategies"]:
+            # The row to write the first one in may stay blank.
+            strategies = [one for one in strategies if (one["text"] or "").strip()]
         try:
             service().edit_segment(
-                number, shown.tag, name=name, description=description, strategies=strategies
+                number, shown.tag, name=name, description=description, strategies=strategies or None
             )
         except ServiceError as refusal:
             if refusal.status != _INVALID:

@@ -4,9 +4,11 @@ from typing import Any
 
 import streamlit as st
 
-from customer_segmentation.dashboard import plots
+from customer_segmentation.dashboard import parts, plots
+from customer_segmentation.dashboard.schema import the_schema
 from customer_segmentation.dashboard.service import read_map
-from customer_segmentation.dashboard.style import label_of, titles_of
+from customer_segmentation.dashboard.style import titles_of
+from customer_segmentation.domain.attributes import Attribute, Kind
 from customer_segmentation.domain.plurals import counted
 
 _SAMPLE = 1_500
@@ -31,10 +33,13 @@ def show_map(segments: list[dict[str, Any]]) -> None:
 
 def _axis(where: str, axis: dict[str, Any]) -> str:
     """Return what rises and falls along an axis."""
-    told = ", ".join(
-        f"less {label_of(name[1:]).lower()}"
-        if name.startswith("-")
-        else f"more {label_of(name).lower()}"
-        for name in axis["attributes"][:2]
-    )
-    return f"{where}: {told}."
+    known = the_schema().by_name
+    ways = [(name.removeprefix("-"), name.startswith("-")) for name in axis["attributes"]]
+    told = [_way(known[name], falls=falls) for name, falls in ways if name in known]
+    return parts.literal(f"{where}: {', '.join(list(dict.fromkeys(told))[:2])}.")
+
+
+def _way(attribute: Attribute, *, falls: bool) -> str:
+    if attribute.kind is Kind.NOMINAL:
+        return f"another {attribute.title}"
+    return f"{'less' if falls else 'more'} {attribute.title}"

@@ -12,6 +12,7 @@ from customer_segmentation.dashboard.data.exporting import export
 from customer_segmentation.dashboard.segments.compare import show_comparison
 from customer_segmentation.dashboard.segments.distributions import show_distribution
 from customer_segmentation.dashboard.segments.edit import edit_words
+from customer_segmentation.dashboard.segments.fairness import show_fairness
 from customer_segmentation.dashboard.segments.map import show_map
 from customer_segmentation.dashboard.segments.profile import show_profile
 from customer_segmentation.dashboard.service import read_segments, refusals_told
@@ -28,8 +29,8 @@ def page() -> None:
         segment = _choose(segments)
         if segment is None:
             return
-        profile, spread, compare, where, words = st.tabs(
-            ["Profile", "Distributions", "Compare", "Map", "Strategies"],
+        profile, spread, compare, where, fair, words = st.tabs(
+            ["Profile", "Distributions", "Compare", "Map", "Fairness", "Strategies"],
             key="segments-view",
             on_change="rerun",
         )
@@ -47,6 +48,9 @@ def page() -> None:
         if where.open:
             with where:
                 show_map(segments)
+        if fair.open:
+            with fair:
+                show_fairness(segments)
         if words.open:
             with words:
                 edit_words(segment)
@@ -88,7 +92,7 @@ def _show_head(segment: dict[str, Any]) -> None:
     if segment["description"]:
         # Markdown would make links of the addresses in it.
         st.html(f"<p>{escape(segment['description'])}</p>")
-    st.write(parts.literal(segment["summary"].replace("_", " ")))
+    st.write(parts.literal(segment["summary"]))
     st.download_button(
         "Download the audience",
         data=partial(export, {"segment": segment["number"]}, "csv"),

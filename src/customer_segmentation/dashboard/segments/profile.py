@@ -5,18 +5,18 @@ from typing import Any
 import streamlit as st
 
 from customer_segmentation.dashboard import parts
+from customer_segmentation.dashboard.segments.differences import differences
 from customer_segmentation.dashboard.style import (
-    code_of,
+    choices_of,
     colour_of,
-    label_of,
     labelled,
     number_of,
     share_of,
-    signed,
 )
-from customer_segmentation.domain.features import FEATURE_BY_NAME
+from customer_segmentation.domain.attributes import NOT_KNOWN, Attribute
 
 _LARGE = 1_000
+_TOLD = 5
 TRIMMED = "The 5% who have least and the 5% who have most of an amount are left out"
 
 
@@ -25,57 +25,82 @@ def show_profile(segment: dict[str, Any]) -> None:
     if not segment["profile"]:
         st.info("There are too few customers in this segment to show more.")
         return
-    strongest = sorted(segment["profile"], key=lambda a: -abs(a["trimmed_deviations"]))
+    strongest = differences(segment)
     chart, table = st.columns(2, gap="large")
     with chart:
         st.subheader("Compared with all customers")
         st.caption(
-            "In standard deviations: to the right more than everybody, to the left less. "
-            f"{TRIMMED}."
+            "In standard deviations: to the right more than everybody, to the left less; of "
+            f"categories, the one that tells most apart. {TRIMMED}."
         )
-        parts.bars(
-            [
-                parts.Bar(
-                    label_of(a["attribute"]),
-                    a["trimmed_deviations"],
-                    signed(a["trimmed_deviations"]),
-                    colour_of(segment["number"]),
-                )
-                for a in strongest
-            ]
-        )
+        colour = colour_of(segment["number"])
+        parts.bars([parts.Bar(one.label, one.deviations, one.figure, colour) for one in strongest])
     with table:
         st.subheader("Typical values")
-        st.caption("The middle half of the customers, or the share of each code.")
+        st.caption("The middle half of the customers, or the share of each code or category.")
         parts.table(
             [
                 {
-                    "attribute": labelled(FEATURE_BY_NAME[a["attribute"]]),
-                    "mean": mean_of(a, "mean"),
-                    "trimmed mean": mean_of(a, "trimmed_mean"),
-                    "usual": usual(a),
+                    "attribute": labelled(one.attribute),
+                    "mean": mean_of(one.attribute, one.profile, "mean"),
+                    "trimmed mean": mean_of(one.attribute, one.profile, "trimmed_mean"),
+                    "usual": usual(one.attribute, one.profile),
                 }
-                for a in strongest
+                for one in strongest
             ]
         )
 
 
-def mean_of(attribute: dict[str, Any], name: str) -> str:
-    """Return a mean of an attribute, for a yes or no the share of yes."""
-    feature = FEATURE_BY_NAME[attribute["attribute"]]
-    if len(feature.codes) == 2:
-        return f"{share_of(attribute['shares'].get('1'))} {code_of(feature, 1)}"
-    return number_of(attribute[name], 0 if abs(attribute[name]) >= _LARGE else 1)
+def mean_of(attribute: Attribute, profile: dict[str, Any], name: str) -> str:
+    """Return a mean of an attribute: of a yes or no the share of yes, of categories the commonest.
+
+    Args:
+        attribute: which.
+        profile: of a segment.
+        name: of the mean.
+    """
+    if profile["missing"] == 1.0:
+        return NOT_KNOWN
+    shares = _shares(attribute, profile)
+    if len(shares) == 2:
+        label, share = shares[1]
+        return f"{share_of(share)} {label}"
+    if attribute.categories:
+        known = [(share, label) for label, share in shares if share is not None]
+        share, label = max(known, default=(None, ""), key=lambda one: one[0])
+        return f"{label} {share_of(share)}".strip()
+    mean = profile[name]
+    return number_of(mean, 0 if abs(mean) >= _LARGE else 1)
 
 
-def usual(attribute: dict[str, Any]) -> str:
-    """Return the middle half of the customers, or the shares of an attribute's codes."""
-    feature = FEATURE_BY_NAME[attribute["attribute"]]
-    if feature.codes:
-        shares = {int(code): share for code, share in attribute["shares"].items()}
-        return ", ".join(
-            f"{code_of(feature, code)} "
-            f"{'hidden' if shares.get(code) is None else format(shares[code], '.0%')}"
-            for code in feature.codes
+def usual(attribute: Attribute, profile: dict[str, Any]) -> str:
+    """Return the middle half of the customers, or the shares of what they may be."""
+    missing = profile["missing"]
+    if missing == 1.0:
+        return NOT_KNOWN
+    lacking = "" if missing == 0.0 else f"; {_percent(missing)} {NOT_KNOWN}"
+    shares = _shares(attribute, profile)
+    if shares:
+        # Of many categories, those that most have.
+        shown = sorted(shares, key=lambda one: -(one[1] or 0.0))[:_TOLD]
+        told = ", ".join(
+            f"{label} {_percent(share)}" for label, share in shares if (label, share) in shown
         )
-    return f"{number_of(attribute['lower_quartile'])} to {number_of(attribute['upper_quartile'])}"
+        more = len(shares) - len(shown)
+        return f"{told}{f', {more} more' if more else ''}{lacking}"
+    lower, upper = profile["lower_quartile"], profile["upper_quartile"]
+    digits = 1 if abs(upper) < 10 and not attribute.is_integer else 0
+    return f"{number_of(lower, digits)} to {number_of(upper, digits)}{lacking}"
+
+
+def _percent(share: float | None) -> str:
+    return "hidden" if share is None else f"{share:.0%}"
+
+
+def _shares(attribute: Attribute, profile: dict[str, Any]) -> list[tuple[str, float | None]]:
+    """Return the share of each that the attribute may be; empty for a number."""
+    choices = choices_of(attribute)
+    if choices and not profile["shares"]:  # A yes or no without codes has a mean only.
+        share = profile["mean"]
+        return [("no", 1.0 - share), ("yes", share)]
+    return [(label, profile["shares"].get(str(code))) for code, label in choices.items()]

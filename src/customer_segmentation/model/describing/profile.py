@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.attributes import Attribute, Kind
+from customer_segmentation.domain.attributes import NOT_KNOWN, Attribute, Kind
 from customer_segmentation.domain.numbers import readable
 from customer_segmentation.domain.plurals import counted
 from customer_segmentation.model.artifact import Fingerprint, Model
@@ -16,6 +16,7 @@ _WORTH_TELLING = 0.25
 
 QUARTERS = (0.25, 0.5, 0.75)
 
+_YES_NO = {0: "no", 1: "yes"}
 _TOLD = 3
 _TRIMMED = 0.05
 _SLACK = 1e-9
@@ -195,28 +196,37 @@ def profile_clusters(
 def group_shares(model: Model, distribution: Distribution) -> dict[str, tuple[GroupShares, ...]]:
     """Return the shares of the segments by groups of each protected attribute, by its name.
 
-    The groups are those of its codes, or its bands that hold anybody. The ratio is the one that the
+    The groups are those of its codes or categories, or its bands that hold anybody, and who lacks
+    it. The ratio is the one that the
     "four-fifths rule" looks at (29 CFR 1607.4 D), with everybody as the reference.
     """
     return {
         attribute.name: _groups_of(model, distribution, j)
         for j, attribute in enumerate(model.attributes)
-        if attribute.protected and (attribute.codes or attribute.bands)
+        if attribute.protected and (attribute.is_binary or attribute.choices or attribute.bands)
     }
 
 
 def _groups_of(model: Model, distribution: Distribution, j: int) -> tuple[GroupShares, ...]:
     attribute, cuts, numbers = model.attributes[j], model.bins.cuts[j], model.numbers.tolist()
     counts = distribution.counts[:, model.bins.of_attribute(j)]
-    ranges = attribute.bands or [(code, code) for code in attribute.codes]
-    labels = attribute.codes.values() if not attribute.bands else map(_band_in_words, ranges)
+    lacking = distribution.counts[:, model.bins.of_missing(j)].sum(axis=1)
+    everybody = counts.sum(axis=1) + lacking
+    codes = attribute.labels or _YES_NO
+    ranges = attribute.bands or [(code, code) for code in codes]
+    labels = codes.values() if not attribute.bands else map(_band_in_words, ranges)
     # A bin of several values counts with the group of its least.
     starts = np.concatenate([[ranges[0][0]], cuts])
     groups = [
-        _group(label, counts[:, (starts >= least) & (starts <= most)].sum(axis=1), counts, numbers)
+        _group(
+            label, counts[:, (starts >= least) & (starts <= most)].sum(axis=1), everybody, numbers
+        )
         for label, (least, most) in zip(labels, ranges, strict=True)
     ]
-    return tuple(group for group in groups if group.size or not attribute.bands)
+    told = [group for group in groups if group.size or not attribute.bands]
+    if lacking.any():
+        told.append(_group(NOT_KNOWN, lacking, everybody, numbers))
+    return tuple(told)
 
 
 def _band_in_words(band: tuple[int, int]) -> str:
@@ -226,7 +236,7 @@ def _band_in_words(band: tuple[int, int]) -> str:
 def _group(label: str, counts: IntArray, everybody: IntArray, numbers: list[int]) -> GroupShares:
     size = int(counts.sum())
     shares = counts / max(size, 1)
-    overall = everybody.sum(axis=1) / max(int(everybody.sum()), 1)
+    overall = everybody / max(int(everybody.sum()), 1)
     return GroupShares(
         group=label,
         size=size,

@@ -358,7 +358,9 @@ def spreads(bins: Bins, grouped_by: Distribution, current: Distribution) -> tupl
     found = []
     for j, feature in enumerate(bins.attributes):
         ours = bins.of_attribute(j)
-        starts = group_bins(grouped_by.counts[:, ours].sum(axis=0))
+        starts = np.arange(ours.stop - ours.start)
+        if not feature.choices:
+            starts = group_bins(grouped_by.counts[:, ours].sum(axis=0))
         # The first bin starts where values may, and not at the least one that somebody has.
         least = None if feature.minimum is None else float(feature.minimum)
         # A value with a bin of its own, of an amount, takes those up to the next cut with it: the

@@ -2,6 +2,7 @@
 
 from collections.abc import Container
 from dataclasses import replace
+from math import isnan
 
 from customer_segmentation.domain.attributes import CustomerId
 from customer_segmentation.domain.customer import Attributes
@@ -54,7 +55,7 @@ def list_customers(
         return found, None
     number, attributes, _ = shown[-1]
     value = None if selection.sort is None else attributes[selection.sort]
-    return found, Page(value, number)
+    return found, Page(None if value is None or isnan(value) else value, number)
 
 
 def add_customer(

@@ -5,10 +5,11 @@ Federal Reserve System, SR 26-2, which replaced SR 11-7). Every figure was measu
 or is measured when the record is made; what is not known is said not to be.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from customer_segmentation.domain.attributes import Attribute, Missing
 from customer_segmentation.domain.numbers import readable
 from customer_segmentation.domain.plurals import counted
 from customer_segmentation.model.describing.profile import (
@@ -23,11 +24,11 @@ from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 
 _PURPOSE = (
-    "Tells which segment a bank's customer is in, so that marketing offers each segment what suits "
+    "Tells which segment a customer is in, so that marketing offers each segment what suits "
     "it. It must not be used for credit, pricing or eligibility decisions."
 )
 _RATING = (
-    "How much depends on the model, and so how material it is, the bank must say: it is not kept "
+    "How much depends on the model, and so how material it is, its owner must say: it is not kept "
     "here."
 )
 _METHOD = (
@@ -40,7 +41,6 @@ _METHOD = (
 )
 _ASSUMPTIONS = (
     "Attributes are measured alike for all customers and over time.",
-    "A loyalty score of 0 means that it is not known yet, and counts as typical.",
     "Distances in prepared coordinates stand for how alike customers are; the weights say how "
     "much each attribute matters, and are a choice, not an estimate.",
 )
@@ -60,8 +60,10 @@ def get_record(units: UnitsOfWork, settings: Settings, number: int) -> dict[str,
     """
     version = get_version(units, number)
     model = version.model
-    shares = group_shares(model, model.distribution)
-    genders, age_bands = shares["gender"], shares["age"]
+    groups = {
+        name: [asdict(group) for group in found]
+        for name, found in group_shares(model, model.distribution).items()
+    }
     return {
         "model": {
             "name": "Customer segmentation",
@@ -90,7 +92,7 @@ def get_record(units: UnitsOfWork, settings: Settings, number: int) -> dict[str,
                 for feature in model.attributes
             ],
         },
-        "assumptions": list(_ASSUMPTIONS),
+        "assumptions": [*_ASSUMPTIONS, *_assumed_of(model.attributes)],
         "method": {
             "description": _METHOD,
             "parameters": asdict(model.parameters),
@@ -126,8 +128,9 @@ def get_record(units: UnitsOfWork, settings: Settings, number: int) -> dict[str,
         },
         "fairness": {
             "excluded": list(model.parameters.excluded),
-            "genders": [asdict(group) for group in genders],
-            "age_bands": [asdict(group) for group in age_bands],
+            "groups": groups,
+            "genders": groups.get("gender", []),
+            "age_bands": groups.get("age", []),
         },
         "approvals": {
             "proposed_by": version.origin.by,
@@ -213,10 +216,10 @@ def record_markdown(record: dict[str, Any]) -> str:
         "Sizes, profiles and drift follow each change of a customer. A training that is not asked "
         "for starts, as set now:",
         _list(f"{name.replace('_', ' ')}: {value}" for name, value in monitoring.items()),
-        "## Fairness by gender and age band",
+        "## Fairness by protected attribute",
         f"Left out of the model: {', '.join(record['fairness']['excluded']) or 'nothing'}. Each "
         "figure is the share of the group that is in the segment, at training.",
-        _shares_table(record["fairness"]["genders"] + record["fairness"]["age_bands"]),
+        *_fairness_markdown(record["fairness"]["groups"]),
         "## Approvals",
         _list(
             [
@@ -265,6 +268,25 @@ def _drift_markdown(drift: dict[str, Any] | None) -> str:
         f"The largest population stability index is {drift['psi']:.3f} ({drift['level']}).\n\n"
         + _table(drift["attributes"], ("attribute", "psi", "level", "p_value"))
     )
+
+
+def _assumed_of(attributes: Sequence[Attribute]) -> Iterator[str]:
+    for attribute in attributes:
+        if attribute.unscored is not None:
+            yield (
+                f"A value of {attribute.unscored} of {attribute.title} means that it is not known "
+                "yet, and counts as typical."
+            )
+    if any(attribute.missing is Missing.ALLOWED for attribute in attributes):
+        yield "What is not known of a customer speaks neither for a segment nor against it."
+
+
+def _fairness_markdown(groups: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
+    for name, found in groups.items():
+        yield f"By {name.replace('_', ' ')}:"
+        yield _shares_table(found)
+    if not groups:
+        yield "The schema protects no attribute."
 
 
 def _shares_table(groups: list[dict[str, Any]]) -> str:

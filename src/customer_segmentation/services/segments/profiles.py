@@ -1,8 +1,10 @@
 """The use cases on segments: what they are like, what people call them, who moved between them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from customer_segmentation.domain.attributes import Attribute
 from customer_segmentation.domain.errors import (
     FieldError,
     InvalidInputError,
@@ -34,21 +36,37 @@ class ProfiledSegment:
     profile: SegmentProfile
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class AttributeSpread:
+    """An attribute, and how the customers of each segment are spread over its values."""
+
+    attribute: Attribute
+    spread: Spread
+
+
 @dataclass(frozen=True, slots=True)
 class Disparity:
-    """How genders and age bands are spread over the segments.
+    """How groups of people by protected attributes are spread over the segments.
 
     Attributes:
         model_version: the active version.
         excluded: the attributes that it does not use.
-        genders: each gender's shares.
-        age_bands: each age band's shares.
+        groups: by protected attribute, each group's shares.
     """
 
     model_version: int
     excluded: tuple[str, ...]
-    genders: tuple[GroupShares, ...]
-    age_bands: tuple[GroupShares, ...]
+    groups: Mapping[str, tuple[GroupShares, ...]]
+
+    @property
+    def genders(self) -> tuple[GroupShares, ...]:
+        """The groups by gender, where the schema protects it."""
+        return self.groups.get("gender", ())
+
+    @property
+    def age_bands(self) -> tuple[GroupShares, ...]:
+        """The groups by age, likewise."""
+        return self.groups.get("age", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +101,20 @@ def list_segments(units: UnitsOfWork) -> tuple[int, list[ProfiledSegment], bool]
 
 
 def get_disparity(units: UnitsOfWork) -> Disparity:
-    """Return how genders and age bands are spread over the segments now.
+    """Return how groups by protected attributes are spread over the segments now.
 
     Raises:
         NotReadyError: there is no model yet.
     """
     current = read_current(units)
-    shares = group_shares(current.serving.model, current.distribution)
-    genders, age_bands = shares["gender"], shares["age"]
-    return Disparity(
-        current.serving.version, current.serving.model.parameters.excluded, genders, age_bands
-    )
+    model = current.serving.model
+    groups = group_shares(model, current.distribution)
+    return Disparity(current.serving.version, model.parameters.excluded, groups)
 
 
-def get_spreads(units: UnitsOfWork) -> tuple[int, tuple[int, ...], tuple[Spread, ...]]:
-    """Return the active version, its segments' numbers, and how their customers are spread now.
+def get_spreads(units: UnitsOfWork) -> tuple[int, tuple[int, ...], list[AttributeSpread]]:
+    """Return the active version, its segments' numbers, and how their customers are spread now
+    over the values of each attribute.
 
     Raises:
         NotReadyError: there is no model yet.
@@ -105,7 +122,8 @@ def get_spreads(units: UnitsOfWork) -> tuple[int, tuple[int, ...], tuple[Spread,
     current = read_current(units)
     model = current.serving.model
     found = spreads(model.bins, model.distribution, current.distribution)
-    return current.serving.version, tuple(model.numbers.tolist()), found
+    spread = list(map(AttributeSpread, model.attributes, found))
+    return current.serving.version, tuple(model.numbers.tolist()), spread
 
 
 def edit_segment(

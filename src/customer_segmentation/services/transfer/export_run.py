@@ -27,7 +27,7 @@ def run_export(units: UnitsOfWork, settings: Settings, job_id: str) -> None:
     target = folder.export(job_id)
     with end_noted(database, job_id), acting_as(job.requested_by):
         asked = ExportRequest.of(job.request)
-        wanted = asked.export(settings)
+        wanted = asked.export(settings, units.schema)
         progress = Progress(database, job_id, Phase.EXPORTING, total)
         rows = 0
         folder.make()

@@ -72,21 +72,22 @@ def export_customers(units: UnitsOfWork, export: Export) -> Iterator[pa.RecordBa
         NotReadyError: there is no model yet.
         SegmentNotFoundError: the model has no such segment.
     """
-    check_bounds(units.schema, export.selection)
+    check_selection(units.schema, export.selection)
     serving, chosen = units.require_model(), export.selection.segment
     if chosen is not None and chosen not in serving.segments:
         raise SegmentNotFoundError(chosen)
     return _read(units, export)
 
 
-def check_bounds(schema: Schema, selection: Selection) -> None:
-    """See that a selection bounds attributes of a schema only.
+def check_selection(schema: Schema, selection: Selection) -> None:
+    """See that customers are selected by attributes of a schema only.
 
     Raises:
-        InvalidInputError: it does not.
+        InvalidInputError: they are not.
     """
     check_names(schema, selection.least, "min")
     check_names(schema, selection.most, "max")
+    check_names(schema, selection.missing, "missing")
 
 
 def _read(units: UnitsOfWork, export: Export) -> Iterator[pa.RecordBatch]:

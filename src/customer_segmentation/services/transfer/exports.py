@@ -15,12 +15,13 @@ from customer_segmentation.domain.errors import (
 from customer_segmentation.domain.jobs import Job, JobKind, JobState, Origin
 from customer_segmentation.domain.numbers import Number
 from customer_segmentation.domain.paging import Selection
+from customer_segmentation.domain.schema import Schema, accept_categories
 from customer_segmentation.files.formats import Format
 from customer_segmentation.services.jobs.lifecycle import cancel_job, get_job
 from customer_segmentation.services.jobs.queue import add_waiting, check_room
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
-from customer_segmentation.services.transfer.exporting import Export, check_bounds
+from customer_segmentation.services.transfer.exporting import Export, check_selection
 from customer_segmentation.services.transfer.folder import TransferFolder
 from customer_segmentation.services.transfer.upkeep import begin_waiting_transfers
 from customer_segmentation.store.queries import jobs
@@ -37,6 +38,8 @@ class ExportRequest:
         segment: only customers of this segment.
         least: by attribute name, only customers with at least this value.
         most: by attribute name, only customers with at most this value.
+        among: by attribute name, only customers of one of these categories.
+        missing: by attribute name, whether only customers who lack it, or only those who have it.
         holdout: percent of the customers to hold out of a campaign; None for no campaign.
         split: the campaign's name, which draws who is held out.
         audience: whether to write hashed ids only, by the salt of the settings.
@@ -46,6 +49,8 @@ class ExportRequest:
     segment: int | None = None
     least: dict[str, Number] = field(default_factory=dict)
     most: dict[str, Number] = field(default_factory=dict)
+    among: dict[str, list[str]] = field(default_factory=dict)
+    missing: dict[str, bool] = field(default_factory=dict)
     holdout: float | None = None
     split: str = ""
     audience: bool = False
@@ -60,11 +65,12 @@ class ExportRequest:
         """Return what a job keeps."""
         return cls(**{**request, "format": Format(request["format"])})
 
-    def export(self, settings: Settings) -> Export:
+    def export(self, settings: Settings, schema: Schema) -> Export:
         """Return what is written.
 
         Raises:
-            InvalidInputError: the options do not go together, or there is no salt.
+            InvalidInputError: the options do not go together, customers are selected by what the
+                schema has not, or there is no salt.
         """
         if self.audience and not settings.audience_salt:
             message = "audience needs a secret salt: set CUSTOMER_SEGMENTATION_AUDIENCE_SALT"
@@ -73,7 +79,14 @@ class ExportRequest:
             message = "split must name the campaign that holdout is for, and only then be given"
             raise InvalidInputError([FieldError("split", message)])
         group = None if self.holdout is None else ControlGroup(self.split, self.holdout)
-        selection = Selection(segment=self.segment, least=self.least, most=self.most)
+        selection = Selection(
+            segment=self.segment,
+            least=self.least,
+            most=self.most,
+            among=accept_categories(schema, self.among, "is.{}"),
+            missing=self.missing,
+        )
+        check_selection(schema, selection)
         return Export(selection, group, settings.audience_salt if self.audience else None)
 
 
@@ -103,13 +116,12 @@ class Exports:
         """Export customers, once the exports before are done.
 
         Raises:
-            InvalidInputError: the options do not go together, or bound attributes that are none.
+            InvalidInputError: the options do not go together.
             SegmentNotFoundError: the active model has no such segment.
             NotReadyError: there is no model yet.
             TooManyRequestsError: too many jobs wait already.
         """
-        export = asked.export(self._settings)
-        check_bounds(self._units.schema, export.selection)
+        asked.export(self._settings, self._units.schema)
         serving = self._units.require_model()
         if asked.segment is not None and asked.segment not in serving.segments:
             raise SegmentNotFoundError(asked.segment)

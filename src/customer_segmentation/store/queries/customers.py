@@ -4,12 +4,14 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     and_,
     bindparam,
     delete,
@@ -299,13 +301,22 @@ class CustomerTable:
             query = query.where(self.table.c.segment == selection.segment)
         column = key if selection.sort is None else self.table.c[selection.sort]
         order = column.desc() if selection.descending else column.asc()
-        query = query.order_by(order, key)
+        # Who lacks the attribute comes last, either way and in every database.
+        lacks = [column.is_(None)] if selection.sort in self._may_lack else []
+        query = query.order_by(*lacks, order, key)
         if selection.after is not None:
-            edge = selection.after.value
+            last, edge = selection.after.number, selection.after.value
+            if edge is None and selection.sort is not None:
+                return self._found(connection, query.where(*lacks, key > last))
             if edge is None:
-                edge = selection.after.number
+                edge = last
             beyond = column < edge if selection.descending else column > edge
-            query = query.where(or_(beyond, and_(column == edge, key > selection.after.number)))
+            query = query.where(or_(beyond, and_(column == edge, key > last), *lacks))
+        return self._found(connection, query)
+
+    def _found(
+        self, connection: Connection, query: Select[Any]
+    ) -> list[tuple[int, Attributes, Assignment]]:
         return [(row[0], *self._read(row[1:])) for row in connection.execute(query)]
 
     def read_selection(
@@ -329,8 +340,16 @@ class CustomerTable:
 
     def _within(self, selection: Selection) -> list[ColumnElement[bool]]:
         """Return the conditions on attributes."""
-        least = [self.table.c[name] >= value for name, value in selection.least.items()]
-        return least + [self.table.c[name] <= value for name, value in selection.most.items()]
+        column = self.table.c
+        return [
+            *(column[name] >= value for name, value in selection.least.items()),
+            *(column[name] <= value for name, value in selection.most.items()),
+            *(column[name].in_(values) for name, values in selection.among.items()),
+            *(
+                column[name].is_(None) if lacks else column[name].is_not(None)
+                for name, lacks in selection.missing.items()
+            ),
+        ]
 
     def count(self, connection: Connection) -> int:
         """Return the number of customers."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from math import isnan
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -121,4 +122,9 @@ def shown_values(attributes: Mapping[str, Attribute], told: dict[str, Any]) -> d
         told: with the attribute's name, and values of it.
     """
     attribute = attributes[told["attribute"]]
-    return {k: attribute.show(v) if k in _VALUES else v for k, v in told.items()}
+
+    def show(value: float) -> Value | None:
+        # A centroid may lie between two categories.
+        return attribute.show(value if isnan(value) or not attribute.categories else round(value))
+
+    return {name: show(value) if name in _VALUES else value for name, value in told.items()}

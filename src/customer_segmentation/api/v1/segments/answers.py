@@ -11,29 +11,33 @@ from customer_segmentation.domain.history import as_matrix
 
 
 class AttributeProfileAnswer(BaseModel):
-    """One attribute of a segment's customers, in users' units."""
+    """One attribute of a segment's customers, in users' units, of those who have it.
 
-    model_config = ConfigDict(from_attributes=True)
+    Figures are null where nobody has it, and of a nominal attribute, whose categories have no mean.
+    """
 
     attribute: str = Field(description="Its name.")
-    mean: float = Field(description="The mean.")
-    trimmed_mean: float = Field(
+    mean: float | None = Field(description="The mean.")
+    trimmed_mean: float | None = Field(
         description="The mean without the twentieth who have least and the one who have most, so "
         "that no single value decides; of a coded attribute, the mean."
     )
-    lower_quartile: float = Field(description="A quarter of the customers lie below.")
-    median: float = Field(description="Half of the customers lie below.")
-    upper_quartile: float = Field(description="Three quarters of the customers lie below.")
-    difference: float = Field(description="The mean less everybody's mean.")
-    deviations: float = Field(description="The difference in standard deviations.")
-    trimmed_deviations: float = Field(
+    lower_quartile: float | None = Field(description="A quarter of the customers lie below.")
+    median: float | None = Field(description="Half of the customers lie below.")
+    upper_quartile: float | None = Field(description="Three quarters of the customers lie below.")
+    difference: float | None = Field(description="The mean less everybody's mean.")
+    deviations: float | None = Field(description="The difference in standard deviations.")
+    trimmed_deviations: float | None = Field(
         description="The trimmed mean less everybody's, in standard deviations."
     )
     is_clear: bool = Field(
         description="Whether it sets the segment apart clearly enough for names and sentences."
     )
-    shares: dict[int, float | None] = Field(
-        description="The share of each code, for a coded attribute; null where it is hidden."
+    shares: dict[str, float | None] = Field(
+        description="The share of each code or category; null where it is hidden."
+    )
+    missing: float | None = Field(
+        description="The share of the segment's customers who lack it; null where it is hidden."
     )
 
 
@@ -146,11 +150,14 @@ class GroupAnswer(BaseModel):
 
 
 class DisparityAnswer(BaseModel):
-    """How genders and age bands are spread over the segments."""
+    """How groups of people by protected attributes are spread over the segments."""
 
     model_config = ConfigDict(from_attributes=True)
 
     model_version: int = Field(description="The active version.")
     excluded: tuple[str, ...] = Field(description="Attributes that the model does not use.")
-    genders: list[GroupAnswer]
-    age_bands: list[GroupAnswer]
+    groups: dict[str, list[GroupAnswer]] = Field(
+        description="By protected attribute, its codes, categories or bands, and who lacks it."
+    )
+    genders: list[GroupAnswer] = Field(description="The groups by `gender`, if that is protected.")
+    age_bands: list[GroupAnswer] = Field(description="The groups by `age`, likewise.")

@@ -22,8 +22,9 @@ class GrowthAnswer(BaseModel):
 
 
 class GroupOfValues(BaseModel):
-    """Adjacent values of an attribute, and how many customers have them."""
+    """Adjacent values of an attribute, or a category, and how many customers have them."""
 
+    category: str | None = Field(description="Of an attribute with categories, which one it is.")
     least: float | None = Field(description="The least of them; null for no lower end.")
     below: float | None = Field(description="They are below this; null for no upper end.")
     counts: dict[int, int | None] = Field(
@@ -36,7 +37,11 @@ class AttributeDistribution(BaseModel):
 
     attribute: str = Field(description="Its name.")
     groups: list[GroupOfValues] = Field(
-        description="Each code, or about ten groups that had as many customers at training."
+        description="Each code or category, or about ten groups that had as many customers at "
+        "training."
+    )
+    missing: dict[int, int | None] = Field(
+        description="Customers by segment number who lack the attribute; null where it is hidden."
     )
 
 

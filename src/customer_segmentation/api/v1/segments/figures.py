@@ -1,6 +1,6 @@
 """Segments in figures to plot, under `/v1/segments`: growth, distributions and a map."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -30,6 +30,7 @@ from customer_segmentation.domain.arrays import FloatArray
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.services.segments.map import MAX_SIZE, MIN_SIZE, SegmentMap, draw_map
 from customer_segmentation.services.segments.profiles import (
+    AttributeSpread,
     get_spreads,
     list_segments,
     measure_growth,
@@ -75,20 +76,7 @@ def segment_figures_router(units: UnitsOfWork) -> APIRouter:
     def distributions(least: MinGroupSize) -> Distributions:
         """Count each segment's customers by groups of values, as of now, to plot."""
         version, numbers, spreads = get_spreads(units)
-        attributes = [
-            AttributeDistribution(
-                attribute=spread.attribute,
-                groups=[
-                    GroupOfValues(
-                        least=spread.ends[place],
-                        below=spread.ends[place + 1],
-                        counts=dict(zip(numbers, counts, strict=True)),
-                    )
-                    for place, counts in enumerate(spread.counts.T.tolist())
-                ],
-            )
-            for spread in spreads
-        ]
+        attributes = [_distribution_answer(numbers, found) for found in spreads]
         answer = Distributions(model_version=version, attributes=attributes)
         return suppress_distributions(answer, least)
 
@@ -116,6 +104,24 @@ def segment_figures_router(units: UnitsOfWork) -> APIRouter:
         return suppress_map(answer, sizes, least)
 
     return router
+
+
+def _distribution_answer(numbers: Sequence[int], found: AttributeSpread) -> AttributeDistribution:
+    attribute, spread = found.attribute, found.spread
+    labels = attribute.labels if attribute.categories else {}
+    return AttributeDistribution(
+        attribute=spread.attribute,
+        groups=[
+            GroupOfValues(
+                category=labels.get(place),
+                least=None if labels else spread.ends[place],
+                below=None if labels else spread.ends[place + 1],
+                counts=dict(zip(numbers, counts, strict=True)),
+            )
+            for place, counts in enumerate(spread.counts.T.tolist())
+        ],
+        missing=dict(zip(numbers, spread.missing.tolist(), strict=True)),
+    )
 
 
 def _map_answer(found: SegmentMap) -> MapAnswer:

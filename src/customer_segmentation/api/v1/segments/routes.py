@@ -40,6 +40,7 @@ from customer_segmentation.api.v1.segments.answers import (
 )
 from customer_segmentation.api.v1.segments.words import SegmentWords
 from customer_segmentation.domain.access import Role
+from customer_segmentation.domain.attributes import Kind
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
 from customer_segmentation.domain.segments import SegmentEdit, Strategy
 from customer_segmentation.services.models.comparison import count_moves
@@ -60,6 +61,16 @@ OneVersion = Annotated[
     int | None, Query(ge=1, le=2**31 - 1, description="A model version, in place of a moment.")
 ]
 
+_FIGURES = (
+    "mean",
+    "trimmed_mean",
+    "lower_quartile",
+    "median",
+    "upper_quartile",
+    "difference",
+    "deviations",
+    "trimmed_deviations",
+)
 _SINCE, _UNTIL = "2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z"
 
 
@@ -180,13 +191,13 @@ def segments_router(units: UnitsOfWork, comparisons: Comparisons) -> APIRouter:
 
     @router.get(
         "/segments/disparity",
-        summary="How genders and age bands are spread over the segments",
+        summary="How protected groups are spread over the segments",
         operation_id="get_disparity",
         responses=problem_responses(NOT_READY, STORE_UNAVAILABLE),
     )
     @needs(Role.READER)
     def disparity(least: MinGroupSize) -> DisparityAnswer:
-        """Return each gender's and age band's shares of the segments, as of now."""
+        """Return the shares of the segments by groups of each protected attribute, as of now."""
         return suppress_disparity(DisparityAnswer.model_validate(get_disparity(units)), least)
 
     return router
@@ -207,8 +218,24 @@ def _segment_answer(found: ProfiledSegment) -> SegmentAnswer:
         share=profile.share,
         outliers=profile.outliers,
         summary=profile.summary,
-        profile=[AttributeProfileAnswer.model_validate(a) for a in profile.attributes],
+        profile=_profile_answers(found),
     )
+
+
+def _profile_answers(found: ProfiledSegment) -> list[AttributeProfileAnswer]:
+    answers = []
+    for one in found.profile.attributes:
+        labels = one.declared.labels if one.declared.categories else {}
+        has_figures = one.missing < 1.0 and one.declared.kind is not Kind.NOMINAL
+        answer = AttributeProfileAnswer(
+            attribute=one.attribute,
+            **{name: getattr(one, name) if has_figures else None for name in _FIGURES},
+            is_clear=one.is_clear,
+            shares={labels.get(code, str(code)): share for code, share in one.shares.items()},
+            missing=one.missing,
+        )
+        answers.append(answer)
+    return answers
 
 
 def _edit_answer(edit: SegmentEdit) -> SegmentEditAnswer:
