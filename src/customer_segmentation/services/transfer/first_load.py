@@ -65,9 +65,10 @@ def load_first_data(
         elif settings.schema_file is not None and demo.is_held(connection):
             current = read_current(settings.schema_file, schemas.current_number(connection) + 1)
             if not current.says_the_same(load_schema(connection)):
-                begin_schema(connection, current)
                 own = UnitsOfWork(units.database, units.audit, current)
+                # First, as nobody else can look at a table that is being made anew.
                 first = _read(own, engine, settings)
+                begin_schema(connection, current)
                 store_first(connection, own.customers, first, units.audit)
 
 
