@@ -349,7 +349,9 @@ def make_id(
     else:
         # Of nobody, but in the form of all.
         shape = "".join(letter for letter in counted.example if letter.isprintable())[:100]
-        example = re.sub(r"\d", "9", re.sub(r"[^\W\d_]", "X", shape)).strip() or "X"
+        example = re.sub(r"\d", "9", re.sub(r"[^\W\d_]", "X", shape)).strip()
+        if not example.strip("9"):
+            example = f"X{example}"  # There may be a 999 among numbers.
         kind = IdType.TEXT
     told = "What tells customers apart"
     id_ = Id(
