@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -15,12 +16,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from customer_segmentation.cli.console.output import ExitCode
 from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.attributes import (
+    Attribute,
+    Id,
+    IdType,
+    Kind,
+    Missing,
+    Transform,
+    Unknown,
+)
 from customer_segmentation.domain.errors import (
     DataFileError,
     EngineUnavailableError,
@@ -29,9 +40,25 @@ from customer_segmentation.domain.errors import (
     TrainingRefusedError,
 )
 from customer_segmentation.domain.jobs import JobKind, JobState, Origin, Phase, Trigger
+from customer_segmentation.domain.schema import Schema
 from customer_segmentation.engines.local import LocalEngine
+from customer_segmentation.engines.scoring import Scorer
 from customer_segmentation.engines.spark import engine, session
+from customer_segmentation.engines.spark.customers import open_customers
+from customer_segmentation.engines.spark.scoring import score_table
 from customer_segmentation.engines.spark.session import open_session
+from customer_segmentation.engines.spark.tables import (
+    Check,
+    CheckedRows,
+    SparkTable,
+    TableLocation,
+    open_table,
+)
+from customer_segmentation.files.blocks import Block, fields_of
+from customer_segmentation.files.check.rows import Checker
+from customer_segmentation.files.read.tables import Source
+from customer_segmentation.files.read.typed import TypedReader
+from customer_segmentation.files.table_source import find_mapping
 from customer_segmentation.model.artifact import Model, Parameters, from_json, to_json
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.services.jobs.lifecycle import get_job, start_job
@@ -47,7 +74,9 @@ from customer_segmentation.services.training.external import (
 from customer_segmentation.services.training.run import run_training
 from customer_segmentation.services.training.start import Overrides
 from customer_segmentation.store.database import Database
+from tests.conftest import POSTGRES, postgres_database, require_postgres
 from tests.support.commands import COMMANDS, run
+from tests.support.drawn import draw_customers
 from tests.support.shipped import COLUMNS, FEATURES, SHIPPED
 
 if TYPE_CHECKING:
@@ -257,7 +286,7 @@ def test_rows_that_are_not_allowed_are_refused_and_counted(
         "age must be an integer from 0 to 130, not a number outside this range": 1,
         "age must be an integer from 0 to 130, not nothing": 1,
         "age must be an integer from 0 to 130, not a number with a fraction": 1,
-        "account_balance must be a finite number, not a number that is not finite": 1,
+        "account_balance must be a finite number, not nothing": 1,
         "customer_id must be unique, and other rows have it too": 5,
         "the id is of a customer who was erased": 1,
     }
@@ -371,6 +400,116 @@ def test_a_table_is_read_from_a_database_by_jdbc(
     assert refused == {}
     with pytest.raises(DataFileError, match="no_such_table"):
         train(ExternalTable(url, "no_such_table"))
+
+
+SHOP = Schema(
+    Id("order", "order", "order", "", "C1", IdType.TEXT),
+    (
+        Attribute("spent", "spent", "spent", "", 1, Kind.AMOUNT, transform=Transform.LOG),
+        Attribute("rows", "rows", "rows", "", 1, Kind.AMOUNT, missing=Missing.ALLOWED),
+        Attribute(
+            "country",
+            "country",
+            "country",
+            "",
+            "France",
+            Kind.NOMINAL,
+            categories=("France", "Spain"),
+            unknown=Unknown.OTHER,
+            missing=Missing.ALLOWED,
+        ),
+        Attribute("visits", "visits", "visits", "", 1, Kind.COUNT, missing=Missing.ALLOWED),
+    ),
+    missing_values=("", "NA"),
+)
+"""A schema of text ids, categories and missing values, with names that mean something in SQL."""
+
+
+def shop_table(ids: list[str], values: FloatArray) -> pa.Table:
+    """Return customers as their owner has them: categories as texts, null for what is missing."""
+    columns = [
+        pa.array([attribute.show(value) for value in column.tolist()])
+        for attribute, column in zip(SHOP.attributes, values.T, strict=True)
+    ]
+    return pa.table([pa.array(ids), *columns], [SHOP.id.name, *SHOP.names])
+
+
+def check_of_shop(columns: list[str]) -> Check:
+    """Return the check of a table of the shop's customers."""
+    mapping = find_mapping(SHOP, columns)
+    assert mapping is not None
+    checker = Checker(SHOP, Source("shop", TypedReader(columns, iter(())), None), mapping)
+
+    class ShopCheck:  # Of a function, it is sent as it is: these tests are not where rows are.
+        wanted = checker.wanted
+        id_column = SHOP.id.name
+
+        def __call__(self, rows: pa.Table) -> CheckedRows:
+            lines = np.arange(1, rows.num_rows + 1)
+            found = checker.check(Block(lines, rows, fields_of(rows)))
+            return CheckedRows(found.ids, found.values, Counter(r.reason for r in found.rejects))
+
+    return ShopCheck()
+
+
+def open_shop(opened: "SparkSession", place: TableLocation) -> SparkTable:
+    return open_table(opened, place, SHOP, check_of_shop)
+
+
+def test_text_ids_categories_and_missing_values_give_the_local_engines_model(
+    spark: "SparkSession", tmp_path: Path
+) -> None:
+    values = draw_customers(SHOP, 3_000, 5, 0.2)
+    ids = [f"00{number:x}-é'" for number in range(len(values))]
+    order = np.random.default_rng(1).permutation(len(ids))
+    table = shop_table(ids, values).take(order)
+    repeated = pa.concat_tables([table, table.slice(0, 1)])
+    place = TableLocation(write_parquet(tmp_path / "shop", repeated, parts=3).source)
+    kept = np.sort(order[1:])
+    ours, own = np.array(ids, dtype=object)[kept], values[kept]
+    by_text = np.argsort(ours)
+    local = LocalEngine(SHOP).train(ours[by_text], own[by_text], Parameters(k=3))
+
+    with open_customers(open_shop(spark, place)) as customers:
+        model = engine.train(customers, Parameters(k=3))
+        refused = customers.refusals
+        after = engine.train(customers, Parameters(k=3, seed=1), local)
+
+    assert refused == {"order must be unique, and other rows have it too": 2}
+    assert_same(model, local, own)
+    assert sorted(match.number or 0 for match in after.matching) == [0, 1, 2]
+    scorer = Scorer(local, "order", explained=True, has_text_ids=True)
+    written = score_table(open_shop(spark, place), scorer, str(tmp_path / "segments"))
+    assert written.people == len(ids) + 1
+    found = pq.read_table(tmp_path / "segments")
+    segments = dict(zip(found["order"].to_pylist(), found["cluster_num"].to_pylist(), strict=True))
+    assert segments == dict(zip(ids, Assigner(local).assign(values).tolist(), strict=True))
+
+
+@pytest.mark.postgres
+def test_text_ids_categories_and_nulls_are_read_by_jdbc(spark: "SparkSession") -> None:
+    if not POSTGRES_DRIVER.exists():
+        missing(str(POSTGRES_DRIVER))
+    values = draw_customers(SHOP, 400, 6, 0.2)
+    ids = [f"C{number}" for number in range(len(values))]
+    require_postgres()
+    kinds = (
+        '"order" text, spent double precision, "rows" double precision, country text, visits int'
+    )
+    with postgres_database() as name:
+        with psycopg.connect(f"{POSTGRES}/{name}") as connection, connection.cursor() as cursor:
+            cursor.execute(f"CREATE TABLE shop ({kinds})".encode())
+            with cursor.copy("COPY shop FROM STDIN") as copy:
+                for row in shop_table(ids, values).to_pylist():
+                    row["visits"] = None if row["visits"] is None else int(row["visits"])
+                    copy.write_row([*row.values()])
+        url = f"jdbc:postgresql://127.0.0.1:5432/{name}?user=postgres"
+        with open_customers(open_shop(spark, TableLocation(url, "shop"))) as customers:
+            model = engine.train(customers, Parameters(k=3))
+
+    by_text = np.argsort(ids)
+    people = np.array(ids, dtype=object)[by_text]
+    assert_same(model, LocalEngine(SHOP).train(people, values[by_text], Parameters(k=3)), values)
 
 
 @pytest.fixture
@@ -549,4 +688,4 @@ def test_settings_of_spark_that_may_be_secret_are_not_shown() -> None:
     assert shown.exit_code == ExitCode.DONE
     assert "s3cret" not in shown.stdout
     assert wrong.exit_code == ExitCode.USAGE
-    assert "spark_conf" in wrong.stderr
+    assert "CUSTOMER_SEGMENTATION_SPARK_CONF" in wrong.stderr

@@ -110,4 +110,4 @@ def _draw_column(
     amounts = random.lognormal(2.0 + 2.0 * groups, 1.0)
     least, most = attribute.plain_range
     drawn = np.clip(amounts + max(least, -100), least, most)
-    return drawn.round() if attribute.is_integer else drawn
+    return drawn.round() + 0.0 if attribute.is_integer else drawn

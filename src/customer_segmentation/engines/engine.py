@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Protocol
 
-from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.arrays import FloatArray, IdArray
 from customer_segmentation.domain.jobs import Phase
 from customer_segmentation.model.artifact import Model, Parameters
 from customer_segmentation.model.quality.gates import Gates
@@ -25,7 +25,7 @@ class Engine(Protocol):
 
     def train(
         self,
-        ids: IntArray,
+        ids: IdArray,
         values: FloatArray,
         parameters: Parameters,
         serving: Model | None = None,
@@ -36,8 +36,8 @@ class Engine(Protocol):
         """Train a model on customers.
 
         Args:
-            ids: (n,), the customers' ids, rising.
-            values: (n, d), the values of the schema's attributes, in users' units.
+            ids: (n,), the customers' ids: numbers, rising, or texts in any order.
+            values: (n, d), the values of the schema's attributes, as they are inside.
             parameters: how to train.
             serving: the active model; its segments keep number, name and strategies.
             next_number: the number of the first segment that is new, by default the serving

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
+from customer_segmentation.domain.arrays import BoolArray, FloatArray, IdArray, IntArray
 from customer_segmentation.domain.attributes import Attribute
 from customer_segmentation.domain.errors import TrainingRefusedError
 from customer_segmentation.domain.jobs import Phase
@@ -25,7 +25,7 @@ from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.fitting.fit import fit_clusters
 from customer_segmentation.model.fitting.lloyd import Clusters
 from customer_segmentation.model.fitting.shared import count_shared
-from customer_segmentation.model.missing import stretch
+from customer_segmentation.model.missing import distances_of
 from customer_segmentation.model.monitoring.distribution import (
     Bins,
     Distribution,
@@ -53,7 +53,7 @@ class LocalEngine:
 
     def train(
         self,
-        ids: IntArray,
+        ids: IdArray,
         values: FloatArray,
         parameters: Parameters,
         serving: Model | None = None,
@@ -165,11 +165,7 @@ def _nearest_distances(
     def measure_part(part: slice) -> FloatArray:
         # Column by column, as the coordinates lie.
         way = coordinates[part].T - clusters.centroids.T.take(clusters.labels[part], axis=1)
-        if not preparation.may_miss:
-            return np.sqrt((way**2).sum(axis=0))
-        missing = np.isnan(way)
-        squared = np.where(missing, 0.0, way**2).sum(axis=0)
-        return np.sqrt(squared * stretch(missing, importance))
+        return distances_of(way, importance)
 
     return np.concatenate(map_parts(measure_part, len(coordinates)))
 

@@ -19,6 +19,7 @@ class Scorer:
     """Gives people the segments of a model.
 
     Attributes:
+        model: the model.
         schema: the columns: the people's ids, and number, name, confidence and strategy of the
             segment. With explanations also whether the person is an outlier, the distance to each
             segment, and the attributes that pull most toward the segment rather than the second
@@ -29,7 +30,7 @@ class Scorer:
         self, model: Model, id_column: str, *, explained: bool, has_text_ids: bool = False
     ) -> None:
         """Fold the model; `id_column` is what the column of ids is called."""
-        self._model = model
+        self.model = model
         self._assigner = Assigner(model)
         self._explained = explained
         more = [
@@ -51,7 +52,7 @@ class Scorer:
     def score(self, ids: IdArray, values: FloatArray) -> pa.RecordBatch:
         """Return the rows, under `schema`, of people: ids (n,) and attributes (n, d)."""
         assessment = self._assigner.assess(values)
-        names, strategies = segment_words(self._model, assessment.segments)
+        names, strategies = segment_words(self.model, assessment.segments)
         columns = [
             pa.array(ids),
             pa.array(assessment.segments),
@@ -68,9 +69,9 @@ class Scorer:
 
     def _reasons(self, values: FloatArray) -> pa.Array:
         """Return the attributes that pull most toward each one's segment, (n,) texts."""
-        pulls = pulls_apart(self._model, self._assigner, values)
+        pulls = pulls_apart(self.model, self._assigner, values)
         strongest = np.argsort(-pulls, axis=1, kind="stable")[:, :_REASONS]
-        names = np.array(self._model.names, dtype=object)[strongest]
+        names = np.array(self.model.names, dtype=object)[strongest]
         speaking = np.take_along_axis(pulls, strongest, axis=1) > 0.0
         return pa.array(
             [

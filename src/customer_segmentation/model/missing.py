@@ -14,6 +14,9 @@ import numpy as np
 
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 
+_TINY = 1e-290
+"""A variance of less is none that can be divided by."""
+
 
 def split_known(points: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return points with 0 for what is missing, and 1 where a coordinate is known and 0 where not.
@@ -46,14 +49,32 @@ def stretch(missing: BoolArray, importance: FloatArray) -> FloatArray:
         missing: (c, n), whether each coordinate is missing; never all of those that weigh.
         importance: (c,), what each weighs.
     """
-    largest = float(importance.max(initial=0.0))
-    # The least weights leave no variance that a float holds: then none is more than another.
-    importance = importance / largest if largest > 0.0 else np.ones_like(importance)
-    whole = float(importance.sum())
     # As numbers, since NumPy multiplies truth values many times slower.
-    lacking = importance @ missing.astype(np.float64)
-    # What rounding leaves of nothing must not stretch beyond all bounds.
-    return whole / np.maximum(whole - lacking, 1e-9 * whole)
+    return stretch_of(importance @ missing.astype(np.float64), importance)
+
+
+def stretch_of(lacking: FloatArray, importance: FloatArray) -> FloatArray:
+    """Return what squared distances are multiplied by where so much importance is missing, (n,)."""
+    whole = float(importance.sum())
+    # What rounding leaves of nothing must not stretch beyond all bounds; and the least weights
+    # leave no variance that a float holds.
+    return (
+        whole / np.maximum(whole - lacking, 1e-9 * whole) if whole > _TINY else lacking * 0.0 + 1.0
+    )
+
+
+def distances_of(ways: FloatArray, importance: FloatArray) -> FloatArray:
+    """Return how long ways between points are, (n,), stretched where not all is known of them.
+
+    Args:
+        ways: (c, n), NaN where a coordinate is missing.
+        importance: (c,), what each weighs.
+    """
+    missing = np.isnan(ways)
+    if not missing.any():
+        return np.sqrt((ways**2).sum(axis=0))
+    squared = np.where(missing, 0.0, ways**2).sum(axis=0)
+    return np.sqrt(squared * stretch(missing, importance))
 
 
 def fill_in(points: FloatArray, centroids: FloatArray, labels: IntArray) -> FloatArray:
@@ -61,22 +82,28 @@ def fill_in(points: FloatArray, centroids: FloatArray, labels: IntArray) -> Floa
     return np.where(np.isnan(points), centroids[labels], points)
 
 
-def pairwise_distances(points: FloatArray) -> FloatArray:
-    """Return the distance of each pair of points, (n, n), over what is known of both, stretched.
+def pairwise_distances(points: FloatArray, rows: slice = slice(None)) -> FloatArray:
+    """Return the distance of each of some points to each point, (m, n), over what both have.
 
     Two points of which nothing is known in common are as far apart as two on average.
 
     Args:
         points: (n, c); NaN where a coordinate is missing.
+        rows: those m of them.
     """
     filled, known = split_known(points)
-    squares = (filled * filled) @ known.T
-    squared = squares + squares.T - 2.0 * (filled @ filled.T)
     importance = np.nan_to_num(np.nanvar(points, axis=0))
-    common = (known * importance) @ known.T
     whole = float(importance.sum())
-    is_known = common > 1e-9 * whole
-    usual = 2.0 * whole
-    stretched = np.where(is_known, squared * whole / np.where(is_known, common, 1.0), usual)
-    np.fill_diagonal(stretched, 0.0)
-    return np.sqrt(np.maximum(stretched, 0.0))
+    squares = filled * filled
+    squared = squares[rows] @ known.T
+    squared += known[rows] @ squares.T
+    squared -= 2.0 * (filled[rows] @ filled.T)
+    common = (known[rows] * importance) @ known.T
+    is_unknown = common <= 1e-9 * whole
+    common[is_unknown] = whole
+    squared *= whole
+    squared /= np.where(common > 0.0, common, 1.0)
+    squared[is_unknown] = 2.0 * whole
+    each = np.arange(len(points))
+    squared[np.arange(len(squared)), each[rows]] = 0.0
+    return np.sqrt(np.maximum(squared, 0.0, out=squared), out=squared)

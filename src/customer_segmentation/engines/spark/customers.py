@@ -12,6 +12,7 @@ from customer_segmentation.domain.arrays import FloatArray
 from customer_segmentation.domain.schema import Schema
 from customer_segmentation.engines.spark.session import map_batches
 from customer_segmentation.engines.spark.tables import (
+    PLACE,
     REFUSAL,
     ROWS,
     SparkTable,
@@ -19,10 +20,10 @@ from customer_segmentation.engines.spark.tables import (
     customers_of,
 )
 from customer_segmentation.model.monitoring.fingerprint import (
-    LEAF_BITS,
     NODE_BITS,
     digest_leaves,
     digest_nodes,
+    leaf_bits,
     root_of,
     rows_of,
 )
@@ -40,7 +41,8 @@ class SparkCustomers:
 
     Attributes:
         schema: of the customers.
-        frame: a row for each, ids and attributes under the request names.
+        frame: a row for each, the place by the id and attributes under the request names, null
+            where missing; behind them the id.
         count: how many there are.
         refusals: how many rows of the table are none, by the reason.
         least: (d,), the least value of each attribute.
@@ -77,7 +79,9 @@ class SparkCustomers:
             )
 
         totals: Sums = {}
-        found = map_batches(self.frame, each, "name string, shape array<int>, sum array<double>")
+        found = map_batches(
+            self._without_ids, each, "name string, shape array<int>, sum array<double>"
+        )
         for row in found.toArrow().to_pylist():
             part_sum = np.array(row["sum"]).reshape(row["shape"])
             totals[row["name"]] = totals.get(row["name"], 0.0) + part_sum
@@ -87,7 +91,13 @@ class SparkCustomers:
         """Return the digest of all customers; see `model/monitoring/fingerprint.py`."""
         from pyspark.sql import functions as sql
 
-        leaves = map_batches(self.frame, _digest_leaves, "number long, digest binary")
+        bits = _leaf_bits(self.schema)
+
+        def digest(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            rows = (row for batch in batches for row in rows_of(*customers_of(batch), bits))
+            yield from _digest_batches(digest_leaves(rows, bits))
+
+        leaves = map_batches(self._without_ids, digest, "number long, digest binary")
         parents = leaves.withColumn("node", sql.shiftright("number", NODE_BITS))
         ordered = parents.repartition("node").sortWithinPartitions("number")
         nodes = map_batches(ordered, _digest_nodes, "number long, digest binary").toArrow()
@@ -105,13 +115,24 @@ class SparkCustomers:
         draw = sql.xxhash64(sql.lit(seed), key)
         drawn = self.frame.orderBy(draw, key).limit(size).toArrow()
         in_order = drawn.sort_by(key).combine_chunks()
-        return np.column_stack([in_order[name].to_numpy() for name in self.schema.names])
+        columns = [in_order[name].to_numpy(zero_copy_only=False) for name in self.schema.names]
+        return np.column_stack(columns).astype(np.float64, copy=False)
 
+    @property
+    def _without_ids(self) -> "DataFrame":
+        return self.frame.select(PLACE, *self.schema.names)
+
+
+_LEAF, _COPIES = "_leaf", "_copies"
 
 _SUMS = pa.schema(
     [("name", pa.string()), ("shape", pa.list_(pa.int32())), ("sum", pa.list_(pa.float64()))]
 )
 _DIGESTS = pa.schema([("number", pa.int64()), ("digest", pa.binary())])
+
+
+def _leaf_bits(schema: Schema) -> int:
+    return leaf_bits(np.empty(0, dtype=object if schema.id.is_text else np.int64))
 
 
 @contextmanager
@@ -124,24 +145,24 @@ def open_customers(table: SparkTable) -> Iterator[SparkCustomers]:
     from pyspark.sql import functions as sql
 
     schema, key = table.schema, table.schema.id.name
-    leaf = sql.shiftright(key, LEAF_BITS)
-    same_id = sql.count("*").over(Window.partitionBy("leaf", key))
-    is_repeated = sql.col(key).isNotNull() & (sql.col("copies") > 1)
+    leaf = sql.shiftright(PLACE, _leaf_bits(schema))
+    same_id = sql.count("*").over(Window.partitionBy(_LEAF, key))
+    is_repeated = sql.col(key).isNotNull() & (sql.col(_COPIES) > 1)
     repeated = f"{key} must be unique, and other rows have it too"
     rows = (
         checked(table)
-        .withColumn("leaf", leaf)
-        .repartition("leaf")
-        .withColumn("copies", same_id)
+        .withColumn(_LEAF, leaf)
+        .repartition(_LEAF)
+        .withColumn(_COPIES, same_id)
         .withColumn(REFUSAL, sql.when(is_repeated, sql.lit(repeated)).otherwise(sql.col(REFUSAL)))
-        .sortWithinPartitions("leaf", key)
-        .select(key, REFUSAL, ROWS, *schema.names)
+        .sortWithinPartitions(_LEAF, PLACE, key)
+        .select(key, PLACE, REFUSAL, ROWS, *schema.names)
         .persist()
     )
     try:
         refused = rows.where(sql.col(REFUSAL).isNotNull()).groupBy(REFUSAL)
         refusals = dict(map(tuple, refused.agg(sql.sum(ROWS)).collect()))
-        frame = rows.where(sql.col(REFUSAL).isNull()).select(key, *schema.names)
+        frame = rows.where(sql.col(REFUSAL).isNull()).select(PLACE, *schema.names, key)
         ends = [f(name) for f in (sql.min, sql.max) for name in schema.names]
         (found,) = frame.agg(sql.count("*"), *ends).collect()
         count, *extremes = found
@@ -150,11 +171,6 @@ def open_customers(table: SparkTable) -> Iterator[SparkCustomers]:
         yield SparkCustomers(schema, frame, count, refusals, least, greatest)
     finally:
         rows.unpersist()
-
-
-def _digest_leaves(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    rows = (row for batch in batches for row in rows_of(*customers_of(batch)))
-    yield from _digest_batches(digest_leaves(rows))
 
 
 def _digest_nodes(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -18,6 +18,7 @@ from customer_segmentation.model.adapting import start_of
 from customer_segmentation.model.artifact import Fingerprint, Model, Parameters
 from customer_segmentation.model.fitting.fit import SAMPLE, is_continued, try_starts
 from customer_segmentation.model.fitting.lloyd import Clusters, run_lloyd
+from customer_segmentation.model.missing import distances_of
 from customer_segmentation.model.monitoring.distribution import fit_bins
 from customer_segmentation.model.prepare import Preparation
 from customer_segmentation.model.quality.measures import nearest
@@ -57,8 +58,8 @@ def train(
         fit_bins(customers.schema.attributes, sample),
         _clusters_around(coordinates, around),
     )
-    distances = np.sqrt(((coordinates - around[of_sample.labels]) ** 2).sum(axis=1))
-    farthest = outlier_distance(distances)
+    ways = (coordinates - around[of_sample.labels]).T
+    farthest = outlier_distance(distances_of(ways, preparation.importance[used]))
     counted = count(customers, preparation, around, bins, farthest, serving)
     digest = customers.digest()
     silhouette, stability = measure(coordinates, of_sample, parameters.seed, progress)
@@ -123,5 +124,5 @@ def _polish(
 
 def _clusters_around(coordinates: FloatArray, centroids: FloatArray) -> Clusters:
     labels = nearest(coordinates, centroids)
-    inertia = float(((coordinates - centroids[labels]) ** 2).sum())
+    inertia = float(np.nansum((coordinates - centroids[labels]) ** 2))
     return Clusters(centroids, labels, inertia)

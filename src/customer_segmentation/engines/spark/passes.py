@@ -12,6 +12,7 @@ from customer_segmentation.model.adapting import columns_in
 from customer_segmentation.model.artifact import Model, Parameters, Summary
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.fitting.shared import count_shared
+from customer_segmentation.model.missing import distances_of
 from customer_segmentation.model.monitoring.distribution import Bins, Distribution, count_customers
 from customer_segmentation.model.monitoring.fingerprint import summary_of
 from customer_segmentation.model.prepare import Preparation, preparation_of, transform
@@ -26,13 +27,13 @@ def fit_to(
     # Divided by the largest value first, as the square of a large amount overflows.
     largest = np.maximum(np.maximum(np.abs(customers.least), np.abs(customers.greatest)), 1.0)
     first = customers.add_up(lambda values: _first_moments(attributes, values, largest))
-    measured = np.maximum(first["measured"], 1.0)
-    center, mean = first["transformed"] / measured, first["shares"] / customers.count
+    measured, known = np.maximum(first["measured"], 1.0), np.maximum(first["known"], 1.0)
+    center, mean = first["transformed"] / measured, first["shares"] / known
     second = customers.add_up(
         lambda values: _second_moments(attributes, values, center, largest, mean)
     )
     spread = np.sqrt(second["transformed"] / measured)
-    deviation = np.sqrt(second["shares"] / customers.count) * largest
+    deviation = np.sqrt(second["shares"] / known) * largest
     found = np.column_stack([mean * largest, deviation, customers.least, customers.greatest])
     summaries = {
         feature.name: summary_of(feature, *row)
@@ -49,7 +50,8 @@ def _first_moments(
     return {
         "measured": np.isfinite(transformed).sum(axis=0).astype(np.float64),
         "transformed": np.where(np.isfinite(transformed), transformed, 0.0).sum(axis=0),
-        "shares": (values / largest).sum(axis=0),
+        "known": (~np.isnan(values)).sum(axis=0).astype(np.float64),
+        "shares": np.nansum(values / largest, axis=0),
     }
 
 
@@ -61,11 +63,11 @@ def _second_moments(
     mean: FloatArray,
 ) -> Sums:
     transformed = transform(attributes, values)
-    # Not scored yet is infinite.
+    # Not scored yet is infinite, and missing NaN.
     ways = np.where(np.isfinite(transformed), transformed - center, 0.0)
     return {
         "transformed": (ways**2).sum(axis=0),
-        "shares": ((values / largest - mean) ** 2).sum(axis=0),
+        "shares": np.nansum((values / largest - mean) ** 2, axis=0),
     }
 
 
@@ -74,8 +76,8 @@ class Step:
     """A step of Lloyd's algorithm.
 
     Attributes:
-        centroids: (k, d), the means of the customers who were nearest to each centroid; one that
-            is nobody's nearest as it was.
+        centroids: (k, d), the means of what is known of the customers who were nearest to each
+            centroid; one that is nobody's nearest as it was.
         inertia: the sum of squared distances to the centroids before the step.
     """
 
@@ -89,14 +91,16 @@ def step(customers: SparkCustomers, preparation: Preparation, centroids: FloatAr
     def part(values: FloatArray) -> Sums:
         coordinates = preparation.prepare(values)[:, preparation.used]
         labels = nearest(coordinates, centroids)
+        inertia = np.nansum((coordinates - centroids[labels]) ** 2)
+        known, k = ~np.isnan(coordinates), len(centroids)
         return {
-            "sizes": np.bincount(labels, minlength=len(centroids)).astype(np.float64),
-            "sums": _sum_by(labels, len(centroids), coordinates),
-            "inertia": np.array(((coordinates - centroids[labels]) ** 2).sum()),
+            "sizes": _sum_by(labels, k, known.astype(np.float64)),
+            "sums": _sum_by(labels, k, np.where(known, coordinates, 0.0)),
+            "inertia": np.array(inertia),
         }
 
     found = customers.add_up(part)
-    sizes = found["sizes"][:, None]
+    sizes = found["sizes"]
     means = np.where(sizes > 0.0, found["sums"] / np.maximum(sizes, 1.0), centroids)
     return Step(means, float(found["inertia"]))
 
@@ -128,16 +132,16 @@ def count(
     assigner = None if serving is None else Assigner(serving)
     columns = None if serving is None else columns_in(serving, bins.attributes)
     numbers = np.empty(0, np.int64) if serving is None else serving.numbers
+    importance = preparation.importance[preparation.used]
 
     def part(values: FloatArray) -> Sums:
         coordinates = preparation.prepare(values)[:, preparation.used]
         labels = nearest(coordinates, centroids)
-        squared = ((coordinates - centroids[labels]) ** 2).sum(axis=1)
-        counted = count_customers(
-            bins, len(centroids), values, labels, np.sqrt(squared) > outlier_distance
-        )
+        ways = (coordinates - centroids[labels]).T
+        outlying = distances_of(ways, importance) > outlier_distance
+        counted = count_customers(bins, len(centroids), values, labels, outlying)
         sums = {
-            "inertia": np.array(squared.sum()),
+            "inertia": np.array(np.nansum(ways**2)),
             "counts": counted.counts.astype(np.float64),
             "digits": counted.digits,
             "outliers": counted.outliers.astype(np.float64),

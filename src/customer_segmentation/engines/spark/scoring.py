@@ -15,6 +15,7 @@ from customer_segmentation.engines.spark.tables import (
     SparkTable,
     refused_batch,
 )
+from customer_segmentation.model.adapting import Columns, columns_in
 
 _TYPES = {pa.int64(): "long", pa.float64(): "double", pa.string(): "string", pa.bool_(): "boolean"}
 
@@ -53,7 +54,8 @@ def score_table(table: SparkTable, scorer: Scorer, output: str) -> Written:
         .append(pa.field(ROWS, pa.int64()))
     )
     columns = ", ".join(f"`{column.name}` {_TYPES[column.type]}" for column in schema)
-    scored = map_batches(table.frame, _scoring(table.check, scorer, schema), columns)
+    own = columns_in(scorer.model, table.schema.attributes)
+    scored = map_batches(table.frame, _scoring(table.check, own, scorer, schema), columns)
     # What is refused is counted on the way: a second pass could meet other rows.
     observed, reason, rows = Observation(), sql.col(REFUSAL), sql.col(ROWS)
     metrics = [sql.count(sql.when(reason.isNull(), 1)).alias("people")]
@@ -78,12 +80,12 @@ def score_table(table: SparkTable, scorer: Scorer, output: str) -> Written:
     return Written(found["people"], refusals)
 
 
-def _scoring(check: Check, scorer: Scorer, schema: pa.Schema) -> BatchFunction:
+def _scoring(check: Check, own: Columns, scorer: Scorer, schema: pa.Schema) -> BatchFunction:
     def each(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             found = check(pa.table(batch))
             n = len(found.ids)
-            people = scorer.score(found.ids, found.values).cast(_plain(scorer.schema))
+            people = scorer.score(found.ids, own.take(found.values)).cast(_plain(scorer.schema))
             yield pa.record_batch(
                 [*people.columns, pa.nulls(n, pa.string()), pa.nulls(n, pa.int64())], schema=schema
             )

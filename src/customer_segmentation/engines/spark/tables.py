@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import pyarrow as pa
 
-from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.arrays import FloatArray, IdArray, IntArray
 from customer_segmentation.domain.schema import Schema
 from customer_segmentation.engines.spark.session import BatchFunction, faults_told, map_batches
+from customer_segmentation.model.monitoring.fingerprint import number_ids
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -50,12 +51,12 @@ class CheckedRows:
     """The customers among some rows, and why others are none.
 
     Attributes:
-        ids: (n,).
-        values: (n, d), the values of the schema's attributes, in users' units.
+        ids: (n,), of int64, or Python's texts where the schema's ids are.
+        values: (n, d), the values of the schema's attributes, as they are inside.
         refusals: how many rows are refused, by the reason.
     """
 
-    ids: IntArray
+    ids: IdArray
     values: FloatArray
     refusals: Mapping[str, int]
 
@@ -152,15 +153,19 @@ def _jdbc(place: TableLocation) -> dict[str, str | int]:
     return options | {name: value for name, value in more.items() if value}
 
 
-REFUSAL = "refusal"
-ROWS = "rows"
+# No attribute's name begins so.
+REFUSAL, ROWS, PLACE = "_refusal", "_rows", "_place"
 _SPARK_TYPES = {pa.int64(): "long", pa.float64(): "double", pa.string(): "string"}
 
 
 def _checked_schema(schema: Schema) -> pa.Schema:
-    """Return the columns of `checked`: a customer's, or a reason and how often it refuses."""
+    """Return the columns of `checked`: a customer's, or a reason and how often it refuses.
+
+    `PLACE` is the number of the id by which customers are put in order.
+    """
+    key = pa.string() if schema.id.is_text else pa.int64()
     return pa.schema(
-        [(schema.id.name, pa.int64()), (REFUSAL, pa.string()), (ROWS, pa.int64())]
+        [(schema.id.name, key), (PLACE, pa.int64()), (REFUSAL, pa.string()), (ROWS, pa.int64())]
         + [(name, pa.float64()) for name in schema.names]
     )
 
@@ -168,7 +173,7 @@ def _checked_schema(schema: Schema) -> pa.Schema:
 def checked(table: SparkTable) -> "DataFrame":
     """Return a table's customers, and a row for each reason why some of a batch are refused."""
     columns = _checked_schema(table.schema)
-    told = ", ".join(f"{column.name} {_SPARK_TYPES[column.type]}" for column in columns)
+    told = ", ".join(f"`{column.name}` {_SPARK_TYPES[column.type]}" for column in columns)
     return map_batches(table.frame, _checking(table.check, columns), told)
 
 
@@ -178,8 +183,14 @@ def _checking(check: Check, columns: pa.Schema) -> BatchFunction:
             found = check(pa.table(batch))
             n = len(found.ids)
             yield pa.record_batch(
-                [pa.array(found.ids), pa.nulls(n, pa.string()), pa.array(np.ones(n, np.int64))]
-                + [pa.array(column) for column in found.values.T],
+                [
+                    pa.array(found.ids, columns.field(0).type),
+                    pa.array(number_ids(found.ids)),
+                    pa.nulls(n, pa.string()),
+                    pa.array(np.ones(n, np.int64)),
+                    # Null where missing: for Spark NaN is the greatest number.
+                    *(pa.array(column, from_pandas=True) for column in found.values.T),
+                ],
                 schema=columns,
             )
             if found.refusals:
@@ -199,9 +210,9 @@ def refused_batch(schema: pa.Schema, refusals: Mapping[str, int]) -> pa.RecordBa
 
 
 def customers_of(batch: pa.RecordBatch) -> tuple[IntArray, FloatArray]:
-    """Return the ids, (n,), and the attributes, (n, d), of checked rows, ids first."""
-    ids, *columns = (column.to_numpy() for column in batch.columns)
-    return ids, np.column_stack(columns)
+    """Return the places, (n,), and the attributes, (n, d), of checked rows, places first."""
+    places, *columns = (column.to_numpy(zero_copy_only=False) for column in batch.columns)
+    return places, np.column_stack(columns).astype(np.float64, copy=False)
 
 
 def _quoted(name: str) -> str:

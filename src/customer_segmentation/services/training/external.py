@@ -160,7 +160,9 @@ def score_external(
         ExtraMissingError: PySpark is not installed.
         MappingError: the mapping is not as it must be.
     """
-    scorer = Scorer(model, schema.id.record_name, explained=explained)
+    scorer = Scorer(
+        model, schema.id.record_name, explained=explained, has_text_ids=schema.id.is_text
+    )
     with _opened(settings, schema, external) as table:
         return score_table(table, scorer, output)
 
