@@ -1,20 +1,27 @@
 """Names and claims: what the product says of a segment is held against the figures beside it."""
 
 import re
+from dataclasses import replace
+from itertools import permutations, product
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import trim_mean
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
+from customer_segmentation.domain.attributes import Attribute, Kind
+from customer_segmentation.domain.errors import TrainingRefusedError
 from customer_segmentation.domain.numbers import readable
+from customer_segmentation.domain.schema import Schema
+from customer_segmentation.domain.segments import as_read
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters
 from customer_segmentation.model.assign import Assigner
 from customer_segmentation.model.describing.profile import SegmentProfile, profile_segments
 from customer_segmentation.model.monitoring.distribution import count_customers
+from tests.support.drawn import draw_customers, schemas
 from tests.support.shipped import FEATURE_NAMES, FEATURES, SHIPPED
 from tests.support.tables import TABLES, read_table
 
@@ -232,3 +239,100 @@ def test_an_example_reads_as_people_speak(
         assert "_" not in name
         assert "/" not in name
     check_claims(model, richer[::5])
+
+
+CARD = Attribute("card", "card", "card", "", 0, Kind.BINARY, codes={0: "No", 1: "Yes"})
+BRANCH = Attribute(
+    "branch",
+    "branch",
+    "branch",
+    "",
+    "France",
+    Kind.NOMINAL,
+    categories=("France", "Spain", "Italy"),
+)
+SEX = Attribute("sex", "sex", "sex", "", "Male", Kind.BINARY, categories=("Male", "Female"))
+SHOP = replace(SHIPPED, attributes=(CARD, BRANCH, SEX), profiles=(), channels=())
+
+
+def test_names_tell_categories_and_cards_in_the_owners_words() -> None:
+    random = np.random.default_rng(2)
+    group = np.repeat([0, 1, 2], 200)
+    branch = np.where(random.random(600) < 0.9, group, (group + 1) % 3)
+    card = (group == 1) * (random.random(600) < 0.95)
+    sex = np.where(group == 2, 1.0, random.random(600) < 0.4)
+    values = np.column_stack([card, branch, sex]).astype(float)
+
+    model = LocalEngine(SHOP).train(np.arange(600), values, Parameters(k=3))
+
+    names = {
+        int(np.bincount(group[Assigner(model).assign(values) == s.number]).argmax()): s.name
+        for s in model.segments
+    }
+    assert names[0] == "Mostly France, no card"
+    assert names[1] == "Mostly Spain, mostly card"
+    assert names[2] == "Mostly Italy, mostly Female"
+    told = [p.summary for p in profile_segments(model, model.distribution)]
+    assert "branch France 100% (everybody 33%), card 0%" in " ".join(told)
+
+
+def true_words(attribute: Attribute, ours: FloatArray, everybody: FloatArray) -> set[str]:
+    """Return all that a name may say of some customers by an attribute, from their values."""
+    ours, everybody = ours[~np.isnan(ours)], everybody[~np.isnan(everybody)]
+    if len(ours) == 0:
+        return set()
+    mean, of_all = ours.mean(), everybody.mean()
+    if attribute.kind is Kind.NOMINAL:
+        words: set[str] = set()
+        for choice, label in attribute.labels.items():
+            share, share_of_all = (ours == choice).mean(), (everybody == choice).mean()
+            for called in (label, f"{attribute.title} {label}"):
+                words |= _words_of_share(called, share, share_of_all)
+        return words
+    words = {attribute.low} if mean < of_all else {attribute.high}
+    words |= {f"{'lower' if mean < of_all else 'higher'} {attribute.title}"}
+    if attribute.kind is Kind.BINARY or len(attribute.choices) == 2:
+        no, yes = attribute.choices or (0, 1)
+        share, share_of_all = (ours == yes).mean(), (everybody == yes).mean()
+        for title in (attribute.title, attribute.labels.get(yes, "")):
+            words |= _words_of_share(title, share, share_of_all)
+        for title in (f"no {attribute.title}", attribute.labels.get(no, "")):
+            words |= _words_of_share(title, 1.0 - share, 1.0 - share_of_all)
+            words |= {title, f"only {title}"} if share == 0.0 else set()
+    return words
+
+
+def _words_of_share(called: str, share: float, share_of_all: float) -> set[str]:
+    if share > share_of_all:
+        return {f"mostly {called}"} if share > 0.5 else {f"more often {called}"}
+    return {f"less often {called}", *([f"no {called}"] if share == 0.0 else [])}
+
+
+@given(schemas(), st.integers(0, 1_000), st.integers(2, 4))
+@settings(max_examples=60)
+def test_names_of_segments_of_any_schema_are_true_and_distinct(
+    schema: Schema, seed: int, k: int
+) -> None:
+    values = draw_customers(schema, 300, seed)
+    plain = replace(schema, profiles=())
+    try:
+        model = LocalEngine(plain).train(np.arange(300), values, Parameters(k=k, restarts=1))
+    except TrainingRefusedError:
+        assume(False)
+    segments = Assigner(model).assign(values)
+
+    assert len({as_read(segment.name) for segment in model.segments}) == k
+    for segment in model.segments:
+        ours = values[segments == segment.number]
+        if segment.name in {"Close to average", f"Segment {segment.number}"} or not len(ours):
+            continue
+        words = [
+            true_words(attribute, ours[:, j], values[:, j])
+            for j, attribute in enumerate(schema.attributes)
+        ]
+        assert segment.name.casefold() in {
+            ", ".join(chosen).casefold()
+            for many in (1, 2, 3)
+            for places in permutations(words, many)
+            for chosen in product(*places)
+        }

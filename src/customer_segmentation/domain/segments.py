@@ -114,7 +114,7 @@ def check_words(
         if _is_blank(after.name):
             faults.append(FieldError("name", "name must not be blank"))
         for other in others:
-            if other.number != after.number and _as_read(other.name) == _as_read(after.name):
+            if other.number != after.number and as_read(other.name) == as_read(after.name):
                 told = f"name must differ from that of segment {other.number}, {other.name}"
                 faults.append(FieldError("name", told))
     if after.strategies != before.strategies:
@@ -134,7 +134,7 @@ def _is_blank(text: str) -> bool:
     return not any(letter.isprintable() and not letter.isspace() for letter in text)
 
 
-def _as_read(name: str) -> str:
+def as_read(name: str) -> str:
     """Return the same for names that people take for the same."""
     return " ".join(unicodedata.normalize("NFKC", name).split()).casefold()
 

@@ -1,20 +1,31 @@
 """Naming segments: the very first model's by their profile, new ones by what sets them apart."""
 
 from collections.abc import Collection, Iterator, Sequence
-from itertools import combinations
+from itertools import chain, combinations, count
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from customer_segmentation.domain.attributes import OTHER, Attribute
 from customer_segmentation.domain.schema import Profile
-from customer_segmentation.domain.segments import Segment, Strategy
-from customer_segmentation.model.describing.profile import AttributeProfile, strongest
+from customer_segmentation.domain.segments import Segment, Strategy, as_read
+from customer_segmentation.model.describing.profile import (
+    AttributeProfile,
+    Standout,
+    is_yes_or_no,
+    strongest,
+    yes_share,
+    yes_words,
+)
 
 _FORBIDDEN = -1e6
 """Worse than any sum of scores, as most attributes deviate by a few."""
 
 _AVERAGE = "Close to average"
 _WORDS = 6
+_MOST = 0.5
+_LONGEST = 200
+"""How long a segment's name may be."""
 
 Attributes = tuple[AttributeProfile, ...]
 
@@ -59,8 +70,10 @@ def new_segment(number: int, attributes: Attributes, taken: Collection[str]) -> 
         attributes: of its customers.
         taken: the names of the other segments.
     """
-    names = (name for name in _names(attributes) if name not in taken)
-    name = next(names, f"Segment {number}")
+    read = {as_read(name) for name in taken}
+    others = (f"Segment {other}" for other in count(number))
+    names = chain(_names(attributes), others)
+    name = next(name for name in names if as_read(name) not in read and len(name) <= _LONGEST)
     return Segment(number, name, ())
 
 
@@ -78,11 +91,38 @@ def _names(attributes: Attributes) -> Iterator[str]:
 
 
 def _word(attribute: AttributeProfile) -> str:
-    feature = attribute.declared
-    if attribute.is_below:
-        return feature.low or f"lower {feature.title}"
+    feature, standout = attribute.declared, attribute.standout
+    if standout is not None:
+        return _word_of_category(feature, standout)
+    if attribute.is_below and feature.low:
+        return feature.low
     # Who owes less than others has no high balance.
-    return feature.high if attribute.is_above and feature.high else f"higher {feature.title}"
+    if attribute.is_above and feature.high:
+        return feature.high
+    if is_yes_or_no(feature):
+        return _word_of_yes(feature, attribute)
+    return f"{'lower' if attribute.is_below else 'higher'} {feature.title}"
+
+
+def _word_of_category(feature: Attribute, standout: Standout) -> str:
+    """Return what a category's share says, such as "mostly France"."""
+    label = standout.label
+    if label == OTHER or not any(letter.isalpha() for letter in label):
+        label = f"{feature.title} {label}"
+    if standout.deviations > 0.0:
+        return f"mostly {label}" if standout.share > _MOST else f"more often {label}"
+    return f"no {label}" if standout.share == 0.0 else f"less often {label}"
+
+
+def _word_of_yes(feature: Attribute, attribute: AttributeProfile) -> str:
+    """Return what the share of a yes says, such as "no card" where nobody has one."""
+    share = yes_share(feature, attribute.told)
+    yes, no = yes_words(feature)
+    if attribute.told_deviations > 0.0:
+        return f"mostly {yes}" if share > _MOST else f"more often {yes}"
+    if share == 0.0:
+        return no if no == f"no {feature.title}" else f"only {no}"
+    return f"mostly {no}" if share < 1.0 - _MOST else f"less often {yes}"
 
 
 def _score(profile: Profile, attributes: Attributes) -> float:

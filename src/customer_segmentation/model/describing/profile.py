@@ -18,9 +18,27 @@ QUARTERS = (0.25, 0.5, 0.75)
 
 _YES_NO = {0: "no", 1: "yes"}
 _TOLD = 3
+_YES = {"true", "yes", "y", "1"}
 _TRIMMED = 0.05
 _SLACK = 1e-9
 _UNFINISHED = "Customers are being re-scored: not all of this segment's are counted yet."
+
+
+@dataclass(frozen=True, slots=True)
+class Standout:
+    """The category of a nominal attribute whose share in a segment differs most from everybody's.
+
+    Attributes:
+        label: what people call it.
+        share: of the segment's customers who have the attribute.
+        share_of_all: of everybody who has it.
+        deviations: the difference in standard deviations of whether somebody is in it.
+    """
+
+    label: str
+    share: float
+    share_of_all: float
+    deviations: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +68,7 @@ class AttributeProfile:
             standard deviation, seen in the figures as people read them, with medians that do not
             say the contrary, and not by who is not scored yet.
         is_usual: whether half of the customers have as much as half of everybody, and some.
+        standout: of a nominal attribute, where a category clearly sets the segment apart.
     """
 
     declared: Attribute
@@ -69,11 +88,19 @@ class AttributeProfile:
     is_trimmed: bool
     is_clear: bool
     is_usual: bool
+    standout: Standout | None = None
 
     @property
     def attribute(self) -> str:
         """Its request name."""
         return self.declared.name
+
+    @property
+    def strength(self) -> float:
+        """How far it sets the segment apart, in standard deviations; 0 where not clearly."""
+        if self.standout is not None:
+            return abs(self.standout.deviations)
+        return abs(self.told_deviations) if self.is_clear else 0.0
 
     @property
     def is_above(self) -> bool:
@@ -185,7 +212,7 @@ def profile_clusters(
     return [
         tuple(
             _profile_attribute(
-                bins, fingerprint, distribution.at(row), j, own, everybody[j], trims=trims[j]
+                bins, fingerprint, distribution, row, j, own, everybody[j], trims=trims[j]
             )
             for j, own in enumerate(figures)
         )
@@ -300,6 +327,7 @@ def _profile_attribute(
     bins: Bins,
     fingerprint: Fingerprint,
     distribution: Distribution,
+    row: int,
     position: int,
     ours: _Figures,
     everybody: _Figures,
@@ -307,8 +335,10 @@ def _profile_attribute(
     trims: bool,
 ) -> AttributeProfile:
     feature = bins.attributes[position]
-    counts = distribution.counts[0, bins.of_attribute(position)]
-    known, lacking = int(counts.sum()), int(distribution.counts[0, bins.of_missing(position)].sum())
+    every = distribution.counts[:, bins.of_attribute(position)]
+    counts = every[row]
+    lacking = int(distribution.counts[row, bins.of_missing(position)].sum())
+    known = int(counts.sum())
     deviation = fingerprint.attributes[feature.name].deviation
     difference = ours.mean - everybody.mean
     deviations = difference / deviation if deviation > 0.0 else 0.0
@@ -340,7 +370,23 @@ def _profile_attribute(
             and ours.median >= everybody.median
             and ours.median > 0.0
         ),
+        standout=_find_standout(feature, counts, every.sum(axis=0)),
     )
+
+
+def _find_standout(feature: Attribute, counts: IntArray, everybody: IntArray) -> Standout | None:
+    """Return the category that clearly sets a segment apart, by counts of categories, (c,)."""
+    if feature.kind is not Kind.NOMINAL or counts.sum() == 0:
+        return None
+    ours, all_shares = counts / counts.sum(), everybody / everybody.sum()
+    spread = np.sqrt(all_shares * (1.0 - all_shares))
+    deviations = np.divide(ours - all_shares, spread, out=np.zeros_like(spread), where=spread > 0.0)
+    at = int(np.abs(deviations).argmax())
+    share, share_of_all = float(ours[at]), float(all_shares[at])
+    if abs(deviations[at]) < _WORTH_TELLING or _percent(share) == _percent(share_of_all):
+        return None
+    label = [*feature.labels.values()][at]
+    return Standout(label, share, share_of_all, float(deviations[at]))
 
 
 def _agree(
@@ -408,25 +454,53 @@ def _summarise(size: int, share: float, attributes: tuple[AttributeProfile, ...]
 
 def strongest(attributes: tuple[AttributeProfile, ...]) -> list[AttributeProfile]:
     """Return the attributes that clearly set a segment apart, what does so most first."""
-    clear = [attribute for attribute in attributes if attribute.is_clear]
-    return sorted(clear, key=lambda attribute: -abs(attribute.told_deviations))
+    clear = [attribute for attribute in attributes if attribute.strength > 0.0]
+    return sorted(clear, key=lambda attribute: -attribute.strength)
 
 
 def _phrase(profile: AttributeProfile) -> str:
-    feature = profile.declared
+    feature, standout = profile.declared, profile.standout
+    if standout is not None:
+        share, of_all = _percent(standout.share), _percent(standout.share_of_all)
+        return f"{feature.title} {standout.label} {share} (everybody {of_all})"
     mean = _readable(feature, profile.told)
     everybody = _readable(feature, profile.told_of_all)
-    if _is_yes_or_no(feature):
-        code = feature.labels[max(feature.choices)]
-        return f"{feature.title if code == 'True' else code} {mean} (everybody {everybody})"
+    if is_yes_or_no(feature):
+        return f"{yes_words(feature)[0]} {mean} (everybody {everybody})"
     word = "higher" if profile.told_deviations > 0 else "lower"
     kind = "trimmed mean" if profile.is_trimmed else "mean"
     return f"{word} {feature.title} ({kind} {mean}, everybody {everybody})"
 
 
 def _readable(feature: Attribute, mean: float) -> str:
-    return f"{mean:.0%}" if _is_yes_or_no(feature) else readable(mean)
+    return _percent(yes_share(feature, mean)) if is_yes_or_no(feature) else readable(mean)
 
 
-def _is_yes_or_no(feature: Attribute) -> bool:
-    return len(feature.choices) == 2 and feature.kind is not Kind.NOMINAL
+def _percent(share: float) -> str:
+    return f"{share:.0%}"
+
+
+def is_yes_or_no(feature: Attribute) -> bool:
+    """Tell whether an attribute has two values, of which the greater one is a yes."""
+    return feature.is_binary or (len(feature.choices) == 2 and feature.kind is not Kind.NOMINAL)
+
+
+def yes_share(feature: Attribute, mean: float) -> float:
+    """Return the share of a yes, by the mean of an attribute that says yes or no."""
+    no, yes = feature.choices or (0, 1)
+    return (mean - no) / (yes - no)
+
+
+def yes_words(feature: Attribute) -> tuple[str, str]:
+    """Return what a yes and a no of an attribute are called, such as "Female" and "Male".
+
+    Where the codes say no more than yes and no, it is the title, and "no" before it.
+    """
+    if not feature.choices:
+        return feature.title, f"no {feature.title}"
+    no, yes = (feature.labels[choice] for choice in feature.choices)
+    if yes.casefold() in _YES:
+        return feature.title, f"no {feature.title}"
+    if no.casefold() in _YES:
+        return f"no {feature.title}", feature.title
+    return yes, no
