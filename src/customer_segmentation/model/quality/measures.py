@@ -5,15 +5,17 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
-from customer_segmentation.domain.arrays import FloatArray
+from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.model.fitting.fit import fit_clusters
 from customer_segmentation.model.fitting.lloyd import Clusters
 from customer_segmentation.model.missing import pairwise_distances, squared_distances
+from customer_segmentation.model.threads import map_all
 
 BOOTSTRAPS = 5
 SILHOUETTE_SAMPLE = 2_500
 BOOTSTRAP_SAMPLE = 10_000
 _BOOTSTRAP_RESTARTS = 3
+_ROWS = 64
 
 
 def sampled_silhouette(coordinates: FloatArray, clusters: Clusters, seed: int) -> float:
@@ -28,8 +30,34 @@ def sampled_silhouette(coordinates: FloatArray, clusters: Clusters, seed: int) -
         return 0.0
     points = coordinates[rows]
     if np.isnan(points).any():
-        return float(silhouette_score(pairwise_distances(points), labels, metric="precomputed"))
+        return _silhouette_of_known(points, labels)
     return float(silhouette_score(points, labels))
+
+
+def _silhouette_of_known(points: FloatArray, labels: IntArray) -> float:
+    """Return the mean silhouette of points, (n, c), of which some coordinates are missing.
+
+    Some rows of the distances at a time stay in a processor's cache, where all of them take three
+    times as long.
+    """
+    _, labels, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    members = np.eye(len(sizes))[labels]
+
+    def add_up(rows: slice) -> float:
+        sums = pairwise_distances(points, rows) @ members
+        own = labels[rows]
+        each = np.arange(len(own))
+        inside = sums[each, own] / np.maximum(sizes[own] - 1, 1)
+        means = sums / sizes
+        means[each, own] = np.inf
+        outside = means.min(axis=1)
+        largest = np.maximum(inside, outside)
+        is_measured = (sizes[own] > 1) & (largest > 0.0)
+        ways = np.where(is_measured, outside - inside, 0.0)
+        return float((ways / np.where(is_measured, largest, 1.0)).sum())
+
+    parts = [slice(at, min(at + _ROWS, len(points))) for at in range(0, len(points), _ROWS)]
+    return sum(map_all(add_up, parts)) / len(points)
 
 
 def bootstrap_stability(
