@@ -54,7 +54,7 @@ class Scorer:
         assessment = self._assigner.assess(values)
         names, strategies = segment_words(self.model, assessment.segments)
         columns = [
-            pa.array(ids),
+            pa.array(ids, self.schema.field(0).type),
             pa.array(assessment.segments),
             names,
             pa.array(assessment.confidence),
