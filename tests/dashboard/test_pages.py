@@ -38,16 +38,16 @@ ADDED = {
     "Monthly income": "8,283",
     "Account balance": "9723",
     "Loyalty score": "342",
-    "Total withdrawal amount": "2839",
-    "Total deposit amount": "778",
-    "Transaction count": "7",
+    "Total withdrawals": "2839",
+    "Total deposits": "778",
+    "Number of transactions": "7",
 }
 ADDED_CODES = {
     "Gender": "Male",
     "Education level": "Postgrad",
     "Facebook": "yes",
     "Twitter": "no",
-    "Email": "yes",
+    "E-mail": "yes",
     "Instagram": "no",
     "Loan": "no",
 }
@@ -262,14 +262,14 @@ def test_a_customer_is_shown_changed_and_deleted(page: Page, bank: Server) -> No
     ).to_be_visible()
     page.get_by_role("tab", name="Change").click()
     settled(page)
-    put(page, "Total deposit amount", "a lot")
+    put(page, "Total deposits", "a lot")
     page.get_by_role("button", name="Save and re-segment").click()
-    fault = "Total deposit amount must be a finite number of at least 0, not a text"
+    fault = "Total deposits must be a finite number of at least 0, not a text"
     expect(page.get_by_role("alert").filter(has_text=fault)).to_be_visible()
     assert bank.client.get("/v1/customers/7287").json()["total_deposit_amount"] != 9876
 
-    put(page, "Total deposit amount", "9,876")
-    put(page, "Transaction count", "3")
+    put(page, "Total deposits", "9,876")
+    put(page, "Number of transactions", "3")
     page.get_by_role("button", name="Save and re-segment").click()
     done = "Customer 7,287 is saved, and in 3: Budget-Conscious Occasionals."
     expect(page.get_by_text(done)).to_be_visible()
@@ -447,7 +447,7 @@ def test_what_if_follows_sliders_and_inputs_from_an_existing_customer(page: Page
     slider = page.get_by_role("slider", name="Loyalty score").first
     slider.press("ArrowLeft")
     expect(page.get_by_label("Loyalty score, exactly").first).to_have_value("724")
-    values = {"Transaction count": "0", "Loyalty score": "900"}
+    values = {"Number of transactions": "0", "Loyalty score": "900"}
     values |= {"Monthly income": "30000", "Account balance": "90000"}
     for label, value in values.items():  # Faster than the page is run anew.
         field = page.get_by_label(f"{label}, exactly").first

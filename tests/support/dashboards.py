@@ -17,7 +17,7 @@ from tests.support.servers import free_port
 
 TABS = {
     "Overview": [],
-    "Segments": ["Profile", "Distributions", "Compare", "Map", "Strategies"],
+    "Segments": ["Profile", "Distributions", "Compare", "Map", "Fairness", "Strategies"],
     "Customer": ["Card", "Search", "Add"],
     "What if": [],
     "Model": ["Versions", "Train", "Compare", "Drift", "Study"],

@@ -53,7 +53,7 @@ def export(selection: Mapping[str, object], form: str) -> bytes:
     Raises:
         ServiceError: the service cannot write it.
     """
-    bank = service()
+    client = service()
     bounds = {
         end: {
             name.removesuffix(f"_{end}"): value
@@ -62,11 +62,11 @@ def export(selection: Mapping[str, object], form: str) -> bytes:
         }
         for end in ("min", "max", "is", "missing")
     }
-    begun = bank.begin_export(format=form, segment=selection.get("segment"), **bounds)
-    *_, last = bank.follow_export(begun["id"], _LOOK_SECONDS)
+    begun = client.begin_export(format=form, segment=selection.get("segment"), **bounds)
+    *_, last = client.follow_export(begun["id"], _LOOK_SECONDS)
     if last["state"] != "succeeded":
         raise ServiceError(500, {"detail": f"The export {last['state']}: {last['error']}"})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "customers"
-        bank.download_export(begun["id"], path)
+        client.download_export(begun["id"], path)
         return path.read_bytes()
