@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from customer_segmentation import __version__
+from customer_segmentation.api.http.requests import JSON
 from customer_segmentation.services.runtime.settings import SHIPPED_DATA
 from tests.support.servers import Server, running
 from tests.support.shipped import CUSTOMER_ID, FEATURES, FUNCTIONS, SHIPPED
@@ -102,6 +103,36 @@ def test_it_names_the_attributes_wherever_one_is_to_be_given(shared_server: Serv
 
     for told in (excluded["items"], weights["propertyNames"], export["min"]["propertyNames"]):
         assert told["enum"] == list(SHIPPED.names)
+
+
+WRONG = {"boolean": (0, "true"), "integer": (True, "1"), "number": (True, "1")}
+"""What some libraries take for a value of a type, and JSON does not."""
+
+
+def test_no_body_takes_one_type_for_another(shared_server: Server) -> None:
+    document = shared_server.client.get("/openapi.json").json()
+    tried = set()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            content = operation.get("requestBody", {}).get("content", {})
+            names = re.findall(
+                r"#/components/schemas/(\w+)", str(content.get(JSON, {}).get("schema"))
+            )
+            for name in names[:1]:
+                for field, told in document["components"]["schemas"][name]["properties"].items():
+                    kinds = {told.get("type"), *(one.get("type") for one in told.get("anyOf", ()))}
+                    for value in (v for kind in kinds & WRONG.keys() for v in WRONG[kind]):
+                        place = re.sub(r"{\w+}", "1", path)
+                        answer = shared_server.client.request(method, place, json={field: value})
+
+                        faults = [fault["field"] for fault in answer.json().get("errors", ())]
+                        assert (answer.status_code, field in faults) == (422, True), (path, field)
+                        tried.add((name, field))
+    assert {
+        ("ExportBody", "audience"),
+        ("ExportBody", "segment"),
+        ("TrainingRequest", "k"),
+    } <= tried
 
 
 def send_example(

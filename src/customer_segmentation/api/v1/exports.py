@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 from starlette.responses import FileResponse
 
 from customer_segmentation.api.http.fields import NUMBER, AttributeName, Line
@@ -52,7 +52,7 @@ class ExportBody(Asked):
     """What is to be exported."""
 
     format: Format = Field(default=Format.CSV, description="Of the file.")
-    segment: int | None = Field(
+    segment: Annotated[int, NUMBER] | None = Field(
         default=None, ge=0, lt=2**31, description="Only those in the segment of this number."
     )
     min: _Bounds = Field(
@@ -75,7 +75,7 @@ class ExportBody(Asked):
         Line,
         Field(max_length=200, description="The campaign's name, which draws who is held out."),
     ] = ""
-    audience: bool = Field(
+    audience: StrictBool = Field(
         default=False,
         description="Whether to write an audience file: ids hashed by the salt of the service's "
         "settings, without who is held out.",
