@@ -46,6 +46,50 @@ def test_a_table_is_served_by_the_schema_that_is_made_of_it(
         check_commands(server, schema)
 
 
+GYM = Path(__file__).parents[2] / "docs" / "examples" / "gym-members.csv"
+
+
+def own(folder: Path) -> dict[str, str]:
+    """Return the settings of a first start with a table and the schema that is made of it."""
+    made = run("init", str(GYM), "--yes", "--force", "-o", str(folder / "schema.toml"))
+    assert made.exit_code == 0, made.stderr
+    return {
+        "CUSTOMER_SEGMENTATION_SCHEMA_FILE": str(folder / "schema.toml"),
+        "CUSTOMER_SEGMENTATION_DATA": str(GYM),
+    }
+
+
+@pytest.mark.both_databases
+def test_the_demonstration_goes_when_an_own_table_is_served(
+    empty_database_url: str, tmp_path: Path
+) -> None:
+    given = own(tmp_path)
+    with Server(empty_database_url, tmp_path) as demonstration:
+        assert demonstration.client.get("/v1/customers/56").status_code == 200
+
+    with Server(empty_database_url, tmp_path, **given) as server:
+        assert server.client.get("/v1/segments").json()["customers"] == 600
+        assert server.client.get("/v1/customers/G-00001").status_code == 200
+        assert server.client.get("/v1/schema").json()["number"] == 2
+
+    with Server(empty_database_url, tmp_path) as again:
+        assert again.client.get("/v1/customers/G-00001").status_code == 200
+
+
+def test_another_schema_is_applied_and_not_slipped_in(tmp_path: Path) -> None:
+    given = own(tmp_path)
+    with Server(f"sqlite:///{tmp_path / 'own.db'}", tmp_path, **given):
+        pass
+    schema = tmp_path / "schema.toml"
+    schema.write_text(schema.read_text().replace('title = "member"', 'title = "Member"'))
+
+    server = Server(f"sqlite:///{tmp_path / 'own.db'}", tmp_path, **given)
+
+    assert server.launch().wait(60) != 0
+    assert "The database has another schema" in server.log
+    assert "schema plan" in server.log
+
+
 def rows_of(table: Path) -> list[dict[str, str]]:
     text = table.read_text(encoding="utf-8-sig")
     dialect = csv.Sniffer().sniff(text[:20_000], delimiters=",;\t")
