@@ -19,7 +19,6 @@ from sqlalchemy import update
 
 from customer_segmentation.domain.access import Role
 from customer_segmentation.domain.errors import JobLostError
-from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.domain.jobs import JobKind, JobState
 from customer_segmentation.files.map.mapping import ColumnMapping, Entry
 from customer_segmentation.files.map.mapping_file import format_mapping
@@ -45,6 +44,7 @@ from tests.support.imports import MANY, files_of, many_csv, send, sent, shipped_
 from tests.support.jobs import ended, follow
 from tests.support.losing import losing_commit_after
 from tests.support.servers import Server, running, status, until
+from tests.support.shipped import SHIPPED
 from tests.support.stored import ORIGIN, assert_current, stored_customers
 
 RICH = {"income/month": "90000", "account balance": "400000", "transaction_count": "0"}

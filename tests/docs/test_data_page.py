@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.files.check.rejects import RejectsFile
 from customer_segmentation.files.check.rows import Checked, Checker
 from customer_segmentation.files.map.mapping_file import parse_mapping, read_rules
@@ -15,6 +14,7 @@ from customer_segmentation.files.read.tables import open_table
 from customer_segmentation.files.transactions.totals import DERIVED, Transactions
 from customer_segmentation.files.write.audience import hashed_id
 from tests.support.files import BANK, GUESSED, GUIDE, REJECTS, RULES, TRANSACTIONS, guess, mend
+from tests.support.shipped import SHIPPED
 
 
 def load_bank(mapping: str, rejects: Path) -> Checked:

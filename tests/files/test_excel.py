@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from customer_segmentation.domain.errors import DataFileError
-from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.files.check.rows import Checked, Checker
 from customer_segmentation.files.columns import python_values
 from customer_segmentation.files.map.mapping import ColumnMapping, Entry
 from customer_segmentation.files.read.tables import Reading, open_table
 from tests.support.files import Rows, all_rows, customers
+from tests.support.shipped import SHIPPED
 
 RELATED = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 STRICT = "http://purl.oclc.org/ooxml/officeDocument/relationships"

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from customer_segmentation.domain.errors import DataFileError
-from customer_segmentation.domain.features import SHIPPED
 from customer_segmentation.domain.imports import Mode
 from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.map.mapping import ColumnMapping
@@ -24,6 +23,7 @@ from customer_segmentation.services.transfer.importing import Import, import_cus
 from customer_segmentation.services.transfer.records import Outcome
 from customer_segmentation.store.queries import history
 from tests.support.data_file import read_data_file
+from tests.support.shipped import SHIPPED
 from tests.support.stored import assert_current, stored_customers
 
 pytestmark = pytest.mark.both_databases
