@@ -68,6 +68,7 @@ class Transform(StrEnum):
 
     LINEAR = "linear"
     LOG = "log"
+    SYMLOG = "symlog"
 
 
 class Unknown(StrEnum):
@@ -360,7 +361,10 @@ class Attribute(Column):
         default: what a customer has who is added without it; None asks for it.
         unscored: a value that means "not measured yet"; the model treats it as typical.
         used: whether the model uses it.
-        transform: linear, or the logarithm where most values are small and few are huge.
+        transform: linear, or the logarithm where most values are small and few are huge: of the
+            value itself, or of the value over `knee`.
+        knee: of an attribute that a model was trained on with the transform symlog, as measured:
+            differences count far below it, and ratios far above.
         weight: how much the prepared attribute counts in the model's distances.
         protected: whether one setting leaves the attribute out of the model.
         bands: (minimum, maximum) of the groups by which fairness is measured.
@@ -382,6 +386,7 @@ class Attribute(Column):
     unscored: int | None = None
     used: bool = True
     transform: Transform = Transform.LINEAR
+    knee: float | None = None
     weight: float = 1.0
     protected: bool = False
     bands: tuple[tuple[int, int], ...] = ()
@@ -402,8 +407,13 @@ class Attribute(Column):
 
     @property
     def is_logarithmic(self) -> bool:
-        """Whether the model takes the logarithm."""
-        return self.transform is Transform.LOG
+        """Whether the model takes a logarithm."""
+        return self.transform is not Transform.LINEAR
+
+    @property
+    def divisor(self) -> float:
+        """What values are divided by before the logarithm."""
+        return 1.0 if self.knee is None else self.knee
 
     @property
     def may_be_left_out(self) -> bool:

@@ -289,7 +289,7 @@ def _contradictions(attribute: Attribute) -> Iterator[tuple[str, str]]:
         yield "kind", "needs codes or categories, if it is nominal"
     if kind is Kind.BINARY and choices not in {0, 2}:
         yield "codes" if attribute.codes else "categories", "must be two, as the kind is binary"
-    if attribute.transform is Transform.LOG and not is_number:
+    if attribute.is_logarithmic and not is_number:
         yield "transform", told
     if attribute.unknown is Unknown.OTHER and kind is not Kind.NOMINAL:
         yield "unknown", told

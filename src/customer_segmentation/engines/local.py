@@ -37,6 +37,7 @@ from customer_segmentation.model.prepare import (
     Preparation,
     columns_of,
     fit_preparation,
+    measure_knees,
     transform,
 )
 from customer_segmentation.model.quality.gates import Gates
@@ -62,7 +63,7 @@ class LocalEngine:
         progress: Progress = unheard,
     ) -> Model:
         """Prepare, fit, match or name, and measure; see `Engine.train`."""
-        attributes = self._schema.attributes
+        attributes = measure_knees(self._schema.attributes, values)
         progress(Phase.FITTING, 0, parameters.restarts)
         with ThreadPoolExecutor(1) as beside:
             digested = beside.submit(fingerprint, attributes, ids, values)

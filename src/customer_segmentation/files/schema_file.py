@@ -140,7 +140,9 @@ class _Attribute(TomlTable):
     default: _Value | None = Field(default=None, description=_A_VALUE)
     unscored: _Integer | None = Field(default=None, description=_AN_INTEGER)
     used: bool = Field(default=True, description="true or false")
-    transform: Literal["linear", "log"] = Field(default="linear", description=_words(Transform))
+    transform: Literal["linear", "log", "symlog"] = Field(
+        default="linear", description=_words(Transform)
+    )
     weight: Annotated[int | float, Field(ge=0), AfterValidator(is_finite)] = Field(
         default=1, description="a finite number of at least 0"
     )

@@ -75,6 +75,7 @@ def _in_words_of(own: Attribute, now: Attribute) -> Attribute:
         unscored=own.unscored,
         used=own.used,
         transform=own.transform,
+        knee=own.knee,
         weight=own.weight,
     )
 
@@ -230,7 +231,7 @@ def _moved(before: Attribute, columns: FloatArray, after: Attribute) -> FloatArr
         return found
     if before.categories != after.categories[: len(before.categories)]:
         return np.full_like(columns, nan)
-    if before.transform is after.transform:
+    if (before.transform, before.knee) == (after.transform, after.knee):
         return columns
     return transform_column(after, restore_column(before, columns))
 

@@ -120,18 +120,23 @@ class Assigner:
 
     def _fold(self, slope: FloatArray) -> None:
         """Put columns in the order in which `assign_one` goes through them: plain ones first."""
-        plain = [at for at, column in enumerate(self._columns) if column.choice is None]
+        numbers = [at for at, column in enumerate(self._columns) if column.choice is None]
+        plain = [at for at in numbers if self._columns[at].divisor == 1.0]
+        divided = [at for at in numbers if at not in plain]
         self._plain = [
             (column.name, column.is_logarithmic, column.unscored, column.center)
-            for column in self._columns
-            if column.choice is None
+            for column in (self._columns[at] for at in plain)
+        ]
+        self._divided = [
+            (column.name, column.divisor, column.unscored, column.center)
+            for column in (self._columns[at] for at in divided)
         ]
         nominal = group_nominal(self._columns)
         self._nominal = [
             (name, indicators_of(self._columns, places), [nan] * len(places))
             for name, places in nominal.items()
         ]
-        order = plain + [at for places in nominal.values() for at in places]
+        order = plain + divided + [at for places in nominal.values() for at in places]
         self._centers = self._center[order].tolist()
         self._squares_of_column = self._squares[:, order].T.tolist()
         self._lines = list(
@@ -159,6 +164,10 @@ class Assigner:
                 transformed.append(copysign(log1p(abs(value)), value))
             else:
                 transformed.append(value)
+        for name, divisor, unscored, center in self._divided:
+            value = attributes[name]
+            skewless = copysign(log1p(abs(value) / divisor), value)
+            transformed.append(center if value == unscored else skewless)
         for name, indicators, unknown in self._nominal:
             transformed += indicators.get(attributes[name], unknown)
         lines = self._lines
@@ -325,7 +334,7 @@ class Assigner:
             if column.choice is not None:
                 row[:] = np.where(np.isnan(given), given, given == column.choice)
             if column.is_logarithmic:
-                row[:] = np.sign(row) * settled_logarithm(np.abs(row))
+                row[:] = np.sign(row) * settled_logarithm(np.abs(row) / column.divisor)
             if column.unscored is not None:
                 row[given == column.unscored] = column.center
         lacking = self._find_lacking(values)
@@ -377,7 +386,7 @@ def _settled_term(term: Term, column: FloatArray) -> FloatArray:
     attribute = term.attribute
     transformed = column
     if attribute.is_logarithmic:
-        transformed = np.sign(column) * settled_logarithm(np.abs(column))
+        transformed = np.sign(column) * settled_logarithm(np.abs(column) / attribute.divisor)
     if attribute.unscored is not None:
         transformed = np.where(column == attribute.unscored, term.center, transformed)
     return np.array(term.slopes)[:, None] * transformed

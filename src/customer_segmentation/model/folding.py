@@ -22,6 +22,7 @@ class FoldedColumn:
         name: of the attribute that it is of.
         position: of the attribute.
         is_logarithmic: whether it is the logarithm.
+        divisor: what values are divided by before it.
         unscored: the value that counts as typical.
         choice: the category that it tells; None of a column that tells a number.
         choices: all categories of the attribute.
@@ -32,6 +33,7 @@ class FoldedColumn:
     name: str
     position: int
     is_logarithmic: bool
+    divisor: float
     unscored: int | None
     choice: int | None
     choices: tuple[int, ...]
@@ -55,6 +57,7 @@ def fold_columns(preparation: Preparation) -> list[FoldedColumn]:
                     name=attribute.name,
                     position=position,
                     is_logarithmic=attribute.is_logarithmic,
+                    divisor=attribute.divisor,
                     unscored=None if is_nominal else attribute.unscored,
                     choice=choice,
                     choices=attribute.choices if is_nominal else (),

@@ -5,7 +5,7 @@ is missing is NaN everywhere; see `missing.py`.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 from math import sqrt
@@ -13,8 +13,11 @@ from math import sqrt
 import numpy as np
 
 from customer_segmentation.domain.arrays import FloatArray, IntArray
-from customer_segmentation.domain.attributes import Attribute, Kind, Missing
+from customer_segmentation.domain.attributes import Attribute, Kind, Missing, Transform
 from customer_segmentation.model.threads import map_all
+
+_LEAST_KNEE = 1e-3
+"""Divided by less, the largest amounts would be more than a float holds."""
 
 _UNSCORED = np.inf
 """What stands for "not scored yet" among transformed attributes, which are finite otherwise."""
@@ -31,7 +34,8 @@ def transform(attributes: Sequence[Attribute], values: FloatArray) -> FloatArray
     """Take the skew out of amounts and counts, and tell categories by indicators.
 
     The transform is sign(x) ln(1 + |x|): it rises everywhere, takes any finite number, overdrawn
-    balances too, and turns the long right tail of money into a near-symmetric one. A value that
+    balances too, and turns the long right tail of money into a near-symmetric one; with the
+    transform symlog x is divided by the attribute's knee first. A value that
     means "not scored yet" becomes infinite. Of a nominal attribute each category's column is 1 for
     those who are in it and 0 for others.
 
@@ -59,6 +63,8 @@ def transform_column(attribute: Attribute, column: FloatArray) -> FloatArray:
     """Take the skew out of values of any shape of an attribute that is not nominal."""
     if not attribute.is_logarithmic:
         return column
+    if attribute.divisor != 1.0:
+        column = column / attribute.divisor
     if attribute.missing is Missing.ALLOWED and (missing := np.isnan(column)).any():
         # The logarithm of NaN takes five times as long as that of a number.
         column = np.where(missing, 0.0, column)
@@ -71,7 +77,27 @@ def restore_column(attribute: Attribute, column: FloatArray) -> FloatArray:
     if not attribute.is_logarithmic:
         return column
     with np.errstate(over="ignore"):
-        return np.copysign(np.expm1(np.abs(column)), column)
+        return np.copysign(np.expm1(np.abs(column)) * attribute.divisor, column)
+
+
+def measure_knees(attributes: Sequence[Attribute], values: FloatArray) -> tuple[Attribute, ...]:
+    """Return the attributes, with the knee of those whose transform is symlog, from values (n, d).
+
+    The bi-symmetric logarithm sign(x) ln(1 + |x| / c) is linear far below c and logarithmic far
+    above (Webber 2013, doi:10.1088/0957-0233/24/2/027001). c is the median of the amounts that are
+    not zero, so that what is typical of them is far from zero, and what is hardly more is not.
+    """
+    return tuple(
+        replace(attribute, knee=_median_amount(column))
+        if attribute.transform is Transform.SYMLOG
+        else attribute
+        for attribute, column in zip(attributes, values.T, strict=True)
+    )
+
+
+def _median_amount(column: FloatArray) -> float:
+    amounts = np.abs(column[np.isfinite(column) & (column != 0.0)])
+    return max(float(np.median(amounts)), _LEAST_KNEE) if len(amounts) else 1.0
 
 
 def _indicate(attributes: Sequence[Attribute], values: FloatArray) -> FloatArray:

@@ -1,5 +1,7 @@
 """Training on a table that is spread over partitions."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from customer_segmentation.domain.arrays import FloatArray
@@ -20,7 +22,7 @@ from customer_segmentation.model.fitting.fit import SAMPLE, is_continued, try_st
 from customer_segmentation.model.fitting.lloyd import Clusters, run_lloyd
 from customer_segmentation.model.missing import distances_of
 from customer_segmentation.model.monitoring.distribution import fit_bins
-from customer_segmentation.model.prepare import Preparation
+from customer_segmentation.model.prepare import Preparation, measure_knees
 from customer_segmentation.model.quality.measures import nearest
 
 TOLERANCE = 1e-7
@@ -40,13 +42,15 @@ def train(
     """Train a model on the customers of a table; arguments and errors as `Engine.train`.
 
     Moments, centroids, inertia, sizes, shared customers, the distribution over bins and the
-    fingerprint are of all customers. Random starts, bins, the outliers' distance, silhouette and
-    stability are of one sample, which is everybody up to `SAMPLE`.
+    fingerprint are of all customers. Knees, random starts, bins, the outliers' distance, silhouette
+    and stability are of one sample, which is everybody up to `SAMPLE`.
     """
     progress(Phase.FITTING, 0, parameters.restarts)
     sample = customers.sample(SAMPLE, parameters.seed)
     if len(sample) < parameters.k:
         check_trainable(sample, parameters.k)
+    attributes = measure_knees(customers.schema.attributes, sample)
+    customers = replace(customers, schema=replace(customers.schema, attributes=attributes))
     preparation, summaries = fit_to(customers, parameters)
     used = preparation.used
     coordinates = preparation.prepare(sample)[:, used]

@@ -366,7 +366,7 @@ def _restore(transformed: float, feature: Attribute) -> float:
     if not feature.is_logarithmic:
         return transformed
     try:
-        return copysign(expm1(abs(transformed)), transformed)
+        return copysign(expm1(abs(transformed)) * feature.divisor, transformed)
     except OverflowError:
         return copysign(inf, transformed)
 

@@ -22,7 +22,12 @@ from customer_segmentation.model.fitting.shared import count_shared
 from customer_segmentation.model.missing import fill_in
 from customer_segmentation.model.monitoring.distribution import Bins, count_customers, fit_bins
 from customer_segmentation.model.monitoring.fingerprint import fingerprint
-from customer_segmentation.model.prepare import Preparation, fit_preparation, transform
+from customer_segmentation.model.prepare import (
+    Preparation,
+    fit_preparation,
+    measure_knees,
+    transform,
+)
 from customer_segmentation.model.quality.gates import Gates, find_weaknesses
 from customer_segmentation.model.quality.measures import bootstrap_stability, sampled_silhouette
 
@@ -195,7 +200,8 @@ class _Sample:
         if serving is not None:
             own = columns_in(serving, schema.attributes).take(values)
             places = np.searchsorted(serving.numbers, Assigner(serving).assign(own))
-        attributes = schema.attributes
+        attributes = measure_knees(schema.attributes, values)
+        schema = replace(schema, attributes=attributes)
         known = fingerprint(attributes, np.arange(len(values)), values)
         transformed, bins = transform(attributes, values), fit_bins(attributes, values)
         return cls(schema, values, transformed, bins, known, serving, places)

@@ -157,6 +157,9 @@ class _Graph:
         transformed = value
         if attribute.is_logarithmic:
             size = self.add("Abs", [value], f"size_{name}")
+            if attribute.divisor != 1.0:
+                divisor = self.constant(f"divisor_{name}", attribute.divisor)
+                size = self.add("Div", [size, divisor], f"divided_{name}")
             sign = self.add("Sign", [value], f"sign_{name}")
             transformed = self.add("Mul", [sign, self._logarithm(size, name)], f"skewless_{name}")
         if attribute.unscored is None:

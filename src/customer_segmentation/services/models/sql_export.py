@@ -239,7 +239,10 @@ def _may_miss(term: Term) -> bool:
 
 
 def _root(term: Term) -> exp.Expression:
-    root: exp.Expression = _number(1.0) + exp.Abs(this=exp.column(_value(term)))
+    size: exp.Expression = exp.Abs(this=exp.column(_value(term)))
+    if term.attribute.divisor != 1.0:
+        size = exp.Div(this=size, expression=_number(term.attribute.divisor), typed=True)
+    root: exp.Expression = exp.Add(this=_number(1.0), expression=size)
     for _ in range(ROOTS):
         root = exp.Sqrt(this=root)
     return root
