@@ -317,3 +317,46 @@ def test_what_may_be_missing_or_has_a_default_needs_no_entry() -> None:
     assert np.array_equal(checked.values, [[np.nan, 1, np.nan, 3]], equal_nan=True)
     with pytest.raises(MappingError, match="card: there is no such entry"):
         parse_mapping(schema, "", "x")
+
+
+LATIN = """
+[id]
+name = "kunde"
+type = "text"
+
+[[attributes]]
+name = "umsatz"
+record_name = "Ø Umsatz"
+kind = "amount"
+
+[source]
+delimiter = ";"
+encoding = "cp1252"
+
+[[source.columns]]
+attribute = "umsatz"
+decimal = ","
+"""
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "kunde;Ø Umsatz\nMüller;1,5\n".encode("cp1252"),
+        "kunde;Ø Umsatz\nMüller;1,5\n".encode(),
+        "kunde,Ø Umsatz,cluster_num\nMüller,1.5,2\n".encode(),
+    ],
+    ids=["like the first", "in UTF-8", "an export"],
+)
+def test_what_is_known_of_the_first_table_does_not_keep_others_from_being_read(
+    content: bytes,
+) -> None:
+    schema, how = parse(LATIN)
+
+    with open_table(io.BytesIO(content), how.reading) as source:
+        mapping = find_mapping(schema, source.columns, how)
+        assert mapping is not None
+        checker = Checker(schema, source, mapping)
+        (checked,) = map(checker.check, source.blocks(checker.wanted))
+
+    assert (checked.ids.tolist(), checked.values.tolist()) == (["Müller"], [[1.5]])

@@ -10,7 +10,9 @@ from customer_segmentation.domain.errors import DataFileError
 from customer_segmentation.files.formats import BYTE_ORDER_MARKS
 from customer_segmentation.files.read.source import Peekable, Readable
 
-_SAMPLE_BYTES = 256 * 1024
+SAMPLE_BYTES = 256 * 1024
+"""How much of a text an encoding is guessed from."""
+
 _WESTERN = ("äöüß", "àâæçéèêëîïôœùûüÿ", "áéíñóúü¿¡", "ãáàâçéêíõóôú", "åäöé", "æøåé", "àèéìíòóù")
 _CENTRAL = ("áčďéěíňóřšťúůýž", "ąćęłńóśźż", "áéíóöőúüű", "áäčďéíĺľňóôŕšťúýž", "čšžćđ", "ăâîşţ")
 _CYRILLIC = ("абвгдеёжзийклмнопрстуфхцчшщъыьэюя№", "абвгґдеєжзиіїйклмнопрстуфхцчшщьюя№")
@@ -57,7 +59,7 @@ def open_text(stream: Peekable, encoding: str | None, name: str) -> "Utf8":
     Raises:
         DataFileError: Python knows no such encoding of text.
     """
-    encoding = encoding or guess_encoding(stream.peek(_SAMPLE_BYTES))
+    encoding = encoding or guess_encoding(stream.peek(SAMPLE_BYTES))
     try:
         io.TextIOWrapper(io.BytesIO(), encoding)
     except LookupError as unknown:
@@ -68,14 +70,19 @@ def open_text(stream: Peekable, encoding: str | None, name: str) -> "Utf8":
     return text
 
 
-def guess_encoding(head: bytes) -> str:
-    """Return the encoding that the first bytes of a text are most likely in."""
+def find_unicode(head: bytes) -> str | None:
+    """Return which encoding of Unicode a text is plainly in by its first bytes; else None."""
     for mark, encoding in BYTE_ORDER_MARKS.items():
         if head.startswith(mark):
             return encoding
     # Where a sample ends within a character, only that last character is wrong.
-    if b"\0" not in head and _is_utf8(head):
-        return "utf-8"
+    return "utf-8" if b"\0" not in head and _is_utf8(head) else None
+
+
+def guess_encoding(head: bytes) -> str:
+    """Return the encoding that the first bytes of a text are most likely in."""
+    if unicode := find_unicode(head):
+        return unicode
     fits = _fits(head)
     places = {encoding: -place for place, encoding in enumerate(_COMMON)}
 
@@ -111,7 +118,7 @@ def _share_of_letters(head: bytes, encoding: str) -> float:
 
 def _is_utf8(head: bytes) -> bool:
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(head, final=len(head) < _SAMPLE_BYTES)
+        codecs.getincrementaldecoder("utf-8")().decode(head, final=len(head) < SAMPLE_BYTES)
     except UnicodeDecodeError:
         return False
     return True

@@ -17,7 +17,7 @@ from customer_segmentation.domain.errors import DataFileError
 from customer_segmentation.files.blocks import Block
 from customer_segmentation.files.formats import Format, recognise
 from customer_segmentation.files.read.csv import CsvReader, fault_of
-from customer_segmentation.files.read.encoding import open_text
+from customer_segmentation.files.read.encoding import SAMPLE_BYTES, find_unicode, open_text
 from customer_segmentation.files.read.excel import read_excel
 from customer_segmentation.files.read.lines import BLOCK_BYTES, Lines, LineTooLongError
 from customer_segmentation.files.read.source import GrowthError, Peekable, Readable, decompressed
@@ -75,8 +75,8 @@ class Reading:
         encoding: of CSV and NDJSON, by a name that Python knows.
         sheet: of a workbook; else the first is read.
         header: the line or row of the header, from 1; else it is found.
-        is_certain: whether it is said of this very file, so that what does not go with its format
-            is a mistake.
+        is_certain: whether it is said of this very file, so that what does not go with it is a
+            mistake; else it is known of one like it, and passed over where it does not go with it.
         block_bytes: how much text is taken at a time.
     """
 
@@ -227,7 +227,7 @@ def _open_stream(
 
     def lines() -> Lines:
         nonlocal found
-        text = open_text(stream, reading.encoding, name)
+        text = open_text(stream, _encoding_of(stream, reading), name)
         found = text.encoding
         return Lines(text, reading.block_bytes)
 
@@ -237,7 +237,7 @@ def _open_stream(
         _see_all_used(name, form, reading)
     match form:
         case Format.CSV:
-            reader = CsvReader(lines(), reading.delimiter, bytes_read, reading.header)
+            reader = CsvReader(lines(), _delimiter_of(head, reading), bytes_read, reading.header)
         case Format.NDJSON:
             reader = read_ndjson(lines(), bytes_read)
         case Format.PARQUET:
@@ -251,6 +251,21 @@ def _open_stream(
             reader = read_excel(seekable(), reading.sheet, name, share_read, reading.header)
     is_guessed = reading.encoding is None and not (found or "utf-8").startswith("utf-")
     return Source(name, reader, total, found, is_guessed=is_guessed)
+
+
+def _encoding_of(stream: Peekable, reading: Reading) -> str | None:
+    """Return what is known of a text's encoding, unless its first bytes tell of another one."""
+    if reading.is_certain or reading.encoding is None:
+        return reading.encoding
+    start = stream.peek(SAMPLE_BYTES)
+    unicode = None if start.isascii() else find_unicode(start)
+    return unicode or reading.encoding
+
+
+def _delimiter_of(head: bytes, reading: Reading) -> str | None:
+    delimiter = reading.delimiter
+    is_there = delimiter is not None and delimiter.encode() in head
+    return delimiter if reading.is_certain or is_there else None
 
 
 def _see_all_used(name: str, form: Format, reading: Reading) -> None:
