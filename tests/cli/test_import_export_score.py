@@ -394,6 +394,27 @@ def test_a_file_is_scored_without_touching_the_database(bank: Path, units: Units
     assert (bank / "bank.db").read_bytes() == before
 
 
+def test_a_table_unlike_what_the_model_was_trained_on_is_told(bank: Path) -> None:
+    header, *rows = SHIPPED
+    place = header.split(",").index("income/month")
+    others = []
+    for row in rows[:2_000]:
+        fields = row.split(",")
+        fields[place] = str(int(float(fields[place])) * 40)
+        others.append(",".join(fields))
+    (bank / "others.csv").write_text(header + "".join(others))
+    (bank / "alike.csv").write_text(header + "".join(rows[:2_000]))
+
+    other = run("score", "others.csv", "-o", "others.segments.csv")
+    alike = run("score", "alike.csv", "-o", "alike.segments.csv")
+    imported = run("import", "others.csv", "--dry-run", "--json")
+
+    told = "others.csv is unlike what the active model was trained on: monthly_income."
+    assert told in " ".join(other.stderr.split())
+    assert "unlike" not in alike.stderr
+    assert json.loads(imported.stdout)["others.csv"]["differing"] == ["monthly_income"]
+
+
 def test_people_without_ids_are_scored_by_their_lines() -> None:
     names = [feature.name for feature in FEATURES]
     mapping = "".join(f'[{name}]\ncolumn = "{name}"\n' for name in names)

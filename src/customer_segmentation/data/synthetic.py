@@ -32,7 +32,7 @@ EXAMPLES: dict[int, tuple[float, ...]] = {
     56: (29, 0, 8074, 2488, 725, 0, 0, 1, 1, 0, 31789, 13472.29, 3, 1),
     7287: (53, 1, 12770, 112, 489, 1, 1, 1, 1, 1, 1068.94, 1240.5, 2, 1),
 }
-"""Customers of the API's documentation, in the feature table's order. The documented update of
+"""Customers of the API's documentation, in the schema's order. The documented update of
 7287 sets its deposits to 9876 and its transactions to 3."""
 
 
@@ -74,7 +74,7 @@ GROUPS = (
 
 
 def draw_customers(random: np.random.Generator, count: int) -> FloatArray:
-    """Draw customers: (count, 14), in the feature table's order."""
+    """Draw customers: (count, 14), in the schema's order."""
     group = random.choice(len(GROUPS), count, p=[g.share for g in GROUPS])
 
     def of_group(attribute: str) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Values in requests, as strict as those of the feature table: no boolean is a number."""
+"""Values in requests, as strict as those of the schema: no boolean is a number."""
 
 from datetime import UTC, datetime
 from typing import Annotated

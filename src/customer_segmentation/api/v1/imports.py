@@ -140,6 +140,11 @@ class ImportResult(BaseModel):
     filled: dict[str, int] = Field(
         default={}, description="Empty values that the mapping's default filled, by attribute."
     )
+    differing: list[str] = Field(
+        default=[],
+        description="Attributes that are spread otherwise by far (a population stability index of "
+        "at least 0.25) than in the training data of the active model.",
+    )
     warnings: list[str] = Field(
         default=[], description="What the first model lacks, which is active all the same."
     )

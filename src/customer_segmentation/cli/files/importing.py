@@ -36,6 +36,7 @@ from customer_segmentation.cli.files.tables import (
     opened,
     progress_of,
     rejects_target,
+    warn_of_differing,
 )
 from customer_segmentation.domain.errors import DataFileError, SegmentationError
 from customer_segmentation.domain.imports import Mode
@@ -364,6 +365,7 @@ def _warn_of(
             f"{counted(outcome.refused_transactions, 'customer')} among them, as a transaction of "
             "the customer is refused, so that the totals are not known"
         )
+    warn_of_differing(name, outcome.differing)
     if outcome.erased:
         warn(
             f"{counted(outcome.erased, 'row')} of {name} passed over, of customers who were erased"

@@ -25,6 +25,7 @@ from customer_segmentation.cli.files.tables import (
     opened,
     progress_of,
     rejects_target,
+    warn_of_differing,
 )
 from customer_segmentation.cli.models.spark import (
     ConfOption,
@@ -122,6 +123,7 @@ def score(
                 rows += part.batch.num_rows
                 tell(part.position, rows)
     errors.print(f"{counted(rows, 'person', 'people')} segmented")
+    warn_of_differing(path.name, scored.differing)
     for attribute, count in scored.filled.items():
         warn(f"{counted(count, 'empty value')} of {attribute} taken as the mapping's default")
     if rejected.count:

@@ -140,6 +140,15 @@ def meaning_of(
     return mapping_of(guesses)
 
 
+def warn_of_differing(name: str, attributes: list[str]) -> None:
+    """Tell where customers are unlike those that the model was trained on."""
+    if attributes:
+        warn(
+            f"{name} is unlike what the active model was trained on: {', '.join(attributes)}. Its "
+            "segments may say little of these customers; train on them, or see drift"
+        )
+
+
 @contextmanager
 def progress_of(what: str, source: "Source") -> Iterator[Callable[[int, int], None]]:
     """Show how far a table has been read, at which rate, and how long it takes still."""

@@ -30,7 +30,7 @@ class Overrides:
         seed: of every random choice.
         restarts: how many random starts K-means tries.
         excluded: names of attributes that the model must not use.
-        weights: replaces the feature table's weights, by attribute name.
+        weights: replaces the schema's weights, by attribute name.
         external: the table to train on in place of the stored customers.
     """
 

@@ -31,7 +31,7 @@ class FirstCustomers:
     Attributes:
         ids: (n,).
         numbers: (n,), rising: what the ids are inside.
-        values: (n, d), attributes in the feature table's order, in users' units.
+        values: (n, d), attributes in the schema's order, in users' units.
         model: trained on them alone.
         origin: what asked for it, who, and why.
         weaknesses: in plain words, the gates that the model does not pass; it serves all the same,

@@ -20,6 +20,7 @@ from customer_segmentation.services.runtime.clock import give_way
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork, retried
 from customer_segmentation.services.transfer import storing
 from customer_segmentation.services.transfer.first_import import Beginning
+from customer_segmentation.services.transfer.likeness import Likeness
 from customer_segmentation.services.transfer.merging import TAKEN, Done, Merged, merge
 from customer_segmentation.services.transfer.records import ImportRecord, Outcome
 from customer_segmentation.store.arrow import arrow_reader
@@ -97,8 +98,11 @@ def import_customers(
     derived = np.isin(units.schema.names, DERIVED)
     untold = np.array([name in checker.absent for name in units.schema.names])
     parts = ((block, checker.check(block)) for block in source.blocks(checker.wanted))
+    likeness = None if beginning is not None else Likeness(units.require_model())
     number = 0
     for block, found in prefetch(parts):
+        if likeness is not None:
+            likeness.look(found.values)
         refusals: dict[int, str] = {}
         keeps = np.broadcast_to(untold, found.values.shape)
         if how.totals is not None:
@@ -121,6 +125,7 @@ def import_customers(
         outcome.rejected += len(rejects)
         if how.mode is Mode.REPLACE and beginning is None:
             given.append(_numbers_of(units, found.ids))
+    outcome.differing = [] if likeness is None else likeness.differing
     outcome.filled = {name: count for name, count in checker.filled.items() if count}
     if beginning is not None:
         outcome.removed = beginning.removed

@@ -44,6 +44,8 @@ class Outcome:
         filled: empty values that the mapping's default filled, by attribute.
         without_transactions: customers of whom the table of transactions has none.
         refused_transactions: customers who are rejected, as a transaction of theirs is refused.
+        differing: the attributes that are spread otherwise by far than in the training data of the
+            active model.
     """
 
     added: int = 0
@@ -55,6 +57,7 @@ class Outcome:
     filled: dict[str, int] = field(default_factory=dict)
     without_transactions: int = 0
     refused_transactions: int = 0
+    differing: list[str] = field(default_factory=list)
 
     @property
     def stored(self) -> int:

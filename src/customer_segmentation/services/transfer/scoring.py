@@ -12,6 +12,7 @@ from customer_segmentation.files.map.mapping import ColumnMapping
 from customer_segmentation.files.read.prefetch import prefetch
 from customer_segmentation.files.read.tables import Source
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+from customer_segmentation.services.transfer.likeness import Likeness
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -50,6 +51,7 @@ class ScoredTable:
         key = units.schema.id
         with_ids = mapping.numbered or key.name in mapping.entries
         self._serving = serving
+        self._likeness = Likeness(serving)
         self._source = source
         self._checker = Checker(units.schema, source, mapping, with_ids=with_ids)
         id_column = key.record_name if with_ids else "line"
@@ -57,6 +59,11 @@ class ScoredTable:
             serving.model, id_column, explained=explained, has_text_ids=with_ids and key.is_text
         )
         self.schema = self._scorer.schema
+
+    @property
+    def differing(self) -> list[str]:
+        """The attributes that are spread otherwise by far than in the model's training data."""
+        return self._likeness.differing
 
     @property
     def filled(self) -> dict[str, int]:
@@ -72,5 +79,6 @@ class ScoredTable:
         blocks = self._source.blocks(self._checker.wanted)
         parts = ((block, self._checker.check(block)) for block in blocks)
         for block, found in prefetch(parts):
+            self._likeness.look(found.values)
             batch = self._scorer.score(found.ids, self._serving.rows(found.values))
             yield Scored(batch, found.rejects, block.position)

@@ -57,7 +57,7 @@ class StoredCustomers:
 
     Attributes:
         ids: (n,), rising.
-        values: (n, d), attributes in the feature table's order, in users' units.
+        values: (n, d), attributes in the schema's order, in users' units.
         segments: (n,), segment numbers.
         epochs: (n,), in which each was written last.
     """
