@@ -102,7 +102,7 @@ _FEED_SECONDS = 1.0
 _WIPE_SECONDS = 5.0
 
 _DESCRIPTION = """
-Keeps a bank's customers and tells, in real time, **which segment** each one is in and
+Keeps customers and tells, in real time, **which segment** each one is in and
 **what to do about it**.
 
 Customers are added, changed and deleted, and are segmented anew at once. Anyone's attributes can

@@ -176,7 +176,7 @@ def write_record(
     key: Key = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of Markdown.")] = False,
 ) -> None:
-    """Write the document on a version for the bank's model-risk file.
+    """Write the document on a version for the model-risk file.
 
     Example: customer-segmentation models record 1 -o model-1.md
     """

@@ -1,4 +1,4 @@
-"""The use case of a model's record for the bank's model-risk file.
+"""The use case of a model's record for the model-risk file.
 
 The headings follow what supervisors ask of a model's documentation (Board of Governors of the
 Federal Reserve System, SR 26-2, which replaced SR 11-7). Every figure was measured by a training,

@@ -191,7 +191,7 @@ def models_router(
             Literal["json", "markdown"], Query(alias="format", description="Of the answer.")
         ] = "json",
     ) -> dict[str, Any]:
-        """Write the document for the bank's model-risk file, filled from what was measured."""
+        """Write the document for the model-risk file, filled from what was measured."""
         if least:
             raise NotAllowedError("The record holds counts of few people; it needs admin")
         found = get_record(units, settings, version)
