@@ -133,7 +133,9 @@ def test_a_customer_is_added_with_what_is_known(page: Page, company: Server) -> 
     go(page, "Customer", "Add")
     page.get_by_role("button", name="Add").click()
     expect(page.get_by_text("Subscriber must be a text of 1 to 200 characters")).to_be_visible()
-    expect(page.get_by_text("Tenure must be an integer of at least 0, not nothing")).to_be_visible()
+    expect(
+        page.get_by_text("Tenure must be an integer from 0 to 1000, not nothing")
+    ).to_be_visible()
     settled(page)
 
     put(page, "New subscriber", "7590-VHVEG/ö")
@@ -151,6 +153,8 @@ def test_a_customer_is_added_with_what_is_known(page: Page, company: Server) -> 
 def test_what_if_takes_categories_and_what_is_not_known(page: Page) -> None:
     go(page, "What if")
     expect(page.get_by_text("Satisfaction: 4")).to_be_visible()
+    # Not to what is allowed at most, where nobody is.
+    expect(page.get_by_role("slider", name="Tenure")).to_have_attribute("max", "200")
     put(page, "Satisfaction, exactly", "")
     expect(page.get_by_text("Satisfaction: not known")).to_be_visible()
     choose(page, "Region", "not known")

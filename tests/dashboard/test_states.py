@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from customer_segmentation.client import Client
 from customer_segmentation.dashboard import guide, service
 from customer_segmentation.dashboard.fields import check_attributes, check_id, example_values
+from customer_segmentation.dashboard.segments.profile import usual
 from customer_segmentation.dashboard.style import (
     colour_of,
     dash_of,
@@ -259,6 +260,14 @@ def test_figures_are_told_in_plain_words_and_not_by_colour_alone() -> None:
     assert len({grade.sign for grade in Grade}) == 3
     assert len({colour_of(number) for number in range(32)}) == 32
     assert len({(dash_of(number), symbol_of(number)) for number in range(32)}) == 32
+
+
+def test_few_who_lack_an_attribute_are_not_told_as_none() -> None:
+    profile = {"shares": {}, "missing": 0.0016, "lower_quartile": 230.0, "upper_quartile": 1_706.0}
+
+    assert usual(FEATURE_BY_NAME["account_balance"], profile) == (
+        "230 to 1,706; under 1% not known"
+    )
 
 
 def test_numbers_have_separators_signs_and_units() -> None:

@@ -67,6 +67,7 @@ description = "Months since the first contract"
 kind = "count"
 unit = "months"
 minimum = 0
+maximum = 1000
 example = 30
 
 [[attributes]]

@@ -192,13 +192,12 @@ def _most(attribute: Attribute) -> int:
 
 
 def _range(attribute: Attribute, distribution: dict[str, Any] | None) -> tuple[Any, Any]:
-    """Return the ends of a slider: what is allowed, or twice what nine in ten have."""
+    """Return the ends of a slider: what is allowed, up to twice what nine in ten have."""
     usual = None if distribution is None else distribution["groups"][-1]["least"]
     example = float(attribute.example)
-    most: Number | None = attribute.maximum
-    if most is None or attribute.minimum is None:
-        wide = _nice(2.0 * max(float(usual or 0.0), example, 0.5))
-        most = wide if most is None else min(most, wide)
+    most: Number = _nice(2.0 * max(float(usual or 0.0), example, 0.5))
+    if attribute.maximum is not None:
+        most = min(most, attribute.maximum)
     least = min(-most / 4, example) if attribute.minimum is None else attribute.minimum
     return _typed(attribute, least), _typed(attribute, most)
 

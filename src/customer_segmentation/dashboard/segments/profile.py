@@ -94,7 +94,9 @@ def usual(attribute: Attribute, profile: dict[str, Any]) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return "hidden" if share is None else f"{share:.0%}"
+    if share is None:
+        return "hidden"
+    return "under 1%" if 0.0 < share < 0.005 else f"{share:.0%}"
 
 
 def _shares(attribute: Attribute, profile: dict[str, Any]) -> list[tuple[str, float | None]]:
