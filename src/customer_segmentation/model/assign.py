@@ -1,6 +1,6 @@
 """Real-time assignment: preparation and centroids folded into two arrays at load."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import copysign, inf, isnan, log1p, nan
 from operator import mul
@@ -22,6 +22,11 @@ from customer_segmentation.model.missing import stretch_of
 from customer_segmentation.model.prepare import restore_column, transform
 
 _CHUNK = 16_384
+_PATTERNS = 1_000
+
+_Line = tuple[int, float, list[float]]
+"""A segment's number, and the base and the slopes of its discriminant."""
+
 ROOTS = 14
 """How many square roots bring every float near enough to 1."""
 
@@ -138,7 +143,8 @@ class Assigner:
         ]
         order = plain + divided + [at for places in nominal.values() for at in places]
         self._centers = self._center[order].tolist()
-        self._squares_of_column = self._squares[:, order].T.tolist()
+        self._squares_in_order = self._squares[:, order].tolist()
+        self._lines_without: dict[tuple[int, ...], list[_Line]] = {}
         self._lines = list(
             zip(
                 self._numbers.tolist(),
@@ -187,21 +193,34 @@ class Assigner:
         row = np.array([[attributes[name] for name in self._names]], dtype=np.float64)
         return int(self.assign(row)[0])
 
-    def _fill_in_one(self, transformed: list[float]) -> list[tuple[int, float, list[float]]]:
-        """Put what is typical for what is missing; return the lines by which it counts nothing."""
-        missing = [at for at, value in enumerate(transformed) if isnan(value)]
+    def _fill_in_one(self, transformed: list[float]) -> list[_Line]:
+        """Put 0 for what is missing; return the lines by which it counts nothing."""
+        missing = tuple([at for at, value in enumerate(transformed) if isnan(value)])
         for at in missing:
-            transformed[at] = self._centers[at]
-        if len(missing) == len(transformed):
-            return self._lines
-        lines = self._lines
-        for at in missing:
-            squares = self._squares_of_column[at]
-            lines = [
-                (number, base - less, slope)
-                for (number, base, slope), less in zip(lines, squares, strict=True)
-            ]
+            transformed[at] = 0.0
+        lines = self._lines_without.get(missing)
+        if lines is None:
+            lines = self._find_lines_without(missing)
+            # Tables lack the same few attributes again and again.
+            if len(self._lines_without) < _PATTERNS:
+                self._lines_without[missing] = lines
         return lines
+
+    def _find_lines_without(self, missing: Sequence[int]) -> list[_Line]:
+        """Return the lines of somebody who lacks some columns; all of them are typical."""
+        is_known = len(missing) < len(self._centers)
+        return [
+            (
+                number,
+                base
+                + sum(slope[at] * self._centers[at] for at in missing)
+                - sum(squares[at] for at in missing if is_known),
+                slope,
+            )
+            for (number, base, slope), squares in zip(
+                self._lines, self._squares_in_order, strict=True
+            )
+        ]
 
     def assign(self, values: FloatArray) -> IntArray:
         """Return the segment number, (n,), of each customer, (n, d), in users' units.
