@@ -114,25 +114,29 @@ def test_no_body_takes_one_type_for_another(shared_server: Server) -> None:
     tried = set()
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            content = operation.get("requestBody", {}).get("content", {})
-            names = re.findall(
-                r"#/components/schemas/(\w+)", str(content.get(JSON, {}).get("schema"))
-            )
-            for name in names[:1]:
-                for field, told in document["components"]["schemas"][name]["properties"].items():
-                    kinds = {told.get("type"), *(one.get("type") for one in told.get("anyOf", ()))}
-                    for value in (v for kind in kinds & WRONG.keys() for v in WRONG[kind]):
-                        place = re.sub(r"{\w+}", "1", path)
-                        answer = shared_server.client.request(method, place, json={field: value})
+            for field, value in wrong_values(document, operation):
+                place = re.sub(r"{\w+}", "1", path)
+                answer = shared_server.client.request(method, place, json={field: value})
 
-                        faults = [fault["field"] for fault in answer.json().get("errors", ())]
-                        assert (answer.status_code, field in faults) == (422, True), (path, field)
-                        tried.add((name, field))
-    assert {
-        ("ExportBody", "audience"),
-        ("ExportBody", "segment"),
-        ("TrainingRequest", "k"),
-    } <= tried
+                faults = [fault["field"].split(".")[0] for fault in answer.json().get("errors", ())]
+                assert (answer.status_code, field in faults) == (422, True), (path, field, value)
+                tried.add((path, field))
+    exported = {("/v1/exports", field) for field in ("audience", "segment", "min", "missing")}
+    assert exported | {("/v1/models", "k"), ("/v1/models", "weights")} <= tried
+
+
+def wrong_values(
+    document: dict[str, Any], operation: dict[str, Any]
+) -> Iterator[tuple[str, object]]:
+    """Yield fields of a body with values of another type, also within objects by attribute."""
+    content = operation.get("requestBody", {}).get("content", {})
+    for name in re.findall(r"#/components/schemas/(\w+)", str(content.get(JSON)))[:1]:
+        for field, told in document["components"]["schemas"][name]["properties"].items():
+            for one in (told, *told.get("anyOf", ())):
+                within = one.get("additionalProperties")
+                yield from ((field, value) for value in WRONG.get(one.get("type"), ()))
+                if isinstance(within, dict):
+                    yield from ((field, {"age": value}) for value in WRONG.get(within["type"], ()))
 
 
 def send_example(

@@ -64,7 +64,7 @@ class ExportBody(Asked):
     among: dict[AttributeName, list[str]] = Field(
         default={}, alias="is", description="By attribute, only customers of these categories."
     )
-    missing: dict[AttributeName, bool] = Field(
+    missing: dict[AttributeName, StrictBool] = Field(
         default={},
         description="By attribute, only customers who lack it, or where false who do not.",
     )
