@@ -102,6 +102,12 @@ def test_a_removed_and_a_renamed_attribute_leave_the_active_model_going(server: 
     pulls = client.get("/v1/customers/56/explanation").json()["explanation"]["contributions"]
     assert {"income"} <= {pull["attribute"] for pull in pulls}
 
+    counted = client.get("/v1/segments").json()
+    assert counted["customers"] == 20_000
+    assert client.delete("/v1/customers/57").status_code == 204
+    assert client.get("/v1/segments").json()["customers"] == 19_999
+    assert client.get("/v1/drift").status_code == 200
+
     client.post("/retrain_model_with_latest_data").raise_for_status()
 
     names = [s["name"] for s in client.get("/v1/segments").json()["segments"]]

@@ -20,7 +20,6 @@ from customer_segmentation.services.runtime.unit_of_work import UnitOfWork, Unit
 from customer_segmentation.store.queries import distributions
 from customer_segmentation.store.queries.customers import StoredCustomers
 from customer_segmentation.store.queries.distributions import Changes, StoredDistribution
-from customer_segmentation.store.queries.models import Active
 
 _CHUNK = 1_000
 
@@ -107,18 +106,6 @@ def count_waiting_changes(units: UnitsOfWork) -> None:
         if len(changes.ids) < _CHUNK:
             return
         rest()
-
-
-def count_all_waiting(units: UnitsOfWork, connection: Connection, active: Active) -> None:
-    """Count what writers appended since, in a transaction that nobody else writes beside."""
-    work = units.work_in(connection, active)
-    changes = distributions.read_changes(connection, work.customers.width)
-    if not changes.ids:
-        return
-    known = find_counted(work)
-    counted = _count(work.serving, changes, known.bins)
-    distributions.remove_changes(connection, changes.ids)
-    save_counted(connection, work.serving, known.plus(counted, len(changes.ids)))
 
 
 def start_counting(

@@ -312,10 +312,6 @@ class UnitsOfWork:
                 known = self._model(connection, active)
         return View(active, known)
 
-    def work_in(self, connection: Connection, active: Active | None) -> UnitOfWork:
-        """Return the unit of work of a transaction that was opened otherwise; errors as `read`."""
-        return self._work(connection, active)
-
     def _work(self, connection: Connection, active: Active | None) -> UnitOfWork:
         if active is None:
             raise NotReadyError

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from sqlalchemy import Connection
 
 from customer_segmentation.domain.errors import JobRunningError, SchemaError, SchemaRefusedError
-from customer_segmentation.services.monitoring.distribution import count_all_waiting
+from customer_segmentation.domain.schema import Schema
+from customer_segmentation.model.monitoring.distribution import empty_distribution
+from customer_segmentation.services.monitoring.distribution import count, start_counting
 from customer_segmentation.services.runtime.audit import note
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.current_schema import (
@@ -14,6 +16,7 @@ from customer_segmentation.services.runtime.current_schema import (
     load_schema,
     parse_current,
 )
+from customer_segmentation.services.runtime.serving import load_model
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.services.schema.plan import (
@@ -23,7 +26,9 @@ from customer_segmentation.services.schema.plan import (
     is_rewritten,
     plan_schema,
 )
+from customer_segmentation.store.arrow import arrow_reader
 from customer_segmentation.store.queries import imports, jobs, models, schemas
+from customer_segmentation.store.queries.models import Active
 
 _WRITING_SECONDS = 3_600.0
 """How long to wait for others that write."""
@@ -66,27 +71,43 @@ def apply_schema(
         plan = plan_schema(units, new, renames)
         if plan.refusals:
             raise SchemaRefusedError(plan.refusals)
-        if active is not None:
-            count_all_waiting(units, connection, active)
-        _apply(connection, held, new, compare(held.schema, new.schema, renames), by)
+        found = compare(held.schema, new.schema, renames)
+        schemas.add(connection, new.text, now(), by, found.continues)
+        note(connection, "schema", held.number + 1, "applied", by)
+        if is_rewritten(found, held.schema, new.schema):
+            if active is not None:
+                _count_anew(units, connection, active, new.schema, found)
+            _rewrite(connection, held, new, found)
     units.is_outdated = True
     return plan
 
 
-def _apply(
-    connection: Connection, held: CurrentSchema, new: CurrentSchema, found: Comparison, by: str
+def _count_anew(
+    units: UnitsOfWork, connection: Connection, active: Active, schema: Schema, found: Comparison
+) -> None:
+    """Count the customers as they will be, who are still as they were, by the active model."""
+    before = units.schema
+    serving = load_model(connection, active.version, schema)
+    counted = empty_distribution(serving.model.bins, len(serving.model.segments))
+    with arrow_reader(units.database) as read:
+        for part in units.customers.read_parts(read):
+            current = part.at(active.are_current(part.ids, part.epochs))
+            values = found.convert(before, schema, current.values)
+            counted += count(serving, values, current.segments)
+    start_counting(connection, serving, counted)
+
+
+def _rewrite(
+    connection: Connection, held: CurrentSchema, new: CurrentSchema, found: Comparison
 ) -> None:
     number = held.number + 1
-    if is_rewritten(found, held.schema, new.schema):
-        values = {
-            one.after.name: schemas.Kept(one.before.name, one.numbers, one.fill)
-            for one in found.continued
-        }
-        added = {
-            attribute.name: None if attribute.default is None else attribute.if_left_out
-            for attribute in found.added
-        }
-        schemas.rewrite_customers(connection, held.schema, new.schema, number, values, added)
-        imports.remove_all(connection)
-    schemas.add(connection, new.text, now(), by, found.continues)
-    note(connection, "schema", number, "applied", by)
+    values = {
+        one.after.name: schemas.Kept(one.before.name, one.numbers, one.fill)
+        for one in found.continued
+    }
+    added = {
+        attribute.name: None if attribute.default is None else attribute.if_left_out
+        for attribute in found.added
+    }
+    schemas.rewrite_customers(connection, held.schema, new.schema, number, values, added)
+    imports.remove_all(connection)

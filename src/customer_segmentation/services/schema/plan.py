@@ -88,6 +88,15 @@ class Continued:
         """Whether stored values may have to change, or to be looked at."""
         return any(getattr(self.before, key) != getattr(self.after, key) for key in _OF_VALUES)
 
+    def convert(self, values: FloatArray) -> FloatArray:
+        """Return what stored values, (n,), become."""
+        converted = values.copy()
+        for old, new in self.numbers.items():
+            converted[values == old] = new
+        if self.fill is not None:
+            converted[np.isnan(values)] = self.fill
+        return converted
+
     def count_refused(self, values: FloatArray) -> int:
         """Return how many of these stored values, (n,), the new attribute does not accept."""
         missing = np.isnan(values)
@@ -127,6 +136,17 @@ class Comparison:
     added: tuple[Attribute, ...]
     removed: tuple[Attribute, ...]
     continued: tuple[Continued, ...]
+
+    def convert(self, before: Schema, after: Schema, values: FloatArray) -> FloatArray:
+        """Return customers by the attributes of the one schema, (n, d), by those of the other."""
+        found = np.full((len(after.names), len(values)), np.nan)
+        for attribute in self.added:
+            if attribute.default is not None:
+                found[after.names.index(attribute.name)] = attribute.if_left_out
+        for one in self.continued:
+            column = values[:, before.names.index(one.before.name)]
+            found[after.names.index(one.after.name)] = one.convert(column)
+        return found.T
 
     @property
     def continues(self) -> dict[str, str]:

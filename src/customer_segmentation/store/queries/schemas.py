@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from alembic.migration import MigrationContext
-from alembic.operations import Operations
 from sqlalchemy import (
     Column,
     ColumnElement,
@@ -95,6 +93,10 @@ def rewrite_customers(
         kept: by attribute that goes on, where its values come from.
         added: by attribute that is new, the value of who is there; None where it is missing.
     """
+    # Imported only when there is work to do, as it is big.
+    from alembic.migration import MigrationContext
+    from alembic.operations import Operations
+
     old = customer_table(before)
     # An index of PostgreSQL keeps the name that it was made with, and none may come twice.
     new = customer_table(after, f"customers_{number}")
