@@ -18,6 +18,9 @@ from benchmarks.services import FLOOR, OURS, PLAIN, database, serving
 CUSTOMERS = 20_000
 SEED = 1
 
+Named = Callable[[int], int | str]
+"""What the customer of a number is called."""
+
 
 def predictions() -> Iterator[bytes]:
     """Ask for people's segments."""
@@ -29,19 +32,19 @@ def predictions() -> Iterator[bytes]:
     return any_of([http_request("POST", path, body) for body in bodies])
 
 
-def reads(customers: int = CUSTOMERS) -> Iterator[bytes]:
+def reads(customers: int = CUSTOMERS, named: Named = int) -> Iterator[bytes]:
     """Ask for customers, 1 to as many as there are."""
     ids = random.Random(SEED).sample(range(1, customers + 1), k=1_000)  # noqa: S311
     path = "/get_customer_info_from_database?customer_id="
-    return any_of([http_request("GET", f"{path}{customer_id}") for customer_id in ids])
+    return any_of([http_request("GET", f"{path}{named(number)}") for number in ids])
 
 
-def updates(customers: int = CUSTOMERS) -> Iterator[bytes]:
+def updates(customers: int = CUSTOMERS, named: Named = int) -> Iterator[bytes]:
     """Change two attributes of customers, each time to other values."""
     ids = random.Random(SEED).sample(range(1, customers + 1), k=1_000)  # noqa: S311
     for number in count():
         body = {
-            "customer_id": ids[number % len(ids)],
+            "customer_id": named(ids[number % len(ids)]),
             "total_deposit_amount": number * 0.25,
             "transaction_count": number % 40,
         }
@@ -49,10 +52,10 @@ def updates(customers: int = CUSTOMERS) -> Iterator[bytes]:
         yield http_request("POST", path, msgspec.json.encode(body))
 
 
-def additions(first_id: int = CUSTOMERS + 1) -> Iterator[bytes]:
+def additions(first_id: int = CUSTOMERS + 1, named: Named = int) -> Iterator[bytes]:
     """Add customers, under ids that rise."""
-    for customer_id in count(first_id):
-        body = msgspec.json.encode({"customer_id": customer_id} | ATTRIBUTES)
+    for number in count(first_id):
+        body = msgspec.json.encode({"customer_id": named(number)} | ATTRIBUTES)
         yield http_request("POST", "/add_customer_to_database", body)
 
 

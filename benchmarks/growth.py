@@ -117,14 +117,20 @@ def _sqlite(folder: Path, size: int) -> Iterator[str]:
 
 
 def _postgres(size: int) -> Iterator[str]:
-    name = f"customer_segmentation_benchmark_{size}"
+    with new_database(f"customer_segmentation_benchmark_{size}") as url:
+        _load(url, size)
+        with psycopg.connect(url, autocommit=True) as database:
+            database.execute("VACUUM ANALYZE")
+        yield url
+
+
+@contextmanager
+def new_database(name: str) -> Iterator[str]:
+    """Make an empty database in PostgreSQL for the length of a block; return its URL."""
     with psycopg.connect(f"{POSTGRES}/postgres", autocommit=True) as server:
         server.execute(SQL("DROP DATABASE IF EXISTS {}").format(Identifier(name)))
         server.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
         try:
-            _load(f"{POSTGRES}/{name}", size)
-            with psycopg.connect(f"{POSTGRES}/{name}", autocommit=True) as database:
-                database.execute("VACUUM ANALYZE")
             yield f"{POSTGRES}/{name}"
         finally:
             server.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))

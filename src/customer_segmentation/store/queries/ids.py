@@ -182,8 +182,13 @@ class TextIds:
         # SQLite would read ON as a join's, were there no WHERE.
         rows = rows_of(connection, ids[new]).where(true())
         to = _INSERT[connection.dialect.name](customer_ids)
-        connection.execute(to.from_select(["id"], rows).on_conflict_do_nothing())
-        numbers[new] = self.numbers_of(connection, ids[new])
+        taken = to.from_select(["id"], rows).on_conflict_do_nothing().returning(_TEXT, _NUMBER)
+        given: dict[str, int] = dict(connection.execute(taken).all())
+        numbers[new] = [given.get(customer_id, NOBODY) for customer_id in ids[new].tolist()]
+        # Others may have taken some at the same time.
+        late = np.flatnonzero(numbers == NOBODY)
+        if len(late):
+            numbers[late] = self.numbers_of(connection, ids[late])
         if NOBODY in numbers:
             raise TransactionConflictError(_BEGUN)
         return numbers
