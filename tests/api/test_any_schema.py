@@ -1,10 +1,12 @@
 """What the API tells of customers of another schema: texts, and values that are not known."""
 
+import io
 import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pyarrow import parquet
 
 from customer_segmentation.domain.attributes import Attribute
 from tests.support.servers import Server, running, until
@@ -168,3 +170,22 @@ def test_an_export_selects_as_a_listing_does(
     assert [json.loads(line)["Subscriber"] for line in lines] == ids(expected)
     refused = company.client.post("/v1/exports", json={"is": {"tenure": ["x"]}})
     assert refused.status_code == 422
+
+
+def test_segments_without_a_strategy_are_exported_to_parquet(
+    company: Server, everybody: list[dict[str, Any]]
+) -> None:
+    begun = company.client.post("/v1/exports", json={"format": "parquet"}).json()
+
+    until(lambda: "finished_at" in (job := export_of(company, begun)) and job["finished_at"])
+    assert export_of(company, begun)["state"] == "succeeded"
+    file = company.client.get(f"/v1/exports/{begun['id']}/file").content
+    rows = parquet.read_table(io.BytesIO(file)).to_pylist()
+    assert [row["Subscriber"] for row in rows] == ids(everybody)
+    assert {row["strategy"] for row in rows} == {None}
+
+
+def export_of(company: Server, export: dict[str, Any]) -> dict[str, Any]:
+    """Return how far an export is."""
+    found: dict[str, Any] = company.client.get(f"/v1/exports/{export['id']}").json()
+    return found

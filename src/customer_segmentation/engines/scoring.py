@@ -84,11 +84,12 @@ class Scorer:
 
 def segment_words(model: Model, segments: IntArray) -> tuple[pa.Array, pa.Array]:
     """Return the names and the main strategies, (n,) `WORDS`, of segments by number, (n,)."""
-    places = pa.array(np.searchsorted(model.numbers, segments).astype(np.int8))
+    places = np.searchsorted(model.numbers, segments).astype(np.int8)
     names = pa.array([segment.name for segment in model.segments])
-    told = [next((s.text for s in segment.strategies), None) for segment in model.segments]
-    strategies = pa.array(told, pa.string())
+    told = [next((s.text for s in segment.strategies), "") for segment in model.segments]
+    # Parquet knows nulls among the places only, not among the words.
+    lacking = np.array([not text for text in told])[places]
     return (
-        pa.DictionaryArray.from_arrays(places, names),
-        pa.DictionaryArray.from_arrays(places, strategies),
+        pa.DictionaryArray.from_arrays(pa.array(places), names),
+        pa.DictionaryArray.from_arrays(pa.array(places, mask=lacking), pa.array(told)),
     )
