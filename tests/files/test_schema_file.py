@@ -90,6 +90,8 @@ number = 1
         (f"{PLAIN}\ndefault = nan", "default must be a finite number or a text, not nan"),
         (f"{PLAIN}\nbands = [[1, 5], [5, 9]]", "bands must be a list of [minimum, maximum], asc"),
         (f'{PLAIN}\nrecord_name = "id"', "line 8: attributes[1].record_name is given twice"),
+        (f'{PLAIN}\nrecord_name = "segment"', "record_name must be a text of 1 to 200 characters"),
+        (f"{PLAIN}\nrecord_name = 'a \"b\"'", "record_name must be a text of 1 to 200 characters"),
         (f"{PLAIN}\nmissing = true", "missing must be one of refused, allowed, not true"),
         (
             f'{PLAIN}\n[[segments.profiles]]\nname = "A"\nstrategy = "B"\nabove = ["none"]',

@@ -388,6 +388,20 @@ def test_names_are_valid_and_distinct_and_headers_are_kept(tmp_path: Path) -> No
     assert (attributes[-1].title, attributes[-1].unit) == ("annual income", "k$")
 
 
+def test_headers_that_the_service_writes_itself_or_cannot_write_are_recorded_otherwise(
+    tmp_path: Path,
+) -> None:
+    headers = ["key", "segment", "cluster_num", "group", "strategy", '"a ""b"" \\c"']
+    rows = [",".join([f"k{n}", *(str(n % 9 + k) for k in range(5))]) for n in range(1, 60)]
+
+    found = infer_text(tmp_path, "\n".join([",".join(headers), *rows, ""]))
+
+    assert [a.record_name for a in found.schema.attributes] == [
+        *("segment_2", "cluster_num_2", "group_2", "strategy_2", "a b c"),
+    ]
+    assert [entry.column for entry in found.source.columns.values()][-1] == 'a "b" \\c'
+
+
 def test_ranges_have_room_for_the_next_customers(tmp_path: Path) -> None:
     attribute = attribute_of(infer_column(tmp_path, "income", repeated("900", "1500", "4100")))
 

@@ -19,6 +19,7 @@ NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,20}x", fullmatch=True)
 TITLES = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=20).filter(
     str.strip
 )
+RECORD_NAMES = TITLES.map(lambda title: title.translate({ord('"'): "'", ord("\\"): "/"}))
 
 
 @st.composite
@@ -43,7 +44,7 @@ def attributes(draw: st.DrawFn, name: str) -> Attribute:
     example = categories[0] if categories else draw(usual)
     return Attribute(
         name=name,
-        record_name=draw(st.just(name) | TITLES.map(lambda title: f"{name} {title}")),
+        record_name=draw(st.just(name) | RECORD_NAMES.map(lambda told: f"{name} {told}")),
         title=draw(TITLES),
         description=draw(st.just("") | TITLES),
         kind=kind,

@@ -46,10 +46,16 @@ _LONGEST_NAME = 63
 _LONGEST_TITLE = 200
 _LAST_HEADER = 1_000
 _LONGEST_DESCRIPTION = 2_000
-RESERVED_NAMES = frozenset(
+UNRECORDED = frozenset('"\\')
+"""Marks that no record name may have."""
+
+RESERVED_RECORD_NAMES = frozenset(("cluster_num", "segment", "confidence", "strategy", "group"))
+"""Names that records and exported files have already."""
+
+RESERVED_NAMES = RESERVED_RECORD_NAMES | frozenset(
     (
-        *("segment", "segment_name", "raw_segment", "cluster_num", "is_outlier", "confidence"),
-        *("next_best_action", "model_version", "epoch", "changed_at", "id", "body"),
+        *("segment_name", "raw_segment", "is_outlier", "next_best_action", "model_version"),
+        *("epoch", "changed_at", "id", "body"),
     )
 )
 """Names that answers and tables of the service have already."""
@@ -59,6 +65,13 @@ def _is_free(name: str) -> str:
     if name in RESERVED_NAMES:
         raise ValueError
     return name
+
+
+def _is_free_in_records(name: str) -> str:
+    # The two marks cannot be in a key of the JSON that is written.
+    if name in RESERVED_RECORD_NAMES or not UNRECORDED.isdisjoint(name):
+        raise ValueError
+    return is_visible(name)
 
 
 def _is_plain(text: str) -> str:
@@ -87,6 +100,7 @@ _Name = Annotated[
     str, Field(max_length=_LONGEST_NAME, pattern=r"^[a-z][a-z0-9_]*$"), AfterValidator(_is_free)
 ]
 _Title = Annotated[str, Field(max_length=_LONGEST_TITLE), AfterValidator(is_visible)]
+_RecordName = Annotated[str, Field(max_length=_LONGEST_TITLE), AfterValidator(_is_free_in_records)]
 _Description = Annotated[str, Field(max_length=_LONGEST_DESCRIPTION), AfterValidator(_is_plain)]
 _Integer = Annotated[int, Field(gt=-LARGEST_INTEGER, lt=LARGEST_INTEGER)]
 _Value = Annotated[_Integer | float | _Title, AfterValidator(is_finite)]
@@ -98,6 +112,7 @@ _A_NAME = (
     "and which the service does not use itself"
 )
 _A_TITLE = f"a text of 1 to {_LONGEST_TITLE} characters without control characters"
+_A_RECORD_NAME = f'{_A_TITLE}, " or \\, which records and files of the service do not have already'
 _A_DESCRIPTION = f"a text of at most {_LONGEST_DESCRIPTION:,} characters"
 _A_VALUE = "a finite number or a text"
 _AN_INTEGER = "an integer within ±2^53"
@@ -110,7 +125,7 @@ def _words(words: type[Kind | IdType | Missing | Transform | Unknown]) -> str:
 
 class _Id(TomlTable):
     name: _Name = Field(description=_A_NAME)
-    record_name: _Title | None = Field(default=None, description=_A_TITLE)
+    record_name: _RecordName | None = Field(default=None, description=_A_RECORD_NAME)
     title: _Title | None = Field(default=None, description=_A_TITLE)
     description: _Description = Field(default="", description=_A_DESCRIPTION)
     type: Literal["integer", "text"] = Field(description=_words(IdType))
@@ -119,7 +134,7 @@ class _Id(TomlTable):
 
 class _Attribute(TomlTable):
     name: _Name = Field(description=_A_NAME)
-    record_name: _Title | None = Field(default=None, description=_A_TITLE)
+    record_name: _RecordName | None = Field(default=None, description=_A_RECORD_NAME)
     title: _Title | None = Field(default=None, description=_A_TITLE)
     description: _Description = Field(default="", description=_A_DESCRIPTION)
     kind: Literal["binary", "ordinal", "nominal", "count", "amount"] = Field(

@@ -24,6 +24,11 @@ from customer_segmentation.files.map.mapping import Entry
 from customer_segmentation.files.map.number_texts import unit_beside
 from customer_segmentation.files.map.texts import truths_as_numbers
 from customer_segmentation.files.map.values import read_quantities
+from customer_segmentation.files.schema_file import (
+    RESERVED_NAMES,
+    RESERVED_RECORD_NAMES,
+    UNRECORDED,
+)
 from customer_segmentation.services.schema import words
 from customer_segmentation.services.schema.counting import ColumnCount
 from customer_segmentation.services.schema.ladders import in_order
@@ -121,7 +126,8 @@ def make_attribute(
 
 def record_name_of(header: str, name: str, taken: Collection[str] = ()) -> str:
     """Return a header as a record name, without what no text of a schema may have."""
-    plain = "".join(letter for letter in header if letter.isprintable())[:200].strip()
+    kept = (letter for letter in header if letter.isprintable() and letter not in UNRECORDED)
+    plain = "".join(kept)[:200].strip()
     return plain if plain and plain not in taken else name
 
 
@@ -337,10 +343,10 @@ def make_id(
             example=rows + 1,
         )
         return numbered, None
-    name = make_name(header, place + 1, ("id",)) if words.words_in(header) else "customer_id"
+    name = make_name(header, place + 1, RESERVED_NAMES) if words.words_in(header) else "customer_id"
     if name in {"id", "id_2"}:
         name = "customer_id"
-    record_name = record_name_of(header, name)
+    record_name = record_name_of(header, name, RESERVED_RECORD_NAMES)
     source = Entry(header)
     title = make_title(header) or "customer id"
     if counted.are_integers:

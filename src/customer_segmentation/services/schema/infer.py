@@ -18,6 +18,7 @@ from customer_segmentation.files.read.tables import Reading
 from customer_segmentation.files.schema_file import (
     MAX_ATTRIBUTES,
     RESERVED_NAMES,
+    RESERVED_RECORD_NAMES,
 )
 from customer_segmentation.files.table_source import TableSource
 from customer_segmentation.services.schema import words
@@ -185,7 +186,7 @@ def _make_all(
     """Return attributes by the places of their columns."""
     made: dict[int, Made] = {}
     now = _find_now(guesses, counts)
-    names, recorded = [*RESERVED_NAMES, id_.name], [id_.record_name]
+    names, recorded = [*RESERVED_NAMES, id_.name], [*RESERVED_RECORD_NAMES, id_.record_name]
     for proposal in guesses.columns:
         if proposal.place == guesses.id.place or proposal.use is Use.LEFT_OUT:
             continue
