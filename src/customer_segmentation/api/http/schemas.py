@@ -137,6 +137,12 @@ class CustomerTypes:
         self.example: dict[str, Value] = {key.name: key.example, **self.example_attributes}
         self.example_changes = dict([*self.example_attributes.items()][-_CHANGED:])
 
+    def other_example(self, number: int) -> dict[str, Value]:
+        """Return the example under another id that is free, so that several can be added."""
+        key, given = next(iter(self.example.items()))
+        other = f"{given}-{number}" if isinstance(given, str) else given + number
+        return {**self.example, key: other}
+
     @property
     def all(self) -> tuple[Any, ...]:
         """The types that the document holds."""

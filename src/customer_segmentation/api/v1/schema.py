@@ -156,6 +156,8 @@ class PlanAnswer(BaseModel):
 def schema_router(units: UnitsOfWork, settings: Settings) -> APIRouter:
     """Return the routes of the schema."""
     router = APIRouter(prefix="/v1", tags=["Schema"], route_class=JsonRoute)
+    example = {"text": units.current_schema.text}
+    body = {"requestBody": {"content": {JSON: {"example": example}}}}
 
     @router.get(
         "/schema",
@@ -189,6 +191,7 @@ def schema_router(units: UnitsOfWork, settings: Settings) -> APIRouter:
         summary="What another schema would change",
         operation_id="plan_schema",
         responses=problem_responses(INVALID, SCHEMA_INVALID, STORE_UNAVAILABLE),
+        openapi_extra=body,
     )
     @needs(Role.ADMIN)
     @takes_many(_MAX_BYTES)
@@ -204,6 +207,7 @@ def schema_router(units: UnitsOfWork, settings: Settings) -> APIRouter:
         responses=problem_responses(
             INVALID, SCHEMA_INVALID, SCHEMA_REFUSED, JOB_RUNNING, STORE_UNAVAILABLE
         ),
+        openapi_extra=body,
     )
     @needs(Role.ADMIN)
     @takes_many(_MAX_BYTES)

@@ -71,6 +71,8 @@ def apply_schema(
         plan = plan_schema(units, new, renames)
         if plan.refusals:
             raise SchemaRefusedError(plan.refusals)
+        if not plan.steps:
+            return plan
         found = compare(held.schema, new.schema, renames)
         schemas.add(connection, new.text, now(), by, found.continues)
         note(connection, "schema", held.number + 1, "applied", by)

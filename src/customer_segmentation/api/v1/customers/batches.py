@@ -154,10 +154,11 @@ def batches_router(units: UnitsOfWork, types: CustomerTypes, answers: BatchAnswe
     """
     router = APIRouter(prefix="/v1", tags=["Customers"])
     customers, key = CustomerTable(units.schema), units.schema.id.name
-    only_id = {key: types.example[key]}
+    new = types.other_example(2)
+    only_id = {key: new[key]}
     example = {
         "operations": [
-            {"action": "add", "customer": types.example},
+            {"action": "add", "customer": new},
             {"action": "update", "customer": {**only_id, **types.example_changes}},
             {"action": "delete", "customer": only_id},
         ]

@@ -128,7 +128,7 @@ def customers_router(
         operation_id="add_customer",
         responses=_customer_response(201, "Added", _ETAG | _LOCATION)
         | problem_responses(EXISTS, ERASED, KEY_REUSED, *_WRITE_ERRORS),
-        openapi_extra=json_body(types.new_customer, types.example),
+        openapi_extra=json_body(types.new_customer, types.other_example(1)),
     )
     @needs(Role.WRITER)
     async def create(
