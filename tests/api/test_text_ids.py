@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from customer_segmentation.client import Client
-from customer_segmentation.domain.attributes import LONGEST_ID
+from customer_segmentation.domain.attributes import ID_PATTERN, LONGEST_ID
 from tests.conftest import POSTGRES, postgres_database, require_postgres
 from tests.support.answers import problem
 from tests.support.commands import run_json
@@ -266,7 +266,7 @@ def test_of_many_who_add_the_same_id_at_once_one_wins(server: Server) -> None:
 def test_the_document_says_that_ids_are_texts(server: Server) -> None:
     document = server.client.get("/openapi.json").json()
     paths = document["paths"]
-    told = {"type": "string", "minLength": 1, "maxLength": LONGEST_ID}
+    told = {"type": "string", "minLength": 1, "maxLength": LONGEST_ID, "pattern": ID_PATTERN}
 
     for path in ("/v1/customers/{customer_id}", "/v1/erasures/{customer_id}"):
         (parameter,) = [p for p in paths[path]["get"]["parameters"] if p["in"] == "path"]

@@ -1,12 +1,10 @@
 """The rule as SQL and as ONNX, of any schema: the segments that the service gives."""
 
-import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 import duckdb
 import numpy as np
-import onnxruntime
 import psycopg
 import pytest
 from hypothesis import assume, given, settings
@@ -21,13 +19,10 @@ from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.adapting import adapt, columns_in
 from customer_segmentation.model.artifact import Parameters
 from customer_segmentation.model.assign import Assigner
-from customer_segmentation.services.models.onnx_export import onnx_of
-from customer_segmentation.services.models.sql_export import sql_of
 from customer_segmentation.services.runtime.serving import ServingModel
 from tests.conftest import POSTGRES, require_postgres
 from tests.support.drawn import draw_customers, schemas
-
-Rows = Sequence[tuple[object, ...]]
+from tests.support.warehouses import Rows, by_onnx, by_sqlite, columns_of, in_order, query, shown
 
 MANY = 400
 
@@ -66,32 +61,6 @@ def serving_of(schema: Schema, values: FloatArray, k: int = 3) -> ServingModel:
     return ServingModel(1, model, Assigner(model), segments, columns_in(model, schema.attributes))
 
 
-def shown(schema: Schema, values: FloatArray) -> Rows:
-    """Return rows as the owner's table has them: numbers, texts, and NULL for what is missing."""
-    return [
-        (f"C{number}", *(a.show(value) for a, value in zip(schema.attributes, row, strict=True)))
-        for number, row in enumerate(values.tolist())
-    ]
-
-
-def columns_of(schema: Schema, number: str, text: str) -> str:
-    kinds = [text if attribute.categories else number for attribute in schema.attributes]
-    named = zip([schema.id.name, *schema.names], [text, *kinds], strict=True)
-    return ", ".join(f'"{name}" {kind}' for name, kind in named)
-
-
-def query(serving: ServingModel, schema: Schema, dialect: str) -> str:
-    return sql_of(serving, schema, dialect, "people")
-
-
-def by_sqlite(serving: ServingModel, schema: Schema, rows: Rows) -> list[int]:
-    marks = ", ".join("?" * (1 + len(schema.names)))
-    with sqlite3.connect(":memory:") as database:
-        database.execute(f"CREATE TABLE people ({columns_of(schema, 'REAL', 'TEXT')})")
-        database.executemany(f"INSERT INTO people VALUES ({marks})", rows)  # noqa: S608
-        return in_order(database.execute(query(serving, schema, "sqlite")).fetchall())
-
-
 def by_duckdb(serving: ServingModel, schema: Schema, rows: Rows) -> list[int]:
     marks = ", ".join("?" * (1 + len(schema.names)))
     with duckdb.connect() as database:
@@ -125,16 +94,6 @@ def by_postgres(
         found = in_order(cursor.fetchall())
         connection.rollback()
     return found
-
-
-def in_order(answers: list[tuple[str, int, str]]) -> list[int]:
-    return [segment for _, segment, _ in sorted(answers, key=lambda row: int(row[0][1:]))]
-
-
-def by_onnx(serving: ServingModel, values: FloatArray) -> list[int]:
-    session = onnxruntime.InferenceSession(onnx_of(serving), providers=["CPUExecutionProvider"])
-    (segments,) = session.run(None, {"customers": values})
-    return [int(segment) for segment in segments]
 
 
 @given(schemas(), st.integers(0, 1_000), st.floats(0.0, 0.9))

@@ -1,9 +1,6 @@
 """The OpenAPI document: complete, true, and held against the running service."""
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -15,13 +12,11 @@ import pytest
 from customer_segmentation import __version__
 from customer_segmentation.api.http.requests import JSON
 from customer_segmentation.services.runtime.settings import SHIPPED_DATA
+from tests.support.exploring import EXAMPLES, FEW, STATEFUL, explore
 from tests.support.servers import Server, running
 from tests.support.shipped import CUSTOMER_ID, FEATURES, FUNCTIONS, SHIPPED
 
 pytestmark = pytest.mark.both_databases
-
-FEW = 10
-EXAMPLES = int(os.environ.get("EXAMPLES", FEW))
 
 
 def test_it_names_the_product_and_every_function(shared_server: Server) -> None:
@@ -171,12 +166,6 @@ def body_example(document: dict[str, Any], media: dict[str, Any]) -> object:
     return {field: told["examples"][0] for field, told in fields if "examples" in told}
 
 
-HOOKS = {
-    "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks",
-    "PYTHONPATH": os.pathsep.join(sys.path),
-}
-
-
 @pytest.fixture
 def small_bank(empty_database_url: str, tmp_path: Path) -> Iterator[Server]:
     """A server over few customers, so that what is started by chance takes little time."""
@@ -203,40 +192,4 @@ def test_schemathesis_finds_no_answer_that_the_document_does_not_tell(
 def test_schemathesis_finds_what_it_created_and_not_what_it_deleted(
     small_bank: Server, tmp_path: Path
 ) -> None:
-    # schemathesis knows a deletion by its method only, and files as there from the beginning.
-    others = (
-        "/delete_customer_from_database",
-        "/v1/customers:batch",
-        "/v1/exports/{export_id}/file",
-        "/v1/imports/{import_id}/rejects",
-    )
-    excluded = [f"--exclude-path={path}" for path in others]
-    explore(small_bank, tmp_path, "--phases=stateful", "--max-examples=300", *excluded)
-
-
-def explore(server: Server, directory: Path, *options: str) -> None:
-    """Let schemathesis call a server as its document says, and hold the answers to it."""
-    found = subprocess.run(
-        [
-            str(Path(sys.executable).parent / "schemathesis"),
-            f"--config-file={Path(__file__).parents[1] / 'schemathesis.toml'}",
-            "run",
-            f"{server.url}/openapi.json",
-            "--checks=all",
-            "--seed=1",
-            "--request-timeout=60",
-            # How fast an answer is, benchmarks tell.
-            "--max-response-time=60",
-            "--exclude-path=/retrain_model_with_latest_data",
-            "--no-color",
-            *options,
-        ],
-        cwd=directory,
-        env=os.environ | HOOKS,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert found.returncode == 0, found.stdout[-8000:] + found.stderr[-2000:]
-    assert "internal-error" not in server.log
+    explore(small_bank, tmp_path, *STATEFUL, "--max-examples=300")

@@ -69,8 +69,8 @@ def attributes(draw: st.DrawFn, name: str) -> Attribute:
 
 
 @st.composite
-def schemas(draw: st.DrawFn) -> Schema:
-    names = draw(st.lists(NAMES, min_size=2, max_size=6, unique=True))
+def schemas(draw: st.DrawFn, most: int = 5) -> Schema:
+    names = draw(st.lists(NAMES, min_size=2, max_size=1 + most, unique=True))
     kind = draw(st.sampled_from(IdType))
     channels = tuple(draw(st.lists(TITLES, max_size=3, unique=True)))
     return Schema(

@@ -4,15 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from customer_segmentation.domain.imports import Mode
-from customer_segmentation.domain.jobs import Origin, Trigger
-from customer_segmentation.services.runtime.current_schema import begin_schema, parse_current
-from customer_segmentation.services.runtime.settings import Settings
-from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork, units_over
-from customer_segmentation.services.training.engine import local_engine
-from customer_segmentation.services.transfer.first_import import Beginning
-from customer_segmentation.services.transfer.first_model import store_first
-from customer_segmentation.store.schema import migrate
+from customer_segmentation.files.schema_file import parse_schema
+from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+from tests.support.beginning import begin_with
 
 SCHEMA = """
 [id]
@@ -63,23 +57,11 @@ def first_ids(*, text: bool = True) -> list[Any]:
 
 def open_shop(database_url: str, schema: str = TEXT) -> UnitsOfWork:
     """Fill an empty database with a shop's customers, in two groups."""
-    units = units_over(database_url)
-    migrate(units.database)
-    with units.database.write() as connection:
-        begin_schema(connection, parse_current(schema, "the shop's", 0))
-    units.forget_schema()
-    beginning = Beginning(units, Settings(segments=2))
     random = np.random.default_rng(1)
     values = np.column_stack(
         [random.normal(40, 5, FIRST), random.integers(1, 5, FIRST), random.integers(0, 2, FIRST)]
     )
     values[::2, 0] += 500
-    is_text = units.schema.id.is_text
-    ids = np.array(first_ids(text=is_text), dtype=units.ids.dtype)
-    beginning.begin_table("first.csv")
-    beginning.take(ids, values, np.zeros(values.shape, dtype=bool), Mode.INSERT)
-    origin = Origin(Trigger.FIRST_IMPORT, "", "")
-    first = beginning.train(local_engine(units.schema), origin)
-    with units.database.write() as connection:
-        store_first(connection, units.customers, first, units.audit)
-    return units
+    is_text = parse_schema(schema, "the shop's").id.is_text
+    ids = np.array(first_ids(text=is_text), dtype=object if is_text else np.int64)
+    return begin_with(database_url, schema, ids, values)

@@ -6,11 +6,13 @@ import math
 from dataclasses import replace
 from types import ModuleType
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from customer_segmentation.api.http.schemas import type_of
 from customer_segmentation.domain import attributes as columns
 from customer_segmentation.domain import numbers as written_numbers
 from customer_segmentation.domain.attributes import (
@@ -217,3 +219,10 @@ def test_what_is_no_text_id_is_refused_by_what_it_is(value: object, found: str) 
 def test_a_field_of_blanks_holds_no_text_id() -> None:
     with pytest.raises(ValueError, match="not nothing"):
         TEXT_ID.accept_text("  ")
+
+
+def test_the_document_tells_codes_with_gaps_one_by_one() -> None:
+    grade = Attribute("grade", "", "", "", 2, Kind.ORDINAL, codes={-1: "none", 2: "low", 7: "high"})
+    told = msgspec.json.schema(type_of(replace(grade, minimum=-1, maximum=7)))
+
+    assert told["enum"] == [-1, 2, 7]

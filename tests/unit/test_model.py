@@ -19,6 +19,7 @@ from customer_segmentation.domain.segments import Segment, Strategy
 from customer_segmentation.engines.local import LocalEngine
 from customer_segmentation.model.artifact import Model, Parameters, Thresholds, from_json, to_json
 from customer_segmentation.model.assign import Assigner
+from customer_segmentation.model.describing.projection import project
 from customer_segmentation.model.fitting.align import match_clusters
 from customer_segmentation.model.fitting.shared import count_shared
 from customer_segmentation.model.prepare import fit_preparation, transform
@@ -381,3 +382,15 @@ def _content(text: str) -> object:
         return json.loads(text)
     except ValueError:
         return None
+
+
+def test_a_map_has_a_place_for_people_beyond_all_others(
+    shipped_model: Model, shipped_customers: Customers
+) -> None:
+    values = shipped_customers[1][:50].copy()
+    values[:2, FEATURE_NAMES.index("account_balance")] = 1e300, -1e300
+
+    projection = project(shipped_model, values)
+
+    assert np.isfinite(projection.points).all()
+    assert np.isfinite([axis.share for axis in projection.axes]).all()

@@ -40,8 +40,11 @@ _MAX_DIGITS = len(str(LARGEST_INTEGER))
 LONGEST_ID = 200
 """In characters."""
 
-CONTROL_CHARACTERS = "\x00-\x1f\x7f-\x9f"
+CONTROL_CHARACTERS = r"\x00-\x1f\x7f-\x9f"
 """As a class of a regular expression has them."""
+
+ID_PATTERN = f"^[^{CONTROL_CHARACTERS}]*$"
+"""What the texts of ids match, as a regular expression of JSON Schema."""
 
 _NO_ID = re.compile(f"[{CONTROL_CHARACTERS}\ud800-\udfff]")  # Nor halves of surrogate pairs.
 
@@ -453,7 +456,7 @@ class Attribute(Column):
             return f"one of {', '.join(self.categories)}"
         if self.kind is Kind.BINARY and self.choices in {(), (0, 1)}:
             return "0 or 1"
-        if self.codes and not self._is_range:
+        if self.has_gaps:
             return f"one of {', '.join(map(str, self.choices))}"
         return self._allowed_range
 
@@ -513,14 +516,19 @@ class Attribute(Column):
         plain = Column.plainly_accepts(self, values)
         if self.categories:
             return plain & False
-        if self.codes and not self._is_range:
+        if self.has_gaps:
             plain &= (values[:, None] == list(self.codes)).any(axis=1)
         return plain
 
     def plainly_accepts_all(self, values: "FloatArray", *, whole: bool) -> bool:
         """Tell whether all of many values are as `plainly_accepts` tells; see `Column`."""
-        is_range = not self.categories and (not self.codes or self._is_range)
+        is_range = not self.categories and not self.has_gaps
         return is_range and Column.plainly_accepts_all(self, values, whole=whole)
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether it has codes that are not all whole numbers from the minimum to the maximum."""
+        return bool(self.codes) and not self._is_range
 
     @property
     def _is_range(self) -> bool:

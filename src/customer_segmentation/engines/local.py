@@ -114,7 +114,7 @@ class LocalEngine:
                 f"A study of up to {max(ks)} segments needs more customers than that; "
                 f"there are {len(values)}"
             )
-        check_trainable(transform(self._schema.attributes, values), max(ks))
+        check_trainable(_prepare(self._schema.attributes, values, parameters)[1], max(ks))
         return study_segments(
             self._schema,
             values,
@@ -129,7 +129,7 @@ class LocalEngine:
         self, values: FloatArray, parameters: Parameters, gates: Gates
     ) -> tuple[int, str]:
         """Return the number of segments of a first model, and why; see `choose_segments`."""
-        check_trainable(transform(self._schema.attributes, values), MIN_SEGMENTS)
+        check_trainable(_prepare(self._schema.attributes, values, parameters)[1], MIN_SEGMENTS)
         return choose_segments(self._schema, values, parameters, gates)
 
 

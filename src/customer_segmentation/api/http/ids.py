@@ -9,7 +9,7 @@ from pydantic import BeforeValidator
 from starlette.routing import Match
 from starlette.types import Scope
 
-from customer_segmentation.domain.attributes import LONGEST_ID, CustomerId, Id
+from customer_segmentation.domain.attributes import ID_PATTERN, LONGEST_ID, CustomerId, Id
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
 from customer_segmentation.domain.numbers import LARGEST_INTEGER
 
@@ -35,6 +35,7 @@ def path_id(id_: Id) -> Any:  # noqa: ANN401
         min_length=1,
         max_length=LONGEST_ID,
         description=f"{_PATH}, percent-encoded",
+        json_schema_extra={"pattern": ID_PATTERN},
         examples=[id_.example],
     )
     return Annotated[str, BeforeValidator(accept), path]

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, UnsetType, defstruct
 
 from customer_segmentation.domain.attributes import (
+    ID_PATTERN,
     LONGEST_ID,
     Attribute,
     Column,
@@ -38,8 +39,10 @@ def meta_of(column: Column) -> Meta:
         "examples": [column.example],
     }
     if isinstance(column, Id) and column.is_text:
-        return Meta(**told, min_length=1, max_length=LONGEST_ID)
+        return Meta(**told, min_length=1, max_length=LONGEST_ID, pattern=ID_PATTERN)
     if isinstance(column.example, str):
+        return Meta(**told)
+    if isinstance(column, Attribute) and column.has_gaps:
         return Meta(**told)
     least, most = column.minimum, column.maximum
     if column.is_integer:
@@ -58,6 +61,8 @@ def type_of(column: Column) -> Any:  # noqa: ANN401
         return Annotated[kind, meta_of(column)]
     if column.categories:
         kind = Literal[column.categories] if column.unknown is Unknown.REFUSED else str
+    elif column.has_gaps:
+        kind = Literal[column.choices]
     kind = Annotated[kind, meta_of(column)]
     return kind | None if column.missing is Missing.ALLOWED else kind
 

@@ -1,6 +1,6 @@
 """What a customer is made of: `/v1/schema`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -163,7 +163,8 @@ def schema_router(units: UnitsOfWork, settings: Settings) -> APIRouter:
         "/schema",
         summary="What a customer is made of",
         operation_id="get_schema",
-        response_model=SchemaAnswer,
+        # For other tools it is as their standards have it.
+        response_model=SchemaAnswer | dict[str, Any],
         responses=_WRITTEN | problem_responses(INVALID, STORE_UNAVAILABLE),
     )
     @needs(Role.READER)

@@ -12,6 +12,9 @@ from customer_segmentation.model.missing import fill_in
 
 _TOLD = 3
 
+_FAR = 1e100
+"""Farther away nothing is put: its square, and the sum of all, are numbers still."""
+
 
 @dataclass(frozen=True, slots=True)
 class Axis:
@@ -47,7 +50,7 @@ def project(model: Model, values: FloatArray) -> Projection:
 
     Source: Jolliffe 2002, "Principal Component Analysis".
     """
-    coordinates = model.preparation.prepare(values)
+    coordinates = np.clip(model.preparation.prepare(values), -_FAR, _FAR)
     if model.preparation.may_miss:
         # What is not known is put where most of the segment's customers are.
         places = np.searchsorted(model.numbers, Assigner(model).assign(values))

@@ -142,7 +142,13 @@ def study_segments(
     random = np.random.default_rng(parameters.seed)
     rows = random.choice(len(values), min(SAMPLE, len(values)), replace=False)
     sample = _Sample.of(schema, values[np.sort(rows)], serving)
-    wanted = [(weighting, k) for weighting in Weighting for k in sorted(ks)]
+    wanted = [
+        (weighting, k)
+        for weighting in Weighting
+        # Of one who protects every attribute none is left.
+        if len(_prepare(sample, parameters, weighting).used)
+        for k in sorted(ks)
+    ]
     trials = []
     for done, (weighting, k) in enumerate(wanted):
         progress(done, len(wanted))
@@ -168,7 +174,8 @@ def choose_segments(
     random = np.random.default_rng(parameters.seed)
     rows = random.choice(len(values), min(_CHOICE_SAMPLE, len(values)), replace=False)
     sample = _Sample.of(schema, values[np.sort(rows)], None)
-    differ = len(np.unique(sample.transformed, axis=0))
+    used = _prepare(sample, parameters, Weighting.CHOSEN).used
+    differ = len(np.unique(sample.transformed[:, used], axis=0))
     most = max(MIN_SEGMENTS, min(_MOST_CHOSEN, differ - 1, len(values) // _FEWEST_EACH))
     few = replace(parameters, restarts=min(parameters.restarts, _CHOICE_RESTARTS))
     trials = [
@@ -253,15 +260,18 @@ def advise(trials: Iterable[Trial]) -> tuple[int | None, str]:
     )
 
 
-def _try(sample: _Sample, parameters: Parameters, weighting: Weighting, gates: Gates) -> Trial:
-    transformed = sample.transformed
+def _prepare(sample: _Sample, parameters: Parameters, weighting: Weighting) -> Preparation:
     weights, excluded = dict(parameters.weights), set(parameters.excluded)
     if weighting is Weighting.EQUAL:
         weights = dict.fromkeys(sample.schema.names, 1.0)
     elif weighting is Weighting.UNPROTECTED:
         excluded |= {a.name for a in sample.schema.attributes if a.protected}
-    preparation = fit_preparation(sample.schema.attributes, transformed, weights, excluded)
-    coordinates = preparation.prepare_transformed(transformed)[:, preparation.used]
+    return fit_preparation(sample.schema.attributes, sample.transformed, weights, excluded)
+
+
+def _try(sample: _Sample, parameters: Parameters, weighting: Weighting, gates: Gates) -> Trial:
+    preparation = _prepare(sample, parameters, weighting)
+    coordinates = preparation.prepare_transformed(sample.transformed)[:, preparation.used]
     clusters = fit_clusters(
         coordinates, parameters.k, seed=parameters.seed, restarts=parameters.restarts
     )

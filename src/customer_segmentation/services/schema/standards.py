@@ -4,7 +4,15 @@ import json
 from enum import StrEnum
 from typing import Any
 
-from customer_segmentation.domain.attributes import Attribute, IdType, Kind, Missing, Unknown
+from customer_segmentation.domain.attributes import (
+    ID_PATTERN,
+    LONGEST_ID,
+    Attribute,
+    IdType,
+    Kind,
+    Missing,
+    Unknown,
+)
 from customer_segmentation.domain.numbers import LARGEST_INTEGER
 from customer_segmentation.domain.schema import Schema
 from customer_segmentation.services.runtime.current_schema import CurrentSchema
@@ -86,7 +94,7 @@ def json_schema(schema: Schema) -> dict[str, Any]:
     key = schema.id
     whose: dict[str, Any] = {"title": key.title, "description": key.description}
     if key.type is IdType.TEXT:
-        whose |= {"type": "string", "minLength": 1, "maxLength": 200}
+        whose |= {"type": "string", "minLength": 1, "maxLength": LONGEST_ID, "pattern": ID_PATTERN}
     else:
         whose |= {"type": "integer", "minimum": 1, "maximum": LARGEST_INTEGER}
     needed = [a.name for a in schema.attributes if not a.may_be_left_out]
