@@ -4,7 +4,7 @@ import io
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -87,8 +87,8 @@ def opened(url: str, schema: Schema, ids: list[Any], values: np.ndarray) -> Iter
     except TrainingRefusedError:
         assume(False)
         raise
-    yield units
-    units.close()
+    with closing(units):
+        yield units
 
 
 @contextmanager

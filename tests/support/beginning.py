@@ -24,6 +24,15 @@ def begin_with(database_url: str, schema: str, ids: IdArray, values: FloatArray)
         values: (n, d), attributes as they are inside.
     """
     units = units_over(database_url)
+    try:
+        _begin(units, schema, ids, values)
+    except BaseException:
+        units.close()
+        raise
+    return units
+
+
+def _begin(units: UnitsOfWork, schema: str, ids: IdArray, values: FloatArray) -> None:
     migrate(units.database)
     with units.database.write() as connection:
         begin_schema(connection, parse_current(schema, "of a test", 0))
@@ -35,4 +44,3 @@ def begin_with(database_url: str, schema: str, ids: IdArray, values: FloatArray)
     first = beginning.train(local_engine(units.schema), origin)
     with units.database.write() as connection:
         store_first(connection, units.customers, first, units.audit)
-    return units
