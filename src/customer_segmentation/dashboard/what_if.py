@@ -79,7 +79,7 @@ def _start(schema: Schema) -> None:
         if choices_of(attribute):
             st.session_state[_choice_key(attribute)] = value
         else:
-            _Inputs(attribute).hold(_typed(attribute, value), _SLIDER, _NUMBER)
+            _Inputs(attribute).hold(_typed(attribute, value))
     st.session_state[_STARTED] = start
 
 
@@ -102,8 +102,8 @@ def _explore(schema: Schema, titles: dict[int, str], distributions: Distribution
 class _Inputs:
     """The slider and the number of an attribute, which show one value.
 
-    What is changed in one gives the other a new key. Until the browser shows that, it sends what it
-    shows still, which is no change: were the key the same, it would be one back.
+    What is changed in one is set in the other. Until the browser shows that, it sends what it shows
+    still, which is no change: it must not be taken for one back.
     """
 
     def __init__(self, attribute: Attribute) -> None:
@@ -113,31 +113,42 @@ class _Inputs:
 
     def key(self, kind: str) -> str:
         """Return the key of one of them."""
-        return f"{self._name}-{kind}-{st.session_state.get(self._count(kind), 0)}"
+        return f"{self._name}-{kind}"
 
-    def hold(self, value: Number | None, *others: str) -> None:
-        """Show a value from now on, in others than where it was entered."""
+    def hold(self, value: Number | None) -> None:
+        """Show a value from now on."""
         st.session_state[self._name] = value
-        for kind in others:
-            st.session_state[self._count(kind)] = st.session_state.get(self._count(kind), 0) + 1
 
-    def follow(self, key: str, kind: str, other: str) -> None:
-        """Show in the other what was entered in one, if that has its key still."""
-        if key == self.key(kind):
-            self.hold(st.session_state[key], other)
+    def show(self, kind: str, value: Number | None) -> None:
+        """Set one of them to a value before it is drawn."""
+        key = self.key(kind)
+        if key not in st.session_state:
+            st.session_state.pop(self._shown_still(kind), None)
+        elif st.session_state[key] == value:
+            # The browser shows it by now.
+            st.session_state.pop(self._shown_still(kind), None)
+            return
+        else:
+            st.session_state[self._shown_still(kind)] = st.session_state[key]
+        st.session_state[key] = value
 
-    def _count(self, kind: str) -> str:
-        return f"{self._name}-{kind}s"
+    def follow(self, kind: str) -> None:
+        """Hold what was entered in one of them, unless the browser only shows it still."""
+        entered, still = st.session_state[self.key(kind)], self._shown_still(kind)
+        if still not in st.session_state or st.session_state[still] != entered:
+            self.hold(entered)
+
+    def _shown_still(self, kind: str) -> str:
+        return f"{self.key(kind)}-shown-still"
 
 
 def _number(attribute: Attribute, distribution: dict[str, Any] | None) -> Value | None:
     """Show a slider over the values that are usual, and an input for any other."""
     least, most = _range(attribute, distribution)
     inputs = _Inputs(attribute)
-    slider, number = inputs.key(_SLIDER), inputs.key(_NUMBER)
     shown = inputs.example if inputs.value is None else inputs.value
-    st.session_state.setdefault(slider, min(max(shown, least), most))
-    st.session_state.setdefault(number, inputs.value)
+    inputs.show(_SLIDER, min(max(shown, least), most))
+    inputs.show(_NUMBER, inputs.value)
     step = _typed(attribute, _step(attribute, most))
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
@@ -146,9 +157,9 @@ def _number(attribute: Attribute, distribution: dict[str, Any] | None) -> Value 
             least,
             most,
             step=step,
-            key=slider,
+            key=inputs.key(_SLIDER),
             on_change=inputs.follow,
-            args=(slider, _SLIDER, _NUMBER),
+            args=(_SLIDER,),
             help=about(attribute),
             format="localized",
         )
@@ -161,9 +172,9 @@ def _number(attribute: Attribute, distribution: dict[str, Any] | None) -> Value 
             value=None if may_lack(attribute) else "min",
             placeholder=NOT_KNOWN,
             step=step,
-            key=number,
+            key=inputs.key(_NUMBER),
             on_change=inputs.follow,
-            args=(number, _NUMBER, _SLIDER),
+            args=(_NUMBER,),
             label_visibility="collapsed",
         )
     return None if entered is None else attribute.accept(entered)
