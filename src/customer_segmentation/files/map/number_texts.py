@@ -130,9 +130,16 @@ def read_numbers(texts: pa.Array, style: NumberStyle, sign: str = "") -> FloatAr
     >>> read_numbers(pa.array(["1.5k", "900"]), PLAIN, "k").tolist()
     [1500.0, 900.0]
     """
+    numbers = parse_numbers(texts, style, sign)
+    numbers[np.isinf(numbers)] = np.nan
+    return numbers
+
+
+def parse_numbers(texts: pa.Array, style: NumberStyle, sign: str = "") -> FloatArray:
+    """Do as `read_numbers`, but for what is endless or too large, which is infinite."""
     if style == PLAIN and not sign:
         try:
-            return _finite(texts.cast(pa.float64()))
+            return _floats(texts.cast(pa.float64()))
         except pa.ArrowInvalid:
             pass  # Some text is no number: the slower way below tells which.
     scales: FloatArray = np.ones(len(texts))
@@ -148,12 +155,9 @@ def read_numbers(texts: pa.Array, style: NumberStyle, sign: str = "") -> FloatAr
         texts = pc.replace_substring(texts, style.thousands, "")
     if style.decimal != ".":
         texts = pc.replace_substring(texts, style.decimal, ".")
-    return _finite(texts.cast(pa.float64())) * scales
+    return _floats(texts.cast(pa.float64())) * scales
 
 
-def _finite(numbers: pa.Array) -> FloatArray:
+def _floats(numbers: pa.Array) -> FloatArray:
     found: FloatArray = numbers.to_numpy(zero_copy_only=False, writable=True)
-    endless = np.isinf(found)
-    if endless.any():
-        found[endless] = np.nan
     return found

@@ -21,7 +21,7 @@ from customer_segmentation.files.blocks import text_of
 from customer_segmentation.files.columns import plain_array, python_values
 from customer_segmentation.files.map.date_texts import days_of
 from customer_segmentation.files.map.mapping import Entry
-from customer_segmentation.files.map.number_texts import read_numbers
+from customer_segmentation.files.map.number_texts import parse_numbers
 
 Refused = dict[int, tuple[str, str]]
 """By row, the column at fault and the reason."""
@@ -155,7 +155,8 @@ def read_each_once(
 
 def read_quantities(texts: pa.Array, entry: Entry) -> FloatArray:
     """Return the numbers or counted dates, (n,), of texts; NaN for what is none."""
-    return entry.transform(_numbers(entry, texts))
+    numbers = _numbers(entry, texts)
+    return entry.transform(np.where(np.isinf(numbers), np.nan, numbers))
 
 
 def _numbers(entry: Entry, array: pa.Array) -> FloatArray:
@@ -168,7 +169,7 @@ def _numbers(entry: Entry, array: pa.Array) -> FloatArray:
         texts = array if is_text else pa.array([None] * len(array), pa.string())
         return entry.read_dates(pc.utf8_trim_whitespace(texts))
     if is_text:
-        return read_numbers(array, entry.style, entry.sign)
+        return parse_numbers(array, entry.style, entry.sign)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         numbers = array.cast(pa.float64(), safe=False)
     elif pa.types.is_decimal(kind):
