@@ -1,5 +1,6 @@
 """A customer, and the rules by which a request becomes one."""
 
+import math
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -21,6 +22,11 @@ SEGMENT_RECORD_NAME = "cluster_num"
 
 Attributes: TypeAlias = Mapping[str, Number]
 """Attributes by request name; where all are given, in the schema's order."""
+
+
+def nulled(attributes: Attributes) -> dict[str, Number | None]:
+    """Return attributes with None for what is missing, as JSON and databases have it."""
+    return {name: None if math.isnan(value) else value for name, value in attributes.items()}
 
 
 @dataclass(frozen=True, slots=True)

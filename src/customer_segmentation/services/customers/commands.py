@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import isnan
 
 from customer_segmentation.domain.attributes import CustomerId
-from customer_segmentation.domain.customer import Attributes
+from customer_segmentation.domain.customer import Attributes, nulled
 from customer_segmentation.domain.errors import (
     CustomerExistsError,
     CustomerNotFoundError,
@@ -83,7 +83,7 @@ def add_customer_once(
     number = work.ids.take(work.connection, customer_id)
     before = idempotency.find(work.connection, key)
     if before is not None:
-        if (before.customer_id, before.asked) != (number, attributes):
+        if (before.customer_id, before.asked) != (number, nulled(attributes)):
             raise IdempotencyError(f"The idempotency key {key} was used for another request")
         # The segment answered may be gone with the model of then.
         answered = before.segment in work.serving.segments

@@ -1,7 +1,7 @@
 """The use cases of the audit log: note what was done, seal it, verify it, read it."""
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from customer_segmentation.domain.attributes import CustomerId
 from customer_segmentation.domain.audit import CHAIN_START, LONGEST_NAME, AuditEntry, values_digest
+from customer_segmentation.domain.customer import Attributes, nulled
 from customer_segmentation.domain.plurals import counted
 from customer_segmentation.services.runtime.clock import now, rest
 from customer_segmentation.store.database import Database
@@ -51,22 +52,22 @@ class Audit:
         connection: Connection,
         customer_id: CustomerId,
         action: str,
-        values: Mapping[str, Any] | None = None,
+        values: Attributes | None = None,
     ) -> None:
         """Append that a customer was changed, with the values where those are kept."""
         if not self.keeps_values or values is None:
             note(connection, CUSTOMER, customer_id, action)
             return
-        salt = secrets.token_hex(_SALT_BYTES)
+        salt, written = secrets.token_hex(_SALT_BYTES), nulled(values)
         entry = {
             "at": now(),
             "actor": _actor.get(),
             "kind": CUSTOMER,
             "subject": str(customer_id),
             "action": action,
-            "digest": values_digest(salt, dict(values)),
+            "digest": values_digest(salt, written),
         }
-        audit.add_with_values(connection, entry, salt, dict(values))
+        audit.add_with_values(connection, entry, salt, written)
 
     def note_reads(self, database: Database, customer_ids: Sequence[CustomerId]) -> None:
         """Append that customers' data were read, where that is kept."""

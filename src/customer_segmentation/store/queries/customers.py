@@ -27,7 +27,7 @@ from sqlalchemy.exc import IntegrityError
 
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.domain.attributes import CustomerId, Missing
-from customer_segmentation.domain.customer import Attributes
+from customer_segmentation.domain.customer import Attributes, nulled
 from customer_segmentation.domain.errors import TransactionConflictError
 from customer_segmentation.domain.numbers import Number, plain_number
 from customer_segmentation.domain.paging import Selection
@@ -449,8 +449,7 @@ class CustomerTable:
         assigned = {"segment": assignment.segment, "epoch": assignment.epoch}
         if self._may_lack:
             # PostgreSQL would keep a NaN as a number.
-            known = {n: None if math.isnan(v) else v for n, v in attributes.items()}
-            return {"customer_id": customer_id, **known, **assigned}
+            return {"customer_id": customer_id, **nulled(attributes), **assigned}
         return {"customer_id": customer_id, **attributes, **assigned}
 
     def _stored_columns(self, values: FloatArray) -> list[list[Number | None]]:

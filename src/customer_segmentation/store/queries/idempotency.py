@@ -6,8 +6,9 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from customer_segmentation.domain.customer import Attributes
+from customer_segmentation.domain.customer import Attributes, nulled
 from customer_segmentation.domain.errors import IdempotencyError, TransactionConflictError
+from customer_segmentation.domain.numbers import Number
 from customer_segmentation.store.tables import idempotency_keys, requests_done
 
 
@@ -17,12 +18,12 @@ class Answered:
 
     Attributes:
         customer_id: of whom was to be added.
-        asked: the attributes that were to be stored.
+        asked: the attributes that were to be stored, None for what is missing.
         segment: the number of the segment it was put into.
     """
 
     customer_id: int
-    asked: Attributes
+    asked: dict[str, Number | None]
     segment: int
 
 
@@ -52,7 +53,7 @@ def add(
     values = {
         "key": key,
         "customer_id": customer_id,
-        "asked": asked,
+        "asked": nulled(asked),
         "segment": segment,
         "created_at": moment,
     }
