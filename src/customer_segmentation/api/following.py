@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
@@ -13,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from customer_segmentation.domain.errors import SegmentationError
 
 _LOOK_SECONDS = 0.1
+_PAUSE_SECONDS = 0.02
 _DRAIN_SECONDS = 30.0
 """How long requests that an earlier application answers may take to end."""
 
@@ -71,19 +73,17 @@ class Following:
         self._make = make
         self._first: FastAPI | None = make()
         self._running: _Running | None = None
-        self._ready = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or begin and end with the server."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
-        running = self._running
-        if running is None or running.units.is_outdated:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ready.wait(), _WAIT_SECONDS)
-            running = self._running
-        assert running is not None  # noqa: S101
+        due = time.monotonic() + _WAIT_SECONDS
+        while (running := self._running) is None or running.units.is_outdated:
+            if time.monotonic() > due and running is not None:
+                break
+            await asyncio.sleep(_PAUSE_SECONDS)
         await running.answer(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -91,7 +91,6 @@ class Following:
         assert self._first is not None  # noqa: S101
         self._running, self._first = _Running(self._first), None
         await self._running.begin()
-        self._ready.set()
         await send({"type": "lifespan.startup.complete"})
         following = asyncio.create_task(self._follow(), name="follow the schema")
         await receive()
@@ -108,7 +107,6 @@ class Following:
             before = self._running
             if before is None or not before.units.is_outdated:
                 continue
-            self._ready.clear()
             try:
                 after = _Running(await run_in_threadpool(self._make))
                 await after.begin()
@@ -117,7 +115,6 @@ class Following:
                 logger.warning("Cannot follow the schema yet: %s", error)
                 continue
             self._running = after
-            self._ready.set()
             logger.info("Another schema holds, and is followed")
             task = asyncio.create_task(before.end(), name="end the application before")
             ending.add(task)
