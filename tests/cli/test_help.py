@@ -77,7 +77,6 @@ def test_an_option_that_is_not_repeatable_is_taken_once(path: tuple[str, ...]) -
 @pytest.mark.parametrize(
     "words",
     [
-        "customers get 5_6",
         "models activate 0_1",
         "export --segment 0_1",
         "demo 1_000",

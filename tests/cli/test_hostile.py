@@ -232,7 +232,7 @@ def test_no_argument_leads_to_a_trace(
         before = files_of(bank)
         with patch.dict(os.environ):
             ended = call(words)
-        fault = fault_in(ended, [*param.opts, param.name, *texts_of(value)])
+        fault = fault_in(ended, [*param.opts, param.name, param.name.upper(), *texts_of(value)])
         after = files_of(bank)
         names = before.keys() | after.keys()
         changed = {name for name in names if before.get(name) != after.get(name)}

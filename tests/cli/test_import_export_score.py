@@ -107,6 +107,7 @@ def test_files_are_imported_and_what_is_refused_can_be_mended(bank: Path) -> Non
             "filled": {},
             "without_transactions": 0,
             "refused_transactions": 0,
+            "differing": [],
         }
     }
 

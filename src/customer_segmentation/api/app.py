@@ -223,6 +223,11 @@ def create_local_app(units: UnitsOfWork, settings: Settings) -> FastAPI:
     Nothing is done beside the requests; so an activation is answered once all are re-scored.
     """
     settings = settings.model_copy(update={"log_requests": False, "root_path": ""})
+    try:
+        _ = units.current_schema
+    except StoreUnavailableError:
+        # Whoever looks what is wrong with a database is answered all the same.
+        units = UnitsOfWork(units.database, units.audit, unstored_schema())
     return _build(units, settings, keys=None, begin_rescoring=lambda: rescore(units), is_local=True)
 
 

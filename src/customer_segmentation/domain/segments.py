@@ -125,7 +125,8 @@ def check_words(
             if strategy.channel not in {ANY_CHANNEL, *channels}:
                 field_name = f"strategies.{place}.channel"
                 allowed = ", ".join([ANY_CHANNEL, *channels])
-                faults.append(FieldError(field_name, f"{field_name} must be one of {allowed}"))
+                told = f"{field_name}, the channel of a strategy, must be one of {allowed}"
+                faults.append(FieldError(field_name, told))
     if faults:
         raise InvalidInputError(faults)
 

@@ -122,8 +122,9 @@ def complete_attributes(context: typer.Context, incomplete: str) -> list[str]:
     """Return the attributes that begin so; none on any error."""
     errors.quiet = True  # Nobody wants to be told while typing.
     try:
-        with _asked(context) as service:
-            names = [] if service is None else service.get_schema()["attributes"]
+        url, key = context.params.get("url"), context.params.get("key")
+        with open_service(url, key, untouched=True) as service:
+            names = service.get_schema()["attributes"]
     except typer.Exit:
         return []
     return _beginning([attribute["name"] for attribute in names], incomplete)

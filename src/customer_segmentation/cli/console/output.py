@@ -126,7 +126,7 @@ def open_database(
         makes: whether a SQLite database that is not there yet is made.
         untouched: whether it is left as it is: it may be absent or of another release.
     """
-    from customer_segmentation.services.operation.startup import open_units
+    from customer_segmentation.services.operation.startup import database_exists, open_units
     from customer_segmentation.services.runtime.audit import acting_as
     from customer_segmentation.services.runtime.current_schema import unstored_schema
     from customer_segmentation.services.runtime.unit_of_work import units_over
@@ -136,7 +136,11 @@ def open_database(
     with (
         errors_told(),
         closing(
-            units_over(settings.database_url, schema=unstored_schema())
+            units_over(
+                settings.database_url,
+                # To look into a file that is not there would make one.
+                schema=None if database_exists(settings) else unstored_schema(),
+            )
             if untouched
             else open_units(settings, makes=makes)
         ) as units,

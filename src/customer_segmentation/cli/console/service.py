@@ -31,7 +31,7 @@ _BY_STATUS = {
     503: ExitCode.UNREACHABLE,
     504: ExitCode.UNREACHABLE,
 }
-_BY_PROBLEM = {"no-database": ExitCode.NO_DATABASE}
+_BY_PROBLEM = {"no-database": ExitCode.NO_DATABASE, "schema-invalid": ExitCode.FAILED}
 """Exit codes of problems that share their status with others, by the last part of the type."""
 
 

@@ -115,6 +115,8 @@ def _bounds(option: str, given: list[str] | None) -> dict[str, Number]:
     bounds: dict[str, Number] = {}
     for text in given or []:
         name, _, number = text.partition("=")
+        if not name.strip():
+            raise typer.BadParameter("must be NAME=NUMBER", param_hint=option)
         if name in bounds:
             message = f"{name} is bounded more than once"
             raise typer.BadParameter(message, param_hint=option)
