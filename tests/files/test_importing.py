@@ -87,7 +87,8 @@ def test_customers_who_are_there_are_changed_and_segmented_anew(
 
     outcome, _ = run(units, shipped(tmp_path / "rich.csv", last=500, changes=changes))
 
-    assert outcome == Outcome(changed=500)
+    assert (outcome.changed, outcome.stored, outcome.rejected) == (500, 500, 0)
+    assert outcome.differing == ["monthly_income", "account_balance", "transaction_count"]
     assert get_customer(units, 77).customer.attributes["monthly_income"] == 90_000
     assert get_customer(units, 77).segment.name == "Affluent Inactives"
     assert_current(units)
