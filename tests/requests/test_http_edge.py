@@ -133,6 +133,8 @@ PLACES = {
     **dict.fromkeys(("webhook_id", "job_id", "import_id", "export_id"), JOB),
 }
 BODIES = [
+    ("POST", "/v1/schema:plan", b'{"text": "", "text": ""}', "text"),
+    ("POST", "/v1/schema:apply", b'{"text": "", "text": ""}', "text"),
     ("POST", "/v1/models", b'{"seed": 1, "seed": 2}', "seed"),
     ("POST", "/v1/studies", b'{"by": "a", "by": "b"}', "by"),
     ("POST", "/v1/models/1:activate", b'{"by": "a", "by": "b"}', "by"),
@@ -197,7 +199,7 @@ def test_a_name_given_twice_is_refused_whoever_reads_the_body(
             "PATCH",
             "/v1/segments/1",
             '{"strategies": [{"text": "a", "channel": "pigeon"}]}',
-            "strategies.0.channel must be 'any', ",
+            "strategies.0.channel, the channel of a strategy, must be one of any, ",
         ),
         ("GET", "/v1/segments/transitions?since=yesterday", "", "since must be a moment such as"),
         ("GET", "/v1/customers?age_min=30&age_min=40", "", "age_min is given more than once"),

@@ -165,12 +165,14 @@ def check_names(schema: Schema, names: Iterable[str], field_name: str) -> None:
         InvalidInputError: one is none.
     """
     known = ", ".join(schema.names)
-    unknown = [name for name in names if name not in schema.by_name]
+    by_name = isinstance(names, Mapping)
+    unknown = [
+        f"{field_name}.{shortened(name) if by_name else place}"
+        for place, name in enumerate(names)
+        if name not in schema.by_name
+    ]
     if unknown:
-        errors = [
-            FieldError(field_name, f"{field_name}: {shortened(name)} must be one of {known}")
-            for name in unknown[:MAX_TOLD]
-        ]
+        errors = [FieldError(at, f"{at} must be one of {known}") for at in unknown[:MAX_TOLD]]
         raise InvalidInputError(errors, more=len(unknown[MAX_TOLD:]))
 
 

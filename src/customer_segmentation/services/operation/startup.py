@@ -94,8 +94,8 @@ def check_settings(settings: Settings, schema: Schema) -> None:
     try:
         check_attributes(schema, settings.parameters)
     except InvalidInputError as refusal:
-        message = refusal.errors[0].message.removeprefix("exclude").lstrip(": ")
-        raise SettingsError(f"CUSTOMER_SEGMENTATION_EXCLUDE_ATTRIBUTES: {message}") from refusal
+        message = refusal.errors[0].message.partition(" ")[2]
+        raise SettingsError(f"CUSTOMER_SEGMENTATION_EXCLUDE_ATTRIBUTES {message}") from refusal
 
 
 def database_exists(settings: Settings) -> bool:
