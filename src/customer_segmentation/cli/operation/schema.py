@@ -16,7 +16,6 @@ from customer_segmentation.cli.console.output import (
     warn,
 )
 from customer_segmentation.cli.console.service import Json, open_service
-from customer_segmentation.domain.errors import SchemaError
 from customer_segmentation.domain.plurals import counted
 
 schema = typer.Typer(
@@ -128,12 +127,10 @@ def _tell(found: Json, as_json: bool) -> None:
 
 
 def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise SchemaError(f"{file} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise SchemaError(f"{file} is not UTF-8 text (byte {error.start})") from error
+    """Return the text of a schema file, which may be of any size."""
+    from customer_segmentation.files.schema_file import read_text
+
+    return read_text(file)
 
 
 def _renames(given: list[str] | None) -> dict[str, str]:
