@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from fastapi import FastAPI
-from starlette.types import Message, Scope
+from starlette.types import ASGIApp, Message, Scope
 
 
 @dataclass
@@ -53,7 +52,7 @@ def http_scope(
 
 
 async def call(
-    app: FastAPI,
+    app: ASGIApp,
     method: str,
     path: str,
     headers: Mapping[str, str] | None = None,

@@ -71,7 +71,7 @@ from customer_segmentation.services.operation.retention import remove_old
 from customer_segmentation.services.operation.webhooks import Deliveries
 from customer_segmentation.services.runtime.audit import seal
 from customer_segmentation.services.runtime.clock import now
-from customer_segmentation.services.runtime.current_schema import CurrentSchema, unstored_schema
+from customer_segmentation.services.runtime.current_schema import unstored_schema
 from customer_segmentation.services.runtime.logs import configure_logs
 from customer_segmentation.services.runtime.settings import Settings, load_settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork, units_over
@@ -127,7 +127,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     settings = settings or load_settings()
     configure_logs(settings.log_format)
-    units = _open(settings)
+    units = _with_schema(
+        units_over(
+            settings.database_url,
+            pool_size=settings.pool_size,
+            statement_seconds=settings.statement_seconds,
+            wait_seconds=settings.wait_seconds,
+            audit=settings.audit,
+        )
+    )
     keys = KeyRing(units) if settings.auth == "keys" else None
     rescoring = Rescoring(units.database, settings)
     tracer = tracer_provider() if settings.traces else None
@@ -196,24 +204,12 @@ def create_service() -> Following:
     return Following(create_app)
 
 
-def _open(settings: Settings) -> UnitsOfWork:
-    def over(schema: CurrentSchema | None) -> UnitsOfWork:
-        return units_over(
-            settings.database_url,
-            pool_size=settings.pool_size,
-            statement_seconds=settings.statement_seconds,
-            wait_seconds=settings.wait_seconds,
-            audit=settings.audit,
-            schema=schema,
-        )
-
-    units = over(None)
+def _with_schema(units: UnitsOfWork) -> UnitsOfWork:
+    """Return units that know a schema: the shipped one where the database does not answer."""
     try:
         _ = units.current_schema
-    except StoreUnavailableError as error:
-        logger.warning("Not ready yet: %s", error)
-        units.close()
-        return over(unstored_schema())
+    except StoreUnavailableError:
+        return UnitsOfWork(units.database, units.audit, unstored_schema())
     return units
 
 
@@ -223,11 +219,8 @@ def create_local_app(units: UnitsOfWork, settings: Settings) -> FastAPI:
     Nothing is done beside the requests; so an activation is answered once all are re-scored.
     """
     settings = settings.model_copy(update={"log_requests": False, "root_path": ""})
-    try:
-        _ = units.current_schema
-    except StoreUnavailableError:
-        # Whoever looks what is wrong with a database is answered all the same.
-        units = UnitsOfWork(units.database, units.audit, unstored_schema())
+    # Whoever looks what is wrong with a database is answered all the same.
+    units = _with_schema(units)
     return _build(units, settings, keys=None, begin_rescoring=lambda: rescore(units), is_local=True)
 
 

@@ -90,7 +90,12 @@ class Following:
         await receive()
         assert self._first is not None  # noqa: S101
         self._running, self._first = _Running(self._first), None
-        await self._running.begin()
+        try:
+            await self._running.begin()
+        except Exception as fault:
+            # Untold, a server takes it that an application has no beginning, and serves.
+            await send({"type": "lifespan.startup.failed", "message": str(fault)})
+            raise
         await send({"type": "lifespan.startup.complete"})
         following = asyncio.create_task(self._follow(), name="follow the schema")
         await receive()
@@ -113,6 +118,10 @@ class Following:
             except SegmentationError as error:
                 # Such as a database that is away for a moment.
                 logger.warning("Cannot follow the schema yet: %s", error)
+                continue
+            except Exception:
+                # As for a request: the next try need not meet the same fault.
+                logger.exception("Cannot follow the schema yet")
                 continue
             self._running = after
             logger.info("Another schema holds, and is followed")

@@ -126,6 +126,7 @@ class UnitsOfWork:
     def forget_schema(self) -> None:
         """Ask the database for the schema again."""
         self._schema = self._customers = None
+        self.is_outdated = False
 
     @property
     def schema(self) -> Schema:
@@ -325,9 +326,13 @@ class UnitsOfWork:
             raise SchemaChangedError
 
     def _note_schema(self, number: int) -> bool:
-        """Note and tell whether the database has another schema by now."""
-        self.is_outdated = number != self.current_schema.number
-        return self.is_outdated
+        """Note and tell whether the database has another schema by now.
+
+        Once noted it stays so, as what was read before the change may be told after it.
+        """
+        is_other = number != self.current_schema.number
+        self.is_outdated = self.is_outdated or is_other
+        return is_other
 
     def _model(self, connection: Connection, active: Active) -> ServingModel:
         known, key = self._models, (active.version, active.edition)
