@@ -25,6 +25,7 @@ from tests.support.data_file import read_data_file
 from tests.support.servers import Server
 from tests.support.shipped import FEATURES, SHIPPED
 from tests.support.stored import store_candidate
+from tests.support.subscribers import load_subscribers
 
 # How long an example takes says more about the machine's other work than about the code.
 settings.register_profile(
@@ -209,6 +210,16 @@ def shared_server(new_bank: NewBank, tmp_path_factory: pytest.TempPathFactory) -
     """A server that the tests of a module share, as none of them changes what others read."""
     directory = tmp_path_factory.mktemp("shared")
     with new_bank(directory) as url, Server(url, directory) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A service over subscribers, whose schema is not the shipped one, that a module shares."""
+    directory = tmp_path_factory.mktemp("company")
+    url = f"sqlite:///{directory / 'company.db'}"
+    load_subscribers(url, directory)
+    with Server(url, directory) as running:
         yield running
 
 

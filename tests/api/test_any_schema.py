@@ -2,28 +2,17 @@
 
 import io
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from pyarrow import parquet
 
 from customer_segmentation.domain.attributes import Attribute
-from tests.support.servers import Server, running, until
-from tests.support.subscribers import load_subscribers, subscribers_schema
+from tests.support.servers import Server, until
+from tests.support.subscribers import subscribers_schema
 
 SCHEMA = subscribers_schema()
 MISSING = [attribute for attribute in SCHEMA.attributes if attribute.missing == "allowed"]
-
-
-@pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A service over subscribers."""
-    directory = tmp_path_factory.mktemp("company")
-    url = f"sqlite:///{directory / 'company.db'}"
-    load_subscribers(url, directory)
-    with running(url, directory) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

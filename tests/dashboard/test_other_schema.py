@@ -9,24 +9,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support.dashboards import TABS, choose, dashboard, go, put, serious_findings, settled
-from tests.support.servers import Server, running
-from tests.support.subscribers import load_subscribers
+from tests.support.servers import Server
 
 SOMEBODY = "S-0001"
 """Whether this one's bills come without paper is not known."""
 
 # A page is run anew for each click, which may take long on a machine with other work.
 expect.set_options(timeout=90_000)
-
-
-@pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A service over subscribers that the tests of this module change."""
-    directory = tmp_path_factory.mktemp("company")
-    url = f"sqlite:///{directory / 'company.db'}"
-    load_subscribers(url, directory)
-    with running(url, directory) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
