@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -117,6 +118,19 @@ def damage(name: str, folder: Path, bounds: Bounds) -> None:
 @pytest.mark.parametrize("name", [name for name in SOUND if name != "parquet"])
 def test_a_file_that_is_damaged_is_read_or_refused(name: str, tmp_path: Path) -> None:
     damage(name, tmp_path / "mutations", BOUNDS)
+
+
+@pytest.mark.parametrize("begin", [b"", b'"'])
+def test_a_million_lines_of_nothing_are_passed_over_at_once(begin: bytes) -> None:
+    began = time.process_time()
+
+    with (
+        pytest.raises(DataFileError, match="more than 1"),
+        open_table(io.BytesIO(begin + b"\n" * 1_100_000)),
+    ):
+        pass
+
+    assert time.process_time() - began < 10  # Cutting the rest off a block line by line took 38 s.
 
 
 def test_a_mapping_that_is_damaged_is_read_or_refused(tmp_path: Path) -> None:

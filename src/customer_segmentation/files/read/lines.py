@@ -20,13 +20,14 @@ class LineTooLongError(ValueError):
         super().__init__(f"line {line:,} has more than {LONGEST_LINE:,} characters")
 
 
-def _first_line_end(text: bytes) -> int:
-    """Return where the first line ends, 0 where that is not sure."""
-    ends = [end for end in (text.find(b"\n"), text.find(b"\r", 0, -1)) if end >= 0]
-    if not ends:
-        return 0
-    end = min(ends)
-    return end + (2 if text[end : end + 2] == b"\r\n" else 1)
+def _first_line_end(text: bytes, start: int) -> int:
+    """Return where the line that begins at `start` ends, 0 where that is not sure."""
+    end = text.find(b"\n", start)
+    # A CR at the very end may be the first half of CR LF.
+    returned = text.find(b"\r", start, len(text) - 1 if end < 0 else end)
+    if returned >= 0:
+        return returned + (2 if returned + 1 == end else 1)
+    return end + 1
 
 
 def _line_ends(text: bytes) -> int:
@@ -37,13 +38,15 @@ def _line_ends(text: bytes) -> int:
 class Lines:
     """Takes blocks of whole lines, or single lines, off a stream of UTF-8 bytes.
 
-    A line ends with LF, CR LF or CR.
+    A line ends with LF, CR LF or CR. What is taken is passed over and not cut off, as a block of
+    nothing but line ends would be copied for each of its million lines.
     """
 
     def __init__(self, stream: Readable, block_bytes: int = BLOCK_BYTES) -> None:
         self._stream = stream
         self._block_bytes = block_bytes
-        self._rest = b""
+        self._read = b""
+        self._taken = 0  # Bytes of `_read`.
         self._is_at_end = False
         self._lines_taken = 0
 
@@ -65,34 +68,38 @@ class Lines:
 
     def give_back(self, data: bytes) -> None:
         """Put back what was taken last, to be taken again."""
-        self._rest = data + self._rest
+        self._taken -= len(data)
         self._lines_taken -= _line_ends(data)
 
-    def _block_end(self, text: bytes) -> int:
+    def _block_end(self, text: bytes, start: int) -> int:
         """Return where the last line ends that is sure to; 0 where none is."""
         if self._is_at_end:
             return len(text)
         # A CR at the very end may be the first half of CR LF.
-        return text.rfind(b"\n") + 1 or text.rfind(b"\r", 0, -1) + 1
+        return text.rfind(b"\n", start) + 1 or text.rfind(b"\r", start, -1) + 1
 
-    def _take(self, size: int, find_end: Callable[[bytes], int]) -> bytes:
-        if len(self._rest) < size:
+    def _take(self, size: int, find_end: Callable[[bytes, int], int]) -> bytes:
+        if len(self._read) - self._taken < size:
             self._fill(size)
-        while not (end := find_end(self._rest)) and not self._is_at_end:
-            if len(self._rest) > _LONGEST_LINE_BYTES:
+        while not (end := find_end(self._read, self._taken)) and not self._is_at_end:
+            left = len(self._read) - self._taken
+            if left > _LONGEST_LINE_BYTES:
                 raise LineTooLongError(self._lines_taken + 1)
-            self._fill(2 * len(self._rest) + size)
-        taken = self._rest[: end or None]
-        self._rest = self._rest[len(taken) :]
+            self._fill(2 * left + size)
+        taken = self._read[self._taken : end or None]
+        self._taken += len(taken)
         self._lines_taken += _line_ends(taken)
         return taken
 
     def _fill(self, size: int) -> None:
-        parts = [self._rest]
-        missing = size - len(self._rest)
+        """Read on until `size` bytes are there to be taken, or the end is."""
+        if self._is_at_end:
+            return
+        parts = [self._read[self._taken :]]
+        missing = size - len(parts[0])
         while missing > 0 and not self._is_at_end:
             part = self._stream.read(missing)
             parts.append(part)
             missing -= len(part)
             self._is_at_end = not part
-        self._rest = b"".join(parts)
+        self._read, self._taken = b"".join(parts), 0
