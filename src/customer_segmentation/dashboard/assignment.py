@@ -26,6 +26,8 @@ _CAUSES = {
     "deleted": "Deleted",
     "retrained": "A new model",
     "rolled back": "Back to an older model",
+    "transaction": "A transaction",
+    "time": "A day began",
 }
 
 

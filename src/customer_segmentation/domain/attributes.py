@@ -88,6 +88,67 @@ class Missing(StrEnum):
     ALLOWED = "allowed"
 
 
+class Aggregate(StrEnum):
+    """What an attribute tells of a customer's transactions."""
+
+    COUNT = "count"
+    SUM = "sum"
+    MEAN = "mean"
+    MINIMUM = "minimum"
+    MAXIMUM = "maximum"
+    DISTINCT = "distinct"
+    DAYS_SINCE_FIRST = "days_since_first"
+    DAYS_SINCE_LAST = "days_since_last"
+
+
+_OF_AMOUNTS = frozenset((Aggregate.SUM, Aggregate.MEAN, Aggregate.MINIMUM, Aggregate.MAXIMUM))
+_OF_DAYS = frozenset((Aggregate.DAYS_SINCE_FIRST, Aggregate.DAYS_SINCE_LAST))
+_KNOWN_OF_NONE = frozenset((Aggregate.COUNT, Aggregate.SUM, Aggregate.DISTINCT))
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """How an attribute follows from transactions.
+
+    Attributes:
+        aggregate: what it tells of them.
+        of: the field whose different values are counted; None for other aggregates.
+        where: by field, the texts that it must have in a transaction that counts.
+        window: in days: a transaction counts on its own day, in UTC, and on so many less one
+            that follow; None counts it for good.
+    """
+
+    aggregate: Aggregate
+    of: str | None = None
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    window: int | None = None
+
+    @property
+    def of_amounts(self) -> bool:
+        """Whether it tells of amounts, so that transactions without one do not count."""
+        return self.aggregate in _OF_AMOUNTS
+
+    @property
+    def is_of_days(self) -> bool:
+        """Whether it tells how many days ago something was, so that it grows by itself."""
+        return self.aggregate in _OF_DAYS
+
+    @property
+    def is_known_of_none(self) -> bool:
+        """Whether it has a value where there are no transactions: zero."""
+        return self.aggregate in _KNOWN_OF_NONE
+
+    @property
+    def kind(self) -> Kind:
+        """Of which kind its attribute is."""
+        return Kind.AMOUNT if self.of_amounts else Kind.COUNT
+
+    @property
+    def changes_with_time(self) -> bool:
+        """Whether its value changes although no transaction comes."""
+        return self.is_of_days or self.window is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column of customers: their id, or one of their attributes.
@@ -375,6 +436,7 @@ class Attribute(Column):
         channel: whose reach it shows: customers with 1 were reached on this channel.
         high: how a segment's name says that its customers have more than everybody.
         low: likewise, less.
+        derivation: how it follows from transactions; None where only people tell it.
     """
 
     kind: Kind
@@ -397,6 +459,7 @@ class Attribute(Column):
     channel: str | None = None
     high: str = ""
     low: str = ""
+    derivation: Derivation | None = None
 
     @property
     def is_integer(self) -> bool:

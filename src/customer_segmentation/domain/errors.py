@@ -77,6 +77,27 @@ class CustomerErasedError(SegmentationError):
         )
 
 
+class TransactionsNotDeclaredError(SegmentationError):
+    """The schema declares no transactions, so that none can be taken."""
+
+    def __init__(self) -> None:
+        super().__init__("The schema declares no transactions: add a section [transactions] to it")
+
+
+class TransactionExistsError(SegmentationError):
+    """A transaction with this id, and other content, is already there."""
+
+    def __init__(self, transaction_id: CustomerId) -> None:
+        super().__init__(f"A transaction with id {transaction_id} and other content already exists")
+
+
+class TransactionNotFoundError(SegmentationError):
+    """No transaction has this id."""
+
+    def __init__(self, transaction_id: CustomerId) -> None:
+        super().__init__(f"There is no transaction with id {transaction_id}")
+
+
 class StaleCustomerError(SegmentationError):
     """The customer is not any more as the one who changes it has seen it."""
 

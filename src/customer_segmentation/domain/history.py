@@ -26,6 +26,8 @@ class Cause(StrEnum):
     ERASED = "erased"
     RETRAINED = "retrained"
     ROLLED_BACK = "rolled back"
+    TRANSACTION = "transaction"
+    TIME = "time"
 
 
 @dataclass(frozen=True, slots=True)

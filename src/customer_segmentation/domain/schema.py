@@ -3,14 +3,16 @@
 A schema is read from a TOML file (`schema_file.py`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
 from customer_segmentation.domain.attributes import (
+    Aggregate,
     Attribute,
     Column,
+    Derivation,
     Id,
     IdType,
     Kind,
@@ -21,6 +23,12 @@ from customer_segmentation.domain.attributes import (
 )
 from customer_segmentation.domain.errors import MAX_TOLD, FieldError, InvalidInputError, shortened
 from customer_segmentation.domain.numbers import Number
+from customer_segmentation.domain.transactions import (
+    OWN_FIELDS,
+    TransactionField,
+    TransactionSchema,
+    UnknownCustomer,
+)
 
 AUTO = "auto"
 """In place of a number of segments: the one that a study advises."""
@@ -60,6 +68,7 @@ class Schema:
         segments: how many segments a training makes; None lets a study choose.
         channels: on which strategies reach customers.
         missing_values: texts that mean "missing" in files.
+        transactions: what transactions hold; None where there are none.
     """
 
     id: Id
@@ -68,6 +77,22 @@ class Schema:
     segments: int | None = None
     channels: tuple[str, ...] = ()
     missing_values: tuple[str, ...] = ("",)
+    transactions: TransactionSchema | None = None
+
+    @cached_property
+    def derived(self) -> tuple[Attribute, ...]:
+        """The attributes that follow from transactions."""
+        return tuple(attribute for attribute in self.attributes if attribute.derivation)
+
+    @cached_property
+    def windows(self) -> tuple[int, ...]:
+        """The windows of attributes that follow from transactions, in days, rising."""
+        return tuple(sorted({w for a in self.derived if (w := a.derivation.window) is not None}))  # type: ignore[union-attr]
+
+    @cached_property
+    def changes_with_time(self) -> bool:
+        """Whether customers' attributes change although nobody writes them."""
+        return any(a.derivation and a.derivation.changes_with_time for a in self.derived)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -118,6 +143,70 @@ def make_schema(document: Mapping[str, Any]) -> Schema:
         None if number == AUTO else number,
         tuple(document.get("channels", ())),
         tuple(document.get("missing_values", ("",))),
+        _make_transactions(document),
+    )
+
+
+def _make_transactions(document: Mapping[str, Any]) -> TransactionSchema | None:
+    declared = document.get("transactions")
+    if declared is None and not any(_FROM in entry for entry in document["attributes"]):
+        return None
+    given = dict(declared or {})
+    fields = tuple(
+        TransactionField(
+            field["name"],
+            field.get("title", field["name"].replace("_", " ")),
+            field.get("description", ""),
+        )
+        for field in given.pop("fields", ())
+    )
+    for key, convert in _OF_TRANSACTIONS.items():
+        if key in given:
+            given[key] = convert(given[key])
+    return TransactionSchema(**given, fields=fields)
+
+
+_FROM = "from"
+_OF_TRANSACTIONS: Mapping[str, Callable[[Any], Any]] = {
+    "id_type": IdType,
+    "kinds": tuple,
+    "unknown_customer": UnknownCustomer,
+}
+DERIVATION_KEYS = (_FROM, "aggregate", "of", "where", "window")
+"""What an attribute's entry says of how it follows from transactions."""
+
+
+def transactions_content(transactions: TransactionSchema) -> dict[str, Any]:
+    """Return what is declared of transactions as JSON and TOML have it."""
+    return asdict(transactions) | {
+        "kinds": list(transactions.kinds),
+        "fields": [asdict(field) for field in transactions.fields],
+    }
+
+
+def derivation_content(derivation: Derivation | None) -> dict[str, Any]:
+    """Return how an attribute follows from transactions as entries have it, by key."""
+    if derivation is None:
+        return {}
+    content: dict[str, Any] = {_FROM: "transactions", "aggregate": str(derivation.aggregate)}
+    if derivation.of is not None:
+        content["of"] = derivation.of
+    if derivation.where:
+        content["where"] = {name: list(texts) for name, texts in derivation.where.items()}
+    if derivation.window is not None:
+        content["window"] = f"{derivation.window}d"
+    return content
+
+
+def _make_derivation(entry: Mapping[str, Any]) -> Derivation | None:
+    if _FROM not in entry:
+        return None
+    window = entry.get("window")
+    return Derivation(
+        Aggregate(entry["aggregate"]),
+        entry.get("of"),
+        {name: tuple(texts) for name, texts in entry.get("where", {}).items()},
+        None if window is None else int(window.removesuffix("d")),
     )
 
 
@@ -139,6 +228,7 @@ def _titled(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def schema_content(schema: Schema) -> dict[str, Any]:
     """Return a schema as JSON has it, which `make_schema` reads."""
+    declared = schema.transactions
     return {
         "id": asdict(schema.id),
         "attributes": [attribute_content(attribute) for attribute in schema.attributes],
@@ -150,7 +240,7 @@ def schema_content(schema: Schema) -> dict[str, Any]:
         },
         "channels": list(schema.channels),
         "missing_values": list(schema.missing_values),
-    }
+    } | ({} if declared is None else {"transactions": transactions_content(declared)})
 
 
 def check_names(schema: Schema, names: Iterable[str], field_name: str) -> None:
@@ -211,11 +301,16 @@ def accept_categories(
 def attribute_content(attribute: Attribute) -> dict[str, Any]:
     """Return an attribute as JSON has it."""
     content = {name: value for name, value in asdict(attribute).items() if value is not None}
-    return content | {
-        "codes": {str(code): label for code, label in attribute.codes.items()},
-        "categories": list(attribute.categories),
-        "bands": [list(band) for band in attribute.bands],
-    }
+    content.pop("derivation", None)
+    return (
+        content
+        | derivation_content(attribute.derivation)
+        | {
+            "codes": {str(code): label for code, label in attribute.codes.items()},
+            "categories": list(attribute.categories),
+            "bands": [list(band) for band in attribute.bands],
+        }
+    )
 
 
 def make_attribute(entry: Mapping[str, Any]) -> Attribute:
@@ -224,7 +319,8 @@ def make_attribute(entry: Mapping[str, Any]) -> Attribute:
     Args:
         entry: as TOML or `attribute_content` has it, of the right types.
     """
-    given = {key: value for key, value in entry.items() if key not in _titled(entry)}
+    left_out = {*_titled(entry), *DERIVATION_KEYS}
+    given = {key: value for key, value in entry.items() if key not in left_out}
     kind = Kind(entry["kind"])
     if codes := [int(code) for code in entry.get("codes", {})]:
         given = {"minimum": min(codes), "maximum": max(codes)} | given
@@ -238,6 +334,7 @@ def make_attribute(entry: Mapping[str, Any]) -> Attribute:
         "missing": Missing(entry.get("missing", Missing.REFUSED)),
         "transform": Transform(entry.get("transform", Transform.LINEAR)),
         "bands": tuple((least, most) for least, most in entry.get("bands", ())),
+        "derivation": _make_derivation(entry),
     }
     given.setdefault("example", _find_example(given))
     return Attribute(**_titled(entry), **given)
@@ -258,7 +355,12 @@ def _make_profile(entry: Mapping[str, Any]) -> Profile:
 
 def check_schema(schema: Schema) -> list[SchemaFault]:
     """Return where parts of a schema contradict one another."""
-    return [*_check_attributes(schema), *_check_names(schema), *_check_profiles(schema)]
+    return [
+        *_check_attributes(schema),
+        *_check_names(schema),
+        *_check_profiles(schema),
+        *_check_transactions(schema),
+    ]
 
 
 def _check_attributes(schema: Schema) -> Iterator[SchemaFault]:
@@ -303,6 +405,49 @@ def _contradictions(attribute: Attribute) -> Iterator[tuple[str, str]]:
             yield key, f"must be {attribute.allowed}"
     if any(not _is_within(attribute, code) for code in attribute.codes):
         yield "codes", "must lie from minimum to maximum"
+
+
+def _check_transactions(schema: Schema) -> Iterator[SchemaFault]:
+    declared = schema.transactions
+    if declared is None:
+        return
+    fields = declared.field_names
+    for at, name in enumerate(fields):
+        if name in (*OWN_FIELDS, schema.id.name, *fields[:at]):
+            yield SchemaFault(("transactions", "fields", at, "name"), "is given twice")
+    for at, attribute in enumerate(schema.attributes):
+        if attribute.derivation is not None:
+            for key, fault in _check_derivation(attribute, attribute.derivation, declared):
+                yield SchemaFault(("attributes", at, key), fault)
+        is_needed = attribute.derivation is None and not attribute.may_be_left_out
+        if is_needed and declared.unknown_customer is UnknownCustomer.ADDED:
+            fault = f"must not be added, as customers cannot be added without {attribute.name}"
+            yield SchemaFault(("transactions", "unknown_customer"), fault)
+
+
+def _check_derivation(
+    attribute: Attribute, derivation: Derivation, declared: TransactionSchema
+) -> Iterator[tuple[str, str]]:
+    aggregate = derivation.aggregate
+    told = f"with aggregate {aggregate}"
+    fields = ("kind", *declared.field_names)
+    if attribute.kind is not derivation.kind:
+        yield "kind", f"must be {derivation.kind} {told}"
+    if attribute.choices:
+        yield "codes" if attribute.codes else "categories", "are not for what follows"
+    if not derivation.is_known_of_none and attribute.missing is not Missing.ALLOWED:
+        yield "missing", f'must be "allowed" {told}, as it is missing before any transaction'
+    if (aggregate is Aggregate.DISTINCT) is not (derivation.of is not None):
+        yield "of", "goes with aggregate distinct, which needs it"
+    if derivation.of is not None and derivation.of not in fields:
+        yield "of", f"must be one of {', '.join(fields)}"
+    if derivation.is_of_days and derivation.window is not None:
+        yield "window", f"is not for aggregate {aggregate}"
+    for name, texts in derivation.where.items():
+        if name not in fields:
+            yield "where", f"must name one of {', '.join(fields)}, not {shortened(name)}"
+        elif name == "kind" and declared.kinds and not {*texts} <= {*declared.kinds}:
+            yield "where", f"must be among kinds: {', '.join(declared.kinds)}"
 
 
 def _is_accepted(attribute: Attribute, value: Value) -> bool:

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, create_model
 
 from customer_segmentation.domain.attributes import (
+    Aggregate,
     Attribute,
     IdType,
     Kind,
@@ -17,9 +18,24 @@ from customer_segmentation.domain.attributes import (
 )
 from customer_segmentation.domain.errors import SchemaError
 from customer_segmentation.domain.numbers import LARGEST_INTEGER
-from customer_segmentation.domain.schema import AUTO, Schema, SchemaFault, check_schema, make_schema
+from customer_segmentation.domain.schema import (
+    AUTO,
+    DERIVATION_KEYS,
+    Schema,
+    SchemaFault,
+    check_schema,
+    derivation_content,
+    make_schema,
+    transactions_content,
+)
 from customer_segmentation.domain.segments import MAX_SEGMENTS, MIN_SEGMENTS
 from customer_segmentation.domain.toml import TomlError, parse_toml
+from customer_segmentation.domain.transactions import (
+    LONGEST_TEXT,
+    MAX_DECIMALS,
+    TransactionSchema,
+    UnknownCustomer,
+)
 from customer_segmentation.files.map.entry_file import (
     EntryTable,
     check_entry,
@@ -55,7 +71,7 @@ RESERVED_RECORD_NAMES = frozenset(("cluster_num", "segment", "confidence", "stra
 RESERVED_NAMES = RESERVED_RECORD_NAMES | frozenset(
     (
         *("segment_name", "raw_segment", "is_outlier", "next_best_action", "model_version"),
-        *("epoch", "changed_at", "id", "body"),
+        *("epoch", "expires", "changed_at", "id", "body"),
     )
 )
 """Names that answers and tables of the service have already."""
@@ -119,7 +135,9 @@ _AN_INTEGER = "an integer within ±2^53"
 _LIST_OF_NAMES = "a list of different attributes' names"
 
 
-def _words(words: type[Kind | IdType | Missing | Transform | Unknown]) -> str:
+def _words(
+    words: type[Kind | IdType | Missing | Transform | Unknown | Aggregate | UnknownCustomer],
+) -> str:
     return f"one of {', '.join(words)}"
 
 
@@ -132,7 +150,15 @@ class _Id(TomlTable):
     example: _Value | None = Field(default=None, description=_A_VALUE)
 
 
-class _Attribute(TomlTable):
+_Texts = Annotated[
+    list[Annotated[str, Field(max_length=LONGEST_TEXT)]],
+    Field(min_length=1),
+    AfterValidator(is_distinct),
+]
+_LONGEST_WINDOW = 5
+
+
+class _PlainAttribute(TomlTable):
     name: _Name = Field(description=_A_NAME)
     record_name: _RecordName | None = Field(default=None, description=_A_RECORD_NAME)
     title: _Title | None = Field(default=None, description=_A_TITLE)
@@ -171,6 +197,55 @@ class _Attribute(TomlTable):
     channel: _Title | None = Field(default=None, description=_A_TITLE)
     high: _Title | None = Field(default=None, description=_A_TITLE)
     low: _Title | None = Field(default=None, description=_A_TITLE)
+
+
+class _DerivedAttribute(_PlainAttribute):
+    aggregate: (
+        Literal[
+            "count",
+            "sum",
+            "mean",
+            "minimum",
+            "maximum",
+            "distinct",
+            "days_since_first",
+            "days_since_last",
+        ]
+        | None
+    ) = Field(default=None, description=_words(Aggregate))
+    of: str | None = Field(default=None, description="kind, or a field of transactions")
+    where: Annotated[dict[str, _Texts], Field(min_length=1)] = Field(
+        default={}, description="a table from kind and fields of transactions to lists of texts"
+    )
+    window: Annotated[str, Field(pattern=r"^[1-9]\d*d$", max_length=_LONGEST_WINDOW)] | None = (
+        Field(default=None, description='a number of days such as "90d", of at most 9999')
+    )
+
+
+# The key `from` is a word of Python's own.
+_From = Annotated[Literal["transactions"] | None, Field(description='"transactions"')]
+_Attribute = create_model("_Attribute", __base__=_DerivedAttribute, **{"from": (_From, None)})  # type: ignore[call-overload]
+
+
+class _TransactionField(TomlTable):
+    name: _Name = Field(description=_A_NAME)
+    title: _Title | None = Field(default=None, description=_A_TITLE)
+    description: _Description = Field(default="", description=_A_DESCRIPTION)
+
+
+class _Transactions(TomlTable):
+    id_type: Literal["integer", "text"] = Field(default="text", description=_words(IdType))
+    decimals: Annotated[int, Field(ge=0, le=MAX_DECIMALS)] = Field(
+        default=2, description=f"an integer from 0 to {MAX_DECIMALS}"
+    )
+    unit: _Description = Field(default="", description=_A_DESCRIPTION)
+    kinds: _Texts = Field(default=[], description="a list of different texts")
+    unknown_customer: Literal["refused", "kept", "added"] = Field(
+        default="refused", description=_words(UnknownCustomer)
+    )
+    fields: list[_TransactionField] = Field(
+        default=[], description="tables, each headed [[transactions.fields]]"
+    )
 
 
 class _Profile(TomlTable):
@@ -221,6 +296,7 @@ class _Document(TomlTable):
     attributes: Annotated[list[_Attribute], Field(min_length=1, max_length=MAX_ATTRIBUTES)] = Field(
         description=f"1 to {MAX_ATTRIBUTES:,} tables, each headed [[attributes]]"
     )
+    transactions: _Transactions | None = Field(default=None, description="a table")
     segments: _Segments = Field(default=_Segments(), description="a table")
     channels: _Titles = Field(default=[], description="a list of different texts")
     missing_values: Annotated[
@@ -296,10 +372,21 @@ def parse_schema_file(text: str, name: str) -> tuple[Schema, TableSource]:
         source = _Document.model_validate(document).source
     except ValidationError as error:
         raise _refuse(name, text, faults_of(error, document, _Document)) from error
+    if faults := [*_check_derivations(document)]:
+        raise _refuse(name, text, faults)
     schema = make_schema(document)
     if faults := [*check_schema(schema), *_check_source(schema, source)]:
         raise _refuse(name, text, faults)
     return schema, _make_source(schema, source)
+
+
+def _check_derivations(document: Mapping[str, Any]) -> Iterator[SchemaFault]:
+    for at, entry in enumerate(document["attributes"]):
+        given = [key for key in DERIVATION_KEYS if key in entry]
+        for key in ("from", "aggregate"):
+            if given and key not in entry:
+                told = f"must be given with {', '.join(given)}"
+                yield SchemaFault(("attributes", at, key), told)
 
 
 def _check_source(schema: Schema, source: _Source) -> Iterator[SchemaFault]:
@@ -394,6 +481,8 @@ def write_schema(
     for attribute in schema.attributes:
         head = "".join(f"# {line}\n" for line in comments.get(attribute.name, "").splitlines())
         parts.append(head + write_table("[[attributes]]", _told(attribute)))
+    if schema.transactions is not None:
+        parts += _write_transactions(schema.transactions)
     number = AUTO if schema.segments is None else schema.segments
     parts.append(write_table("[segments]", {"number": number}))
     for profile in schema.profiles:
@@ -403,6 +492,16 @@ def write_schema(
     if source is not None and source != TableSource():
         parts += _write_source(schema, source)
     return "\n".join(parts)
+
+
+def _write_transactions(transactions: TransactionSchema) -> Iterator[str]:
+    content = transactions_content(transactions)
+    plain = transactions_content(TransactionSchema())
+    fields = content.pop("fields")
+    told = {key: value for key, value in content.items() if value != plain[key]}
+    yield write_table("[transactions]", {"id_type": content["id_type"], **told})
+    for field in fields:
+        yield write_table("[[transactions.fields]]", {k: v for k, v in field.items() if v})
 
 
 def _write_source(schema: Schema, source: TableSource) -> Iterator[str]:
@@ -424,7 +523,9 @@ def _told(attribute: Attribute) -> dict[str, Any]:
     told = {}
     plain = {"record_name": attribute.name, "title": attribute.name.replace("_", " ")}
     for key in _Attribute.model_fields:
+        if key in DERIVATION_KEYS:
+            continue
         value = getattr(attribute, key)
         if key in _ALWAYS or value != plain.get(key, getattr(_PLAIN, key)):
             told[key] = value
-    return told
+    return told | derivation_content(attribute.derivation)

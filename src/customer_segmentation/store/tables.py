@@ -26,6 +26,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from customer_segmentation.domain.attributes import LONGEST_ID, Kind, Missing
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
 from customer_segmentation.domain.schema import Schema
+from customer_segmentation.domain.transactions import LONGEST_TEXT
 
 metadata = MetaData()
 
@@ -99,7 +100,15 @@ def customer_table(schema: Schema | None = None, name: str = "customers") -> Tab
         *attributes,
         Column("segment", Integer, nullable=False),
         Column("epoch", Integer, nullable=False),
+        *_expiry(schema),
     )
+
+
+def _expiry(schema: Schema | None) -> list[Column[int]]:
+    """Return the column of the day on which attributes of a window change by themselves."""
+    if schema is None or not schema.windows:
+        return []
+    return [Column("expires", Integer, nullable=True)]
 
 
 customers = customer_table()
@@ -121,6 +130,35 @@ customer_ids = Table(
 """Where ids are texts, the number that each stands for inside: every other table has that number as
 `customer_id`. It is never given to another id, and the same customer deleted and added again has it
 again. Ids that are integers are their own numbers, and have no rows here."""
+
+transactions = Table(
+    "transactions",
+    metadata,
+    Column(
+        "id",
+        String(LONGEST_ID).with_variant(String(LONGEST_ID, collation="C"), "postgresql"),
+        primary_key=True,
+    ),
+    Column("customer_id", BigInteger, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("amount", BigInteger),
+    Column("kind", String(LONGEST_TEXT), nullable=False),
+    Column("fields", JSON(none_as_null=True)),
+    Index("transactions_of_customers", "customer_id", "time"),
+)
+"""Customers' transactions. Ids that are integers are kept as their digits; the time is in
+microseconds since 1970 in UTC; the amount is in the smallest parts that the schema allows."""
+
+activity = Table(
+    "activity",
+    metadata,
+    Column("customer_id", _ID, primary_key=True, autoincrement=False),
+    Column("until", BigInteger, nullable=False),
+    Column("carried", Text, nullable=False),
+    Column("states", Text, nullable=False),
+)
+"""What follows from the transactions of each customer who has any, as JSON by attribute: `states`
+from all of them, and `carried` from those until a time that are not kept any longer."""
 
 schemas = Table(
     "schemas",
@@ -188,11 +226,13 @@ active_model = Table(
     Column("rescored_up_to", BigInteger, nullable=False),
     Column("is_demo", Boolean, nullable=False, server_default=false()),
     Column("schema", Integer, nullable=False, server_default="1"),
+    Column("day", Integer, nullable=False, server_default="0"),
 )
 """One row: the active version, and why; which edition of the segments' words; the number that
 the next new segment gets; the epoch, which what is written to customers carries; whether the
-database began as the demonstration; and the number of the schema, so that each transaction sees
-whether it is the one that it knows.
+database began as the demonstration; the number of the schema, so that each transaction sees
+whether it is the one that it knows; and the day, in days since 1970, for which attributes hold that
+change with time.
 
 The epoch rises with each activation, and when a training begins to read. A customer's row tells its
 segment by this version if it was written in the epoch of the activation or a later one, or if the

@@ -83,6 +83,9 @@ TOO_MANY = ProblemType(429, "too-many-requests", "Too many requests")
 INVALID = ProblemType(422, "invalid-input", "A value is missing or not allowed")
 NOT_FOUND = ProblemType(404, "customer-not-found", "There is no such customer")
 EXISTS = ProblemType(409, "customer-exists", "The customer id is taken")
+NO_TRANSACTION = ProblemType(404, "transaction-not-found", "There is no such transaction")
+TRANSACTION_EXISTS = ProblemType(409, "transaction-exists", "The transaction id is taken")
+NO_TRANSACTIONS = ProblemType(409, "no-transactions", "The schema declares no transactions")
 NO_VERSION = ProblemType(404, "version-not-found", "There is no such model version")
 NO_JOB = ProblemType(404, "job-not-found", "There is no such job")
 NO_SEGMENT = ProblemType(404, "segment-not-found", "There is no such segment")
@@ -127,6 +130,9 @@ _BY_ERROR: dict[type[errors.SegmentationError], ProblemType] = {
     errors.InvalidInputError: INVALID,
     errors.CustomerNotFoundError: NOT_FOUND,
     errors.CustomerExistsError: EXISTS,
+    errors.TransactionNotFoundError: NO_TRANSACTION,
+    errors.TransactionExistsError: TRANSACTION_EXISTS,
+    errors.TransactionsNotDeclaredError: NO_TRANSACTIONS,
     errors.VersionNotFoundError: NO_VERSION,
     errors.JobNotFoundError: NO_JOB,
     errors.SegmentNotFoundError: NO_SEGMENT,

@@ -2,6 +2,8 @@
 
 from collections.abc import Container
 
+import numpy as np
+
 from customer_segmentation.domain.attributes import CustomerId
 from customer_segmentation.domain.customer import Attributes, Customer
 from customer_segmentation.domain.errors import (
@@ -11,6 +13,11 @@ from customer_segmentation.domain.errors import (
     StaleCustomerError,
 )
 from customer_segmentation.domain.history import Cause, SegmentChange
+from customer_segmentation.services.customers.following import (
+    check_written,
+    have_transactions,
+    rebuild,
+)
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.serving import SegmentedCustomer
 from customer_segmentation.services.runtime.unit_of_work import UnitOfWork
@@ -40,6 +47,10 @@ def add(work: UnitOfWork, customer_id: CustomerId, attributes: Attributes) -> Se
     distributions.note(work.connection, None, (attributes, segment))
     _note(work, number, Cause.ADDED, None, segment)
     work.audit.note_change(work.connection, customer_id, "added", attributes)
+    if have_transactions(work, np.array([number])).size:
+        # They came before the customer, or the customer was deleted and comes back.
+        rebuild(work, np.array([number]))
+        return _read(work, customer_id, number)
     return work.segmented(customer_id, attributes, segment)
 
 
@@ -62,10 +73,14 @@ def change(
         StaleCustomerError: its tag is another one.
     """
     number, before, left = _find(work, customer_id, tags)
+    if not changes.keys().isdisjoint(work.customers.derived):
+        check_written(work, number, before, changes)
     attributes = {**before, **changes}
     segment = work.serving.reassign(attributes, left.segment)
     assignment = Assignment(segment, work.active.epoch)
     work.customers.change(work.connection, number, attributes, assignment)
+    if not changes.keys().isdisjoint(work.customers.of_days):
+        work.customers.change_days(work.connection, number, attributes)
     counted = (before, left.segment) if work.active.are_current(number, left.epoch) else None
     distributions.note(work.connection, counted, (attributes, segment))
     if segment != left.segment:
@@ -87,6 +102,13 @@ def remove(work: UnitOfWork, customer_id: CustomerId, tags: Container[str] | Non
     distributions.note(work.connection, counted, None)
     _note(work, number, Cause.DELETED, left.segment, None)
     work.audit.note_change(work.connection, customer_id, "deleted")
+
+
+def _read(work: UnitOfWork, customer_id: CustomerId, number: int) -> SegmentedCustomer:
+    found = work.customers.find(work.connection, number)
+    if found is None:
+        raise CustomerNotFoundError(customer_id)
+    return work.read(customer_id, number, *found)
 
 
 def _refuse_erased(work: UnitOfWork, customer_id: CustomerId, number: int) -> None:

@@ -15,9 +15,10 @@ from customer_segmentation.files.map.mapping import ColumnMapping
 from customer_segmentation.files.read.prefetch import prefetch
 from customer_segmentation.files.read.tables import Source
 from customer_segmentation.files.transactions.totals import DERIVED, Totals
+from customer_segmentation.services.customers.following import have_transactions
 from customer_segmentation.services.monitoring.recount import refine_where_coarse
 from customer_segmentation.services.runtime.clock import give_way
-from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork, retried
+from customer_segmentation.services.runtime.unit_of_work import UnitOfWork, UnitsOfWork, retried
 from customer_segmentation.services.transfer import storing
 from customer_segmentation.services.transfer.first_import import Beginning
 from customer_segmentation.services.transfer.likeness import Likeness
@@ -244,7 +245,8 @@ def _import_part(
         number = work.ids.numbers_of if how.dry_run else work.ids.take_many
         ids = number(work.connection, part.ids)
         stored = work.customers.find_many(work.connection, ids, for_update=not how.dry_run)
-        merged = merge((stored.ids, stored.values), ids, values, part.keeps, how.mode)
+        keeps = _keeps_followed(work, stored.ids, ids, part.keeps)
+        merged = merge((stored.ids, stored.values), ids, values, keeps, how.mode)
         merged.pass_over(erasures.find_many(work.connection, ids))
         if not how.dry_run:
             new, changed, values = merged.new, merged.changed, merged.values
@@ -259,6 +261,19 @@ def _import_part(
                 so_far = _plus(outcome, merged.done)
                 record.keep(work.connection, replaced, so_far, part.number + len(ids))
     return merged.done
+
+
+def _keeps_followed(
+    work: UnitOfWork, stored: IntArray, ids: IntArray, keeps: BoolArray
+) -> BoolArray:
+    """Return what who is there keeps, (n, d): also what follows from their transactions."""
+    followed = have_transactions(work, stored)
+    if len(followed) == 0:
+        return keeps
+    schema = work.customers.schema
+    derived = np.array([attribute.derivation is not None for attribute in schema.attributes])
+    kept: BoolArray = keeps | (np.isin(ids, followed)[:, None] & derived)
+    return kept
 
 
 def _replaced(number: int, merged: Merged, before: StoredCustomers) -> Replaced:

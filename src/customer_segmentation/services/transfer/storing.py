@@ -7,6 +7,7 @@ from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.history import Cause
 from customer_segmentation.domain.numbers import plain_number
 from customer_segmentation.domain.plurals import counted
+from customer_segmentation.services.customers.following import have_transactions, rebuild
 from customer_segmentation.services.monitoring.distribution import count_imported
 from customer_segmentation.services.runtime.audit import note
 from customer_segmentation.services.runtime.clock import now
@@ -35,6 +36,8 @@ def add(work: UnitOfWork, ids: IntArray, values: FloatArray, source: str) -> Non
     history.add_entered(work.connection, ids, now(), serving.version)
     count_imported(work, None, (values, found.segments), found.outliers)
     _note(work, ids, values, source, ("added", "added"))
+    # Transactions may have come before their customers.
+    rebuild(work, have_transactions(work, ids))
 
 
 def change(work: UnitOfWork, before: StoredCustomers, values: FloatArray, source: str) -> None:

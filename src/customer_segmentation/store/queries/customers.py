@@ -36,6 +36,7 @@ from customer_segmentation.store.arrow import ArrowReader
 from customer_segmentation.store.bulk import insert_rows, is_among
 from customer_segmentation.store.database import Database
 from customer_segmentation.store.prepared import Prepared
+from customer_segmentation.store.queries.following import Following
 from customer_segmentation.store.queries.ids import ids_of_schema
 from customer_segmentation.store.queries.models import Active
 from customer_segmentation.store.tables import active_model, customer_table
@@ -92,6 +93,7 @@ class CustomerTable:
         schema: the schema.
         table: of the customers.
         ids: the numbers that the customers' ids are inside.
+        derived: the attributes that follow from transactions, by name.
     """
 
     def __init__(self, schema: Schema) -> None:
@@ -101,7 +103,10 @@ class CustomerTable:
         self.ids = ids_of_schema(schema)
         self._names = schema.names
         key = self.table.c.customer_id
-        self._attributes = [self.table.c[name] for name in schema.names]
+        self._following = Following(schema, self.table)
+        self.derived = frozenset(attribute.name for attribute in schema.derived)
+        self._attributes = [self._following.shown(name) for name in schema.names]
+        self._by_name = dict(zip(schema.names, self._attributes, strict=True))
         self._row = [*self._attributes, self.table.c.segment, self.table.c.epoch]
         self._stored_query = select(key, *self._row).order_by(key)
         self._may_lack = frozenset(
@@ -117,10 +122,16 @@ class CustomerTable:
         active = [active_model.c[name] for name in Active.__slots__]
         joined = self.ids.joined(active_model, self.table)
         self._look_up = Prepared(select(*active, key, *self._row).select_from(joined))
-        columns = [column.name for column in self.table.c]
-        self._add = Prepared(insert(self.table), columns)
-        changed = {name: bindparam(name, type_=self.table.c[name].type) for name in columns[1:]}
+        of_days = self._following.of_days
+        columns = ["customer_id", *self._names, "segment", "epoch"]
+        given = {name: bindparam(name, type_=self.table.c[name].type) for name in columns}
+        added = given | {name: self._following.stored(given[name]) for name in of_days}
+        self._add = Prepared(insert(self.table).values(added))
+        changed = {name: given[name] for name in columns[1:] if name not in of_days}
         self._change = Prepared(update(self.table).where(of_id).values(changed))
+        self._change_days = Prepared(
+            update(self.table).where(of_id).values({name: added[name] for name in of_days})
+        )
         self._remove = Prepared(delete(self.table).where(of_id).returning(*self._row))
 
     @property
@@ -232,7 +243,7 @@ class CustomerTable:
         """
         columns = {
             "customer_id": ids.tolist(),
-            **dict(zip(self._names, self._stored_columns(values), strict=True)),
+            **dict(zip(self._names, self._stored_columns(connection, values), strict=True)),
             "segment": segments.tolist(),
         }
         try:
@@ -247,10 +258,29 @@ class CustomerTable:
         attributes: Attributes,
         assignment: Assignment,
     ) -> None:
-        """Replace all attributes of a customer, and its assignment."""
-        self._change.run(
-            connection, id=customer_id, **self._values(customer_id, attributes, assignment)
-        )
+        """Replace all attributes of a customer but days since transactions, and its assignment."""
+        values = self._values(customer_id, attributes, assignment)
+        self._change.run(connection, id=customer_id, **values)
+
+    def change_days(self, connection: Connection, customer_id: int, attributes: Attributes) -> None:
+        """Replace how many days ago a customer's transactions were, as attributes tell it."""
+        days = nulled({name: attributes[name] for name in self._following.of_days})
+        self._change_days.run(connection, id=customer_id, **days)
+
+    def follow(self, connection: Connection, customers: Sequence[dict[str, Any]]) -> None:
+        """Let customers tell of all their transactions; see `Following.follow`."""
+        self._following.follow(connection, customers)
+
+    def refresh(self, connection: Connection, after: int, last: int) -> None:
+        """Write what has expired of customers above a number and up to another."""
+        statement = self._following.refresh(after, last)
+        if statement is not None:
+            connection.execute(statement)
+
+    @property
+    def of_days(self) -> tuple[str, ...]:
+        """The attributes that tell how many days ago transactions were, by name."""
+        return self._following.of_days
 
     def change_many(
         self,
@@ -271,7 +301,7 @@ class CustomerTable:
                 | {f"new_{name}": value for name, value in zip(self._names, row, strict=True)}
                 for customer_id, row, segment in zip(
                     ids.tolist(),
-                    zip(*self._stored_columns(values), strict=True),
+                    zip(*self._stored_columns(connection, values), strict=True),
                     segments.tolist(),
                     strict=True,
                 )
@@ -299,7 +329,7 @@ class CustomerTable:
         query = select(key, *self._row).where(*self._within(selection)).limit(limit)
         if selection.segment is not None:
             query = query.where(self.table.c.segment == selection.segment)
-        column = key if selection.sort is None else self.table.c[selection.sort]
+        column = key if selection.sort is None else self._by_name[selection.sort]
         order = column.desc() if selection.descending else column.asc()
         # Who lacks the attribute comes last, either way and in every database.
         lacks = [column.is_(None)] if selection.sort in self._may_lack else []
@@ -340,7 +370,7 @@ class CustomerTable:
 
     def _within(self, selection: Selection) -> list[ColumnElement[bool]]:
         """Return the conditions on attributes."""
-        column = self.table.c
+        column = self._by_name
         return [
             *(column[name] >= value for name, value in selection.least.items()),
             *(column[name] <= value for name, value in selection.most.items()),
@@ -452,8 +482,14 @@ class CustomerTable:
             return {"customer_id": customer_id, **nulled(attributes), **assigned}
         return {"customer_id": customer_id, **attributes, **assigned}
 
-    def _stored_columns(self, values: FloatArray) -> list[list[Number | None]]:
+    def _stored_columns(
+        self, connection: Connection, values: FloatArray
+    ) -> list[list[Number | None]]:
         """Return attributes, (n, d), as d columns that the database takes."""
+        if self._following.of_days:
+            places = [self._names.index(name) for name in self._following.of_days]
+            values = values.copy()
+            values[:, places] = self._following.today(connection) - values[:, places]
         return [
             [None if math.isnan(value) else value for value in column]
             if name in self._may_lack

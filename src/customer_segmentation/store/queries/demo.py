@@ -9,6 +9,7 @@ from customer_segmentation.domain.jobs import JobKind, JobState
 from customer_segmentation.store.tables import (
     activations,
     active_model,
+    activity,
     customers,
     idempotency_keys,
     import_changes,
@@ -16,6 +17,7 @@ from customer_segmentation.store.tables import (
     model_versions,
     segment_changes,
     segment_edits,
+    transactions,
 )
 
 _OF_CUSTOMERS = (JobKind.TRAINING, JobKind.STUDY)
@@ -55,6 +57,8 @@ def remove(connection: Connection, version: int, next_segment: int, moment: date
     ended = jobs.c.state != JobState.RUNNING
     for query in (
         delete(customers),
+        delete(transactions),
+        delete(activity),
         delete(segment_changes).where(segment_changes.c.cause != str(Cause.ERASED)),
         delete(segment_edits),
         delete(import_changes),

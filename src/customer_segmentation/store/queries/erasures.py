@@ -11,10 +11,12 @@ from customer_segmentation.domain.history import Cause
 from customer_segmentation.store.bulk import is_among
 from customer_segmentation.store.prepared import Prepared
 from customer_segmentation.store.tables import (
+    activity,
     customers,
     erasures,
     idempotency_keys,
     segment_changes,
+    transactions,
 )
 
 _IS_ERASED = Prepared(
@@ -32,6 +34,8 @@ def remove_traces(connection: Connection, customer_id: int) -> dict[str, int]:
         "idempotency keys": delete(idempotency_keys).where(
             idempotency_keys.c.customer_id == customer_id
         ),
+        "transactions": delete(transactions).where(transactions.c.customer_id == customer_id),
+        "activity": delete(activity).where(activity.c.customer_id == customer_id),
     }
     return {name: connection.execute(query).rowcount for name, query in found.items()}
 
@@ -85,7 +89,7 @@ def read_all(connection: Connection) -> list[Erasure]:
 
 
 def find_stored(connection: Connection) -> list[int]:
-    """Return the ids of erased customers who, or whose history, are stored all the same."""
+    """Return the ids of erased customers of whom anything is stored all the same."""
     is_there = select(customers.c.customer_id).where(
         customers.c.customer_id == erasures.c.customer_id
     )
@@ -93,7 +97,12 @@ def find_stored(connection: Connection) -> list[int]:
         segment_changes.c.customer_id == erasures.c.customer_id,
         segment_changes.c.cause != str(Cause.ERASED),
     )
-    query = select(erasures.c.customer_id).where(is_there.exists() | has_history.exists())
+    has_transactions = select(transactions.c.id).where(
+        transactions.c.customer_id == erasures.c.customer_id
+    )
+    query = select(erasures.c.customer_id).where(
+        is_there.exists() | has_history.exists() | has_transactions.exists()
+    )
     return list(connection.execute(query).scalars())
 
 

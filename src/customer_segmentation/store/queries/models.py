@@ -21,6 +21,7 @@ from customer_segmentation.domain.arrays import BoolArray, IntArray
 from customer_segmentation.domain.history import Activation, Cause
 from customer_segmentation.domain.jobs import Origin, Trigger
 from customer_segmentation.domain.numbers import LARGEST_INTEGER
+from customer_segmentation.domain.transactions import day_of
 from customer_segmentation.store.prepared import Prepared
 from customer_segmentation.store.queries import jobs, schemas
 from customer_segmentation.store.tables import (
@@ -62,6 +63,7 @@ class Active:
         activated_in: the first epoch in which the version serves.
         rescored_up_to: the re-scoring has passed the customers up to this id.
         schema: the number of the customers' schema.
+        day: for which attributes hold that change with time, in days since 1970.
     """
 
     version: int
@@ -70,6 +72,7 @@ class Active:
     activated_in: int
     rescored_up_to: int
     schema: int
+    day: int
 
     @property
     def is_rescored(self) -> bool:
@@ -209,6 +212,7 @@ def activate(
                 next_segment=segments,
                 epoch=epoch,
                 schema=schemas.current_number(connection),
+                day=day_of(activation.activated_at),
                 **values,
             )
         )
@@ -219,6 +223,17 @@ def activate(
             | {"epoch": epoch}
         )
     )
+
+
+def begin_day(connection: Connection, day: int) -> None:
+    """Let attributes that change with time hold for another day.
+
+    As after an activation, rows of before are scored when read until the re-scoring has passed
+    them. Whoever it moves is moved by time.
+    """
+    epoch = begin_epoch(connection)
+    values = {"day": day, "cause": str(Cause.TIME), "activated_in": epoch, "rescored_up_to": 0}
+    connection.execute(update(active_model).values(values))
 
 
 def activations_of(connection: Connection) -> list[Activation]:

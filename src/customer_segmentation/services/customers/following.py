@@ -1,0 +1,230 @@
+"""Bringing customers up to date with their transactions, within a transaction that may do more."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from customer_segmentation.domain.arrays import IntArray
+from customer_segmentation.domain.attributes import Derivation
+from customer_segmentation.domain.customer import Attributes
+from customer_segmentation.domain.errors import FieldError, InvalidInputError
+from customer_segmentation.domain.history import Cause
+from customer_segmentation.domain.numbers import plain_number
+from customer_segmentation.domain.schema import Schema
+from customer_segmentation.domain.transactions import (
+    State,
+    Transaction,
+    TransactionSchema,
+    begin,
+    count_in,
+    counts_for,
+    value_of,
+)
+from customer_segmentation.services.monitoring.distribution import count_imported
+from customer_segmentation.services.runtime.clock import now
+from customer_segmentation.services.runtime.unit_of_work import UnitOfWork
+from customer_segmentation.store.queries import distributions, history, transactions
+from customer_segmentation.store.queries.customers import StoredCustomers
+from customer_segmentation.store.queries.transactions import Activity
+
+_COUNTED_ALONE = 20
+"""Up to so many customers, their changes are noted to be counted later, as others' are: who counts
+at once keeps everybody else from it until the transaction ends."""
+
+
+class OutOfRangeError(InvalidInputError):
+    """Transactions would bring attributes of customers out of what is allowed.
+
+    Attributes:
+        faults: what is wrong, by the number of the customer.
+    """
+
+    def __init__(self, faults: Mapping[int, FieldError]) -> None:
+        super().__init__([*faults.values()])
+        self.faults = faults
+
+
+def running_of(schema: Schema) -> dict[str, Derivation]:
+    """Return, by name, how attributes follow that are kept up to date with each transaction."""
+    return {
+        a.name: a.derivation for a in schema.derived if a.derivation and not a.derivation.window
+    }
+
+
+def count_more(schema: Schema, activity: Activity | None, more: Iterable[Transaction]) -> Activity:
+    """Return what is kept of a customer's transactions with some more.
+
+    Args:
+        schema: of the customers.
+        activity: what was kept; None of a customer who had none. It is used up.
+        more: the transactions.
+    """
+    found = activity or Activity(0, {}, {})
+    states = _count(schema, found.states, more)
+    return replace(found, states=states)
+
+
+def recount(schema: Schema, activity: Activity | None, kept: Sequence[Transaction]) -> Activity:
+    """Return what is to be kept of a customer's transactions, from all that there are."""
+    found = activity or Activity(0, {}, {})
+    carried = {
+        name: dict(state) if isinstance(state, dict) else list(state)
+        for name, state in found.carried.items()
+    }
+    return replace(found, states=_count(schema, carried, kept))
+
+
+def _count(
+    schema: Schema, states: dict[str, State], more: Iterable[Transaction]
+) -> dict[str, State]:
+    running = running_of(schema)
+    counted = {
+        name: states[name] if name in states else begin(derivation)
+        for name, derivation in running.items()
+    }
+    for transaction in more:
+        for name, derivation in running.items():
+            if counts_for(derivation, transaction):
+                count_in(derivation, counted[name], transaction)
+    return counted
+
+
+def follow(
+    work: UnitOfWork,
+    before: StoredCustomers,
+    kept: Mapping[int, Activity],
+    cause: Cause = Cause.TRANSACTION,
+) -> StoredCustomers:
+    """Write what follows from customers' transactions, and segment those customers anew.
+
+    Args:
+        work: the transaction, in which the transactions themselves are written.
+        before: the customers as they were, locked.
+        kept: by their numbers, what is kept of their transactions now.
+        cause: why.
+
+    Returns:
+        the customers as they are now.
+
+    Raises:
+        OutOfRangeError: attributes would not be allowed; the caller undoes what was written.
+    """
+    if len(before.ids) == 0:
+        return before
+    schema, connection = work.customers.schema, work.connection
+    declared = schema.transactions or TransactionSchema()
+    unit = declared.unit_of_amount
+    running = running_of(schema)
+    rows = [
+        {"id": number}
+        | {name: value_of(d, kept[number].states[name], unit) for name, d in running.items()}
+        for number in before.ids.tolist()
+    ]
+    work.customers.follow(connection, rows)
+    transactions.save_activity(connection, kept)
+    after = work.customers.find_many(connection, before.ids)
+    _check_ranges(schema, after)
+    segments = work.serving.reassign_many(after.values, before.segments)
+    epoch = work.active.epoch
+    work.customers.reassign(connection, after.ids, segments, epoch)
+    after = replace(after, segments=segments, epochs=np.full(len(segments), epoch))
+    _note_moves(work, before, after, cause)
+    _note_counts(work, before, after)
+    return after
+
+
+def _note_moves(
+    work: UnitOfWork, before: StoredCustomers, after: StoredCustomers, cause: Cause
+) -> None:
+    moved = after.segments != before.segments
+    if moved.any():
+        change = (before.segments[moved], after.segments[moved])
+        version = work.serving.version
+        history.add_many(work.connection, after.ids[moved], now(), cause, change, version)
+
+
+def _note_counts(work: UnitOfWork, before: StoredCustomers, after: StoredCustomers) -> None:
+    if len(before.ids) > _COUNTED_ALONE:
+        count_imported(work, before, (after.values, after.segments))
+        return
+    counted = work.active.are_current(before.ids, before.epochs)
+    for place, was_counted in enumerate(counted.tolist()):
+        left = (_attributes(work, before, place), int(before.segments[place]))
+        entered = (_attributes(work, after, place), int(after.segments[place]))
+        distributions.note(work.connection, left if was_counted else None, entered)
+
+
+def _attributes(work: UnitOfWork, customers: StoredCustomers, place: int) -> Attributes:
+    names = work.customers.schema.names
+    return dict(zip(names, map(plain_number, customers.values[place].tolist()), strict=True))
+
+
+def _check_ranges(schema: Schema, customers: StoredCustomers) -> None:
+    faults: dict[int, FieldError] = {}
+    for place, attribute in enumerate(schema.attributes):
+        if attribute.derivation is None:
+            continue
+        values = customers.values[:, place]
+        for row in np.flatnonzero(~(attribute.plainly_accepts(values) | np.isnan(values))).tolist():
+            message = (
+                f"{attribute.name} must be {attribute.allowed}; with this transaction it would not"
+            )
+            number = int(customers.ids[row])
+            faults.setdefault(number, FieldError(attribute.name, message))
+    if faults:
+        raise OutOfRangeError(faults)
+
+
+def rebuild(
+    work: UnitOfWork, numbers: IntArray, cause: Cause = Cause.TRANSACTION
+) -> StoredCustomers:
+    """Bring customers, (n,), up to date from all their transactions that are kept.
+
+    Returns:
+        those of them who are stored, as they are now.
+
+    Raises:
+        OutOfRangeError: as `follow`.
+    """
+    connection = work.connection
+    before = work.customers.find_many(connection, numbers, for_update=True)
+    if len(before.ids) == 0:
+        return before
+    known = transactions.read_activity(connection, before.ids)
+    schema = work.customers.schema
+    kept = {
+        number: recount(schema, known.get(number), transactions.of_customer(connection, number))
+        for number in before.ids.tolist()
+    }
+    return follow(work, before, kept, cause)
+
+
+def check_written(work: UnitOfWork, number: int, before: Attributes, changes: Attributes) -> None:
+    """See that nothing is written that follows from a customer's transactions.
+
+    Args:
+        work: the transaction.
+        number: of the customer, locked.
+        before: its attributes.
+        changes: those that are to be changed.
+
+    Raises:
+        InvalidInputError: an attribute follows, as the customer has transactions, and is to be
+            something else.
+    """
+    others = [
+        attribute.name
+        for attribute in work.customers.schema.derived
+        if attribute.name in changes and changes[attribute.name] != before[attribute.name]
+    ]
+    if others and have_transactions(work, np.array([number])).size:
+        told = "follows from this customer's transactions and cannot be written"
+        raise InvalidInputError([FieldError(name, f"{name} {told}") for name in others])
+
+
+def have_transactions(work: UnitOfWork, numbers: IntArray) -> IntArray:
+    """Return those of many customers, (n,), who have transactions or had some, (m,), rising."""
+    if work.customers.schema.transactions is None:
+        return numbers[:0]
+    return transactions.numbers_with_any(work.connection, numbers)

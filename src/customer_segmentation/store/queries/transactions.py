@@ -1,0 +1,212 @@
+"""Queries on transactions, and on what is kept of each customer's."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+from sqlalchemy import (
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import IntegrityError
+
+from customer_segmentation.domain.arrays import IntArray
+from customer_segmentation.domain.errors import TransactionConflictError
+from customer_segmentation.domain.transactions import State, Transaction
+from customer_segmentation.store.bulk import is_among
+from customer_segmentation.store.tables import activity, transactions
+
+States = dict[str, State]
+"""By attribute, what is kept of a customer's transactions."""
+
+_ROW = list(transactions.c)
+_OF_CUSTOMER = select(*_ROW).where(transactions.c.customer_id == bindparam("number"))
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What is kept of a customer's transactions.
+
+    Attributes:
+        until: transactions until then, in microseconds since 1970, are not kept any longer.
+        carried: what follows from those.
+        states: what follows from all.
+    """
+
+    until: int
+    carried: States
+    states: States
+
+
+def find(connection: Connection, ids: Sequence[str]) -> dict[str, Transaction]:
+    """Return those transactions of some ids who are there, by id."""
+    query = select(*_ROW).where(is_among(connection, transactions.c.id, _texts(ids)))
+    return {row[0]: _transaction(row) for row in connection.execute(query)}
+
+
+def add(connection: Connection, taken: Iterable[Transaction]) -> None:
+    """Add transactions; each tells the number that its customer is inside.
+
+    Raises:
+        TransactionConflictError: another transaction of the database has just added one of them.
+    """
+    rows = [
+        {
+            "id": one.transaction_id,
+            "customer_id": one.customer_id,
+            "time": one.time,
+            "amount": one.amount,
+            "kind": one.kind,
+            "fields": dict(one.fields) or None,
+        }
+        for one in taken
+    ]
+    if not rows:
+        return
+    try:
+        connection.execute(insert(transactions), rows)
+    except IntegrityError as error:
+        raise TransactionConflictError("Another request adds it too; try again") from error
+
+
+def remove(connection: Connection, transaction_id: str) -> None:
+    """Remove a transaction."""
+    connection.execute(delete(transactions).where(transactions.c.id == transaction_id))
+
+
+def of_customer(connection: Connection, number: int) -> list[Transaction]:
+    """Return all transactions of a customer, in no order."""
+    return [_transaction(row) for row in connection.execute(_OF_CUSTOMER, {"number": number})]
+
+
+def read_page(
+    connection: Connection, number: int, after: tuple[int, str] | None, limit: int
+) -> list[Transaction]:
+    """Return up to `limit` transactions of a customer, the newest first.
+
+    Args:
+        connection: of a transaction.
+        number: of the customer.
+        after: the time and the id of the last one of the page before.
+        limit: how many at most.
+    """
+    time, key = transactions.c.time, transactions.c.id
+    query = _OF_CUSTOMER.order_by(time.desc(), key.desc()).limit(limit)
+    if after is not None:
+        query = query.where(or_(time < after[0], and_(time == after[0], key < after[1])))
+    return [_transaction(row) for row in connection.execute(query, {"number": number})]
+
+
+def numbers_with_any(connection: Connection, numbers: IntArray) -> IntArray:
+    """Return which of many customers, (n,), have transactions or had some, (m,), rising."""
+    found: set[int] = set()
+    for table in (transactions, activity):
+        query = select(table.c.customer_id).where(
+            is_among(connection, table.c.customer_id, numbers)
+        )
+        found.update(connection.execute(query.distinct()).scalars())
+    return np.array(sorted(found), dtype=np.int64)
+
+
+def count(connection: Connection) -> int:
+    """Return how many transactions are kept."""
+    return connection.execute(select(func.count()).select_from(transactions)).scalar_one()
+
+
+def read_activity(connection: Connection, numbers: IntArray) -> dict[int, Activity]:
+    """Return what is kept of the transactions of those of many customers, (n,), who have any."""
+    query = select(activity).where(is_among(connection, activity.c.customer_id, numbers))
+    return {
+        number: Activity(until, _states(carried), _states(states))
+        for number, until, carried, states in connection.execute(query)
+    }
+
+
+def save_activity(connection: Connection, kept: Mapping[int, Activity]) -> None:
+    """Replace what is kept of customers' transactions, by their numbers."""
+    if not kept:
+        return
+    make = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
+    statement = make(activity)
+    replaced = {name: statement.excluded[name] for name in ("until", "carried", "states")}
+    rows = [
+        {
+            "customer_id": number,
+            "until": one.until,
+            "carried": _text(one.carried),
+            "states": _text(one.states),
+        }
+        for number, one in kept.items()
+    ]
+    key = [activity.c.customer_id]
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=replaced), rows)
+
+
+def forget_activity(connection: Connection, number: int) -> None:
+    """Remove what is kept of the transactions of a customer who has none any longer."""
+    connection.execute(delete(activity).where(activity.c.customer_id == number))
+
+
+def find_older(connection: Connection, before: int, limit: int) -> dict[int, list[Transaction]]:
+    """Return transactions from before a time, `limit` at most, by customer's number."""
+    found: dict[int, list[Transaction]] = {}
+    query = select(*_ROW).where(transactions.c.time < before).limit(limit)
+    for row in connection.execute(query):
+        found.setdefault(row[1], []).append(_transaction(row))
+    return found
+
+
+def remove_many(connection: Connection, ids: Sequence[str]) -> None:
+    """Remove transactions by their ids."""
+    connection.execute(
+        delete(transactions).where(is_among(connection, transactions.c.id, _texts(ids)))
+    )
+
+
+def carry_until(connection: Connection, numbers: IntArray, until: int) -> None:
+    """Note that transactions of customers, (n,), until a time are not kept any longer."""
+    is_one = is_among(connection, activity.c.customer_id, numbers)
+    connection.execute(update(activity).where(is_one).values(until=until))
+
+
+def next_customers(connection: Connection, after: int, limit: int) -> IntArray:
+    """Return customers' numbers above one, (n,), rising, who have transactions or had some."""
+    found: set[int] = set()
+    for table in (transactions, activity):
+        query = (
+            select(table.c.customer_id)
+            .where(table.c.customer_id > after)
+            .distinct()
+            .order_by(table.c.customer_id)
+            .limit(limit)
+        )
+        found.update(connection.execute(query).scalars())
+    return np.array(sorted(found)[:limit], dtype=np.int64)
+
+
+def _transaction(row: Sequence[Any]) -> Transaction:
+    key, number, time, amount, kind, fields = row
+    return Transaction(key, number, time, amount, kind, fields or {})
+
+
+def _texts(ids: Sequence[str]) -> np.ndarray[Any, np.dtype[Any]]:
+    return np.array(ids, dtype=object)
+
+
+def _states(text: str) -> States:
+    return msgspec.json.decode(text, type=States)
+
+
+def _text(states: States) -> str:
+    return msgspec.json.encode(states).decode()

@@ -1,0 +1,1 @@
+"""Transactions, and the attributes that follow from them."""
