@@ -353,6 +353,28 @@ class _Service(Generic[Answer]):
         body = {"operations": operations}
         return self._send(_Call("POST", "/v1/customers:batch", query, body, repeatable=again))
 
+    def take_transaction(self, transaction: Json) -> Answer:
+        """Take in a transaction: its outcome, and the customer, segmented anew."""
+        return self._send(_Call("POST", "/v1/transactions", body=transaction, repeatable=True))
+
+    def take_transactions(self, transactions: Sequence[Json]) -> Answer:
+        """Take in up to 100,000 transactions: what became of each."""
+        body = [dict(one) for one in transactions]
+        call = _Call("POST", "/v1/transactions", body=body, repeatable=True, is_long=True)
+        return self._send(call)
+
+    def delete_transaction(self, transaction_id: int | str) -> Answer:
+        """Take a transaction back: its customer without it; empty where that is not stored."""
+        path = f"/v1/transactions/{_segment(transaction_id)}"
+        return self._send(_Call("DELETE", path))
+
+    def list_transactions(
+        self, customer_id: int | str, cursor: str | None = None, limit: int = 100
+    ) -> Answer:
+        """Return a customer's transactions, the newest first, and `next_cursor`."""
+        query = {"cursor": cursor, "limit": limit}
+        return self._send(_Call("GET", f"{_customer(customer_id)}/transactions", query))
+
     def get_history(self, customer_id: int | str) -> Answer:
         """Return a customer's changes of segment, the oldest first."""
         return self._send(_Call("GET", _customer(customer_id, "/history")))

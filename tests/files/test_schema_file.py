@@ -66,8 +66,8 @@ number = 1
 
     assert str(refused.value).splitlines() == [
         "The schema mine.toml cannot be used:",
-        "  line 1: colour is not known; known keys are id, attributes, segments, channels, "
-        "missing_values, source",
+        "  line 1: colour is not known; known keys are id, attributes, transactions, "
+        "segments, channels, missing_values, source",
         '  line 5: id.type must be one of integer, text, not "number"',
         "  line 8: attributes[1].name must be a name of at most 63 letters a to z, digits and _, "
         'which begins with a letter and which the service does not use itself, not "Tenure"',

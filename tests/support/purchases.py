@@ -126,13 +126,13 @@ FIRST = 40
 
 
 def open_purchases(database_url: str, unknown: str = "refused") -> UnitsOfWork:
-    """Fill an empty database with a shop's customers in two groups, who have no purchases yet."""
+    """Fill an empty database with a shop's customers in two groups: who bought lately, and who did not."""
     random = np.random.default_rng(1)
     values = np.zeros((FIRST, 13))
-    values[:, [0, 1, 4, 5, 6, 11]] = np.nan
-    values[:, 2] = random.integers(0, 9, FIRST)
-    values[:, 3] = values[:, 2] * 20
-    values[::2, 12] = 90
+    values[:, [1, 4, 5, 6, 11]] = np.nan
+    values[:, 0] = random.integers(0, 9, FIRST)
+    values[::2, 0] += 400
+    values[:, 2] = random.integers(0, 3, FIRST)
     return begin_with(database_url, SCHEMA.format(unknown=unknown), np.arange(1, FIRST + 1), values)
 
 

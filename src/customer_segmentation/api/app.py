@@ -50,6 +50,8 @@ from customer_segmentation.api.v1.predictions.routes import predictions_router
 from customer_segmentation.api.v1.schema import schema_router
 from customer_segmentation.api.v1.segments.figures import segment_figures_router
 from customer_segmentation.api.v1.segments.routes import segments_router
+from customer_segmentation.api.v1.transactions.answers import RowsTaken, TransactionAnswers
+from customer_segmentation.api.v1.transactions.routes import transactions_router
 from customer_segmentation.api.v1.webhooks import webhooks_router
 from customer_segmentation.domain.errors import (
     NotReadyError,
@@ -76,6 +78,7 @@ from customer_segmentation.services.runtime.logs import configure_logs
 from customer_segmentation.services.runtime.settings import Settings, load_settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork, units_over
 from customer_segmentation.services.training.schedule import begin_due_training
+from customer_segmentation.services.transactions.daily import begin_due_day
 from customer_segmentation.services.transfer.exports import Exports
 from customer_segmentation.services.transfer.imports import Imports
 from customer_segmentation.services.transfer.upkeep import (
@@ -89,6 +92,7 @@ if TYPE_CHECKING:
 _REFRESH_SECONDS = 0.5
 _COUNT_SECONDS = 2.0
 _RESCORING_SECONDS = 1.0
+_DAY_SECONDS = 5.0
 _JOBS_SECONDS = 5.0
 _READY_SECONDS = 1.0
 _WAITING_SECONDS = 1.0
@@ -155,6 +159,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             (_SEAL_SECONDS, "seal the audit log", lambda: seal(units.database)),
             (_READY_SECONDS, "get a worker ready", get_ready),
             (_RESCORING_SECONDS, "look for a re-scoring that was cut off", rescoring.resume),
+            (
+                _DAY_SECONDS,
+                "look whether a day has begun",
+                lambda: begin_due_day(units, settings, now(), rescoring.begin),
+            ),
             (_JOBS_SECONDS, "look for dead jobs", lambda: close_dead_jobs(units.database)),
             (
                 _WAITING_SECONDS,
@@ -268,12 +277,14 @@ def _build(
     types = CustomerTypes(units.schema)
     answers, functions_answers = CustomerAnswers(units.schema), FunctionAnswers(units.schema)
     batch_answers = BatchAnswers(answers)
+    transaction_answers = TransactionAnswers(units.schema, answers)
     functions = add_functions(app, units, settings, types, functions_answers)
     comparisons = Comparisons(units, settings)
     for router in (
         customers_router(units, types, answers),
         erasures_router(units),
         batches_router(units, types, batch_answers),
+        transactions_router(units, answers, transaction_answers),
         segments_router(units, comparisons),
         segment_figures_router(units),
         predictions_router(units, types),
@@ -321,6 +332,12 @@ def _build(
     components = (
         *(*types.all, *functions_answers.all, problems.Problem),
         *(Batch, batch_answers.outcome, answers.page),
+        *(
+            transaction_answers.given,
+            transaction_answers.taken,
+            transaction_answers.page,
+            RowsTaken,
+        ),
     )
     _complete_document(app, components, units.schema.names, guarded=keys is not None)
     return app

@@ -15,7 +15,7 @@ from customer_segmentation.domain.errors import (
 from customer_segmentation.domain.history import Cause, SegmentChange
 from customer_segmentation.services.customers.following import (
     check_written,
-    have_transactions,
+    has_transactions,
     rebuild,
 )
 from customer_segmentation.services.runtime.clock import now
@@ -47,7 +47,7 @@ def add(work: UnitOfWork, customer_id: CustomerId, attributes: Attributes) -> Se
     distributions.note(work.connection, None, (attributes, segment))
     _note(work, number, Cause.ADDED, None, segment)
     work.audit.note_change(work.connection, customer_id, "added", attributes)
-    if have_transactions(work, np.array([number])).size:
+    if has_transactions(work, number):
         # They came before the customer, or the customer was deleted and comes back.
         rebuild(work, np.array([number]))
         return _read(work, customer_id, number)

@@ -218,9 +218,15 @@ def check_written(work: UnitOfWork, number: int, before: Attributes, changes: At
         for attribute in work.customers.schema.derived
         if attribute.name in changes and changes[attribute.name] != before[attribute.name]
     ]
-    if others and have_transactions(work, np.array([number])).size:
+    if others and has_transactions(work, number):
         told = "follows from this customer's transactions and cannot be written"
         raise InvalidInputError([FieldError(name, f"{name} {told}") for name in others])
+
+
+def has_transactions(work: UnitOfWork, number: int) -> bool:
+    """Return whether a customer has transactions or had some."""
+    is_declared = work.customers.schema.transactions is not None
+    return is_declared and transactions.has_any(work.connection, number)
 
 
 def have_transactions(work: UnitOfWork, numbers: IntArray) -> IntArray:

@@ -269,6 +269,7 @@ def _write(units: UnitsOfWork, active: Active, chunk: _Chunk) -> bool:
         change = (left[moved], segments[moved])
         history.add_many(work.connection, ids, now(), cause, change, work.serving.version)
         add_counted(work, chunk.counted)
+        work.customers.refresh(work.connection, chunk.after, chunk.last)
         models.pass_rescored(work.connection, chunk.last)
     return True
 

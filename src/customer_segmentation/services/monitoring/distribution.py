@@ -125,6 +125,17 @@ def start_counting(
     save_counted(connection, serving, Counted(bins, distribution, 0))
 
 
+def restart_counting(work: UnitOfWork) -> None:
+    """Begin to count anew for the same model, as all customers are looked at again.
+
+    How many were changed since the model was activated stays.
+    """
+    changed = current_of(work).changed
+    start_counting(work.connection, work.serving)
+    known = find_counted(work)
+    save_counted(work.connection, work.serving, replace(known, changed=changed))
+
+
 def add_counted(work: UnitOfWork, distribution: Distribution) -> None:
     """Add customers who were given their segments by the active model, as `count` has them."""
     known = find_counted(work)

@@ -307,6 +307,12 @@ class Settings(BaseSettings):
     audit_reads: bool = Field(
         default=False, description="Whether the audit log keeps who read which customer's data."
     )
+    day_begins: str = Field(
+        default="00:05",
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
+        description="When, in UTC, attributes that change with time are brought up to date with "
+        "the day that has begun.",
+    )
     keep_history_days: int = Field(
         default=0,
         ge=0,

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from customer_segmentation.domain.errors import JobRunningError, SchemaError, SchemaRefusedError
 from customer_segmentation.domain.schema import Schema
 from customer_segmentation.model.monitoring.distribution import empty_distribution
+from customer_segmentation.services.customers.following import rebuild
 from customer_segmentation.services.monitoring.distribution import count, start_counting
 from customer_segmentation.services.runtime.audit import note
 from customer_segmentation.services.runtime.clock import now
@@ -18,7 +19,7 @@ from customer_segmentation.services.runtime.current_schema import (
 )
 from customer_segmentation.services.runtime.serving import load_model
 from customer_segmentation.services.runtime.settings import Settings
-from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+from customer_segmentation.services.runtime.unit_of_work import UnitOfWork, UnitsOfWork
 from customer_segmentation.services.schema.plan import (
     Comparison,
     Plan,
@@ -27,9 +28,11 @@ from customer_segmentation.services.schema.plan import (
     plan_schema,
 )
 from customer_segmentation.store.arrow import arrow_reader
-from customer_segmentation.store.queries import imports, jobs, models, schemas
+from customer_segmentation.store.queries import imports, jobs, models, schemas, transactions
+from customer_segmentation.store.queries.customers import CustomerTable
 from customer_segmentation.store.queries.models import Active
 
+_FOLLOWED_AT_ONCE = 5_000
 _WRITING_SECONDS = 3_600.0
 """How long to wait for others that write."""
 
@@ -80,6 +83,8 @@ def apply_schema(
             if active is not None:
                 _count_anew(units, connection, active, new.schema, found)
             _rewrite(connection, held, new, found)
+            if active is not None and new.schema.derived:
+                _follow_anew(units, connection, new.schema)
     units.is_outdated = True
     return plan
 
@@ -97,6 +102,18 @@ def _count_anew(
             values = found.convert(before, schema, current.values)
             counted += count(serving, values, current.segments)
     start_counting(connection, serving, counted)
+
+
+def _follow_anew(units: UnitsOfWork, connection: Connection, schema: Schema) -> None:
+    """Count anew what follows from transactions, customer after customer."""
+    active = models.active(connection)
+    assert active is not None  # noqa: S101
+    serving = load_model(connection, active.version, schema)
+    work = UnitOfWork(active, serving, connection, CustomerTable(schema), units.audit)
+    after = 0
+    while len(numbers := transactions.next_customers(connection, after, _FOLLOWED_AT_ONCE)):
+        rebuild(work, numbers)
+        after = int(numbers[-1])
 
 
 def _rewrite(

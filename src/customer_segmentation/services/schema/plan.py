@@ -15,9 +15,13 @@ from customer_segmentation.domain.schema import Schema
 from customer_segmentation.services.runtime.current_schema import CurrentSchema
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.store.arrow import arrow_reader
+from customer_segmentation.store.queries import transactions
 
 _OF_VALUES = ("kind", "minimum", "maximum", "codes", "categories", "unknown", "missing", "default")
 """What of an attribute decides which values are stored."""
+
+_FOLLOWS = ("derivation",)
+"""What of an attribute decides how it follows from transactions."""
 
 _OF_MODEL = ("used", "transform", "weight", "unscored")
 """What of an attribute the next training looks at."""
@@ -229,7 +233,9 @@ def plan_schema(units: UnitsOfWork, new: CurrentSchema, renames: Mapping[str, st
     found = compare(held.schema, new.schema, renames)
     with units.database.read() as connection:
         customers = units.customers.count(connection)
+        kept = transactions.count(connection)
     refusals = [*_refuse(held.schema, new.schema, found, customers)]
+    refusals += _refuse_transactions(held.schema, new.schema, kept)
     if customers:
         refusals += _refuse_values(units, found)
     return Plan(
@@ -244,9 +250,27 @@ def is_rewritten(found: Comparison, before: Schema, after: Schema) -> bool:
     """Return whether the table of customers has to be written anew."""
     return (
         bool(found.added or found.removed)
+        or follows_otherwise(before, after)
         or before.names != after.names
         or any(one.changes_values for one in found.continued)
     )
+
+
+def follows_otherwise(before: Schema, after: Schema) -> bool:
+    """Return whether what follows from transactions has to be counted anew."""
+    return {a.name: a.derivation for a in before.derived} != {
+        a.name: a.derivation for a in after.derived
+    }
+
+
+def _refuse_transactions(before: Schema, after: Schema, transactions: int) -> Iterator[str]:
+    declared, other = before.transactions, after.transactions
+    if not transactions or declared is None or other is None:
+        return
+    many = counted(transactions, "transaction")
+    for key in ("id_type", "decimals"):
+        if getattr(declared, key) != getattr(other, key):
+            yield f"transactions.{key} cannot change while there are {many}"
 
 
 def _refuse(before: Schema, after: Schema, found: Comparison, customers: int) -> Iterator[str]:
@@ -308,7 +332,7 @@ def _steps(held: CurrentSchema, new: CurrentSchema, found: Comparison) -> Iterat
         yield from _changes(one)
     for attribute in found.removed:
         yield Step(StepKind.REMOVED, attribute.name, "its values are deleted, for good")
-    for part in ("profiles", "segments", "channels", "missing_values"):
+    for part in ("transactions", "profiles", "segments", "channels", "missing_values"):
         if getattr(before, part) != getattr(after, part):
             yield Step(StepKind.DESCRIBED, part.replace("_", " "), _of_part(part))
     if held.source != new.source:
@@ -321,7 +345,11 @@ def _changes(one: Continued) -> Iterator[Step]:
     differing = [key for key in asdict(before) if getattr(before, key) != getattr(after, key)]
     of_values = [key for key in differing if key in _OF_VALUES]
     of_model = [key for key in differing if key in _OF_MODEL]
-    described = [key for key in differing if key not in {*_OF_VALUES, *_OF_MODEL}]
+    known = {*_OF_VALUES, *_OF_MODEL, *_FOLLOWS}
+    described = [key for key in differing if key not in known]
+    if before.derivation != after.derivation:
+        told = "it follows from transactions otherwise, and is counted anew from those kept"
+        yield Step(StepKind.CHANGED, one.after.name, told)
     if of_values:
         told = f"{', '.join(of_values)}: must be {one.after.allowed}"
         yield Step(StepKind.CHANGED, one.after.name, told)

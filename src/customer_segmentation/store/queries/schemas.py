@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    Column,
     ColumnElement,
     Connection,
     case,
@@ -19,6 +18,7 @@ from sqlalchemy import (
 
 from customer_segmentation.domain.numbers import Number
 from customer_segmentation.domain.schema import Schema
+from customer_segmentation.store.queries.following import Following
 from customer_segmentation.store.tables import active_model, customer_table, customers, schemas
 
 
@@ -101,19 +101,25 @@ def rewrite_customers(
     # An index of PostgreSQL keeps the name that it was made with, and none may come twice.
     new = customer_table(after, f"customers_{number}")
     new.create(connection)
+    told, following = Following(before, old), Following(after, new)
     values = [
-        _kept(old.c[kept[name].name], kept[name]) if name in kept else literal(added[name])
+        _kept(told.shown(kept[name].name), kept[name]) if name in kept else literal(added[name])
         for name in after.names
     ]
+    values = [
+        following.stored(value) if name in following.of_days else value
+        for name, value in zip(after.names, values, strict=True)
+    ]
     columns = [old.c.customer_id, *values, old.c.segment, old.c.epoch]
-    connection.execute(insert(new).from_select([column.name for column in new.c], select(*columns)))
+    names = ["customer_id", *after.names, "segment", "epoch"]
+    connection.execute(insert(new).from_select(names, select(*columns)))
     old.drop(connection)
     operations = Operations(MigrationContext.configure(connection))
     operations.rename_table(new.name, old.name)
 
 
-def _kept(column: Column[Any], kept: Kept) -> ColumnElement[Any]:
-    found: ColumnElement[Any] = column
+def _kept(column: ColumnElement[Any], kept: Kept) -> ColumnElement[Any]:
+    found = column
     if kept.numbers:
         found = case(dict(kept.numbers), value=column, else_=column)
     return found if kept.fill is None else func.coalesce(found, kept.fill)

@@ -15,6 +15,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -25,6 +26,7 @@ from customer_segmentation.domain.arrays import IntArray
 from customer_segmentation.domain.errors import TransactionConflictError
 from customer_segmentation.domain.transactions import State, Transaction
 from customer_segmentation.store.bulk import is_among
+from customer_segmentation.store.prepared import Prepared
 from customer_segmentation.store.tables import activity, transactions
 
 States = dict[str, State]
@@ -32,6 +34,14 @@ States = dict[str, State]
 
 _ROW = list(transactions.c)
 _OF_CUSTOMER = select(*_ROW).where(transactions.c.customer_id == bindparam("number"))
+_HAS_ANY = Prepared(
+    union_all(
+        *(
+            select(table.c.customer_id).where(table.c.customer_id == bindparam("id"))
+            for table in (activity, transactions)
+        )
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +116,11 @@ def read_page(
     if after is not None:
         query = query.where(or_(time < after[0], and_(time == after[0], key < after[1])))
     return [_transaction(row) for row in connection.execute(query, {"number": number})]
+
+
+def has_any(connection: Connection, number: int) -> bool:
+    """Return whether a customer has transactions or had some."""
+    return bool(_HAS_ANY.run(connection, id=number))
 
 
 def numbers_with_any(connection: Connection, numbers: IntArray) -> IntArray:
