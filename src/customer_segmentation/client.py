@@ -521,14 +521,42 @@ class _Service(Generic[Answer]):
         """Return what a customer is made of: the id, and the attributes in their order."""
         return self._send(_Call("GET", "/v1/schema"))
 
-    def plan_schema(self, text: str, renames: Json | None = None) -> Answer:
+    def infer_schema(self, file: bytes | Path, name: str, **asked: object) -> Answer:
+        """Return a schema made from a table, with what each column is taken for and why.
+
+        Args:
+            file: its content, or where it is.
+            name: what people call it.
+            asked: such as `id="member"`, `numbered=True`, `taken=["plan=ordinal"]`, `sheet="May"`.
+        """
+        query = {"name": name, **asked}
+        call = _Call("POST", "/v1/schema:infer", query, repeatable=True, is_long=True, file=file)
+        return self._send(call)
+
+    def plan_schema(
+        self, text: str, renames: Json | None = None, *, discard_demo: bool = False
+    ) -> Answer:
         """Return what a schema, as TOML, would change, and why it cannot be applied, if so."""
-        body = {"text": text, "renames": renames or {}}
+        body = {"text": text, "renames": renames or {}, "discard_demo": discard_demo}
         return self._send(_Call("POST", "/v1/schema:plan", {}, body))
 
-    def apply_schema(self, text: str, renames: Json | None = None, by: str | None = None) -> Answer:
-        """Let a schema, as TOML, hold from now on; return what was changed."""
-        body = {"text": text, "renames": renames or {}, "by": by}
+    def apply_schema(
+        self,
+        text: str,
+        renames: Json | None = None,
+        by: str = "",
+        *,
+        discard_demo: bool = False,
+    ) -> Answer:
+        """Let a schema, as TOML, hold from now on; return what was changed.
+
+        Args:
+            text: the schema.
+            renames: by the name of an attribute that is renamed, its new one.
+            by: who says so.
+            discard_demo: whether the demonstration goes first, where the database holds it.
+        """
+        body = {"text": text, "renames": renames or {}, "by": by, "discard_demo": discard_demo}
         return self._send(_Call("POST", "/v1/schema:apply", {}, body))
 
     def list_models(self) -> Answer:

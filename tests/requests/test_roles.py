@@ -99,6 +99,7 @@ NEEDED: dict[tuple[str, str], Role | None] = {
     ("GET", "/v1/studies/{job_id}"): READER,
     ("POST", "/v1/imports"): WRITER,
     ("POST", "/v1/imports:preview"): WRITER,
+    ("POST", "/v1/schema:infer"): ADMIN,
     ("GET", "/v1/imports"): READER,
     ("GET", "/v1/imports/{import_id}"): READER,
     ("GET", "/v1/imports/{import_id}/rejects"): WRITER,

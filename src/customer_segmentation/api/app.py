@@ -48,6 +48,7 @@ from customer_segmentation.api.v1.keys import keys_router
 from customer_segmentation.api.v1.models.routes import models_router
 from customer_segmentation.api.v1.predictions.routes import predictions_router
 from customer_segmentation.api.v1.schema import schema_router
+from customer_segmentation.api.v1.schema_inference import schema_inference_router
 from customer_segmentation.api.v1.segments.figures import segment_figures_router
 from customer_segmentation.api.v1.segments.routes import segments_router
 from customer_segmentation.api.v1.transactions.answers import RowsTaken, TransactionAnswers
@@ -280,6 +281,7 @@ def _build(
     transaction_answers = TransactionAnswers(units.schema, answers)
     functions = add_functions(app, units, settings, types, functions_answers)
     comparisons = Comparisons(units, settings)
+    imports = Imports(units, settings)
     for router in (
         customers_router(units, types, answers),
         erasures_router(units),
@@ -289,6 +291,7 @@ def _build(
         segment_figures_router(units),
         predictions_router(units, types),
         schema_router(units, settings),
+        schema_inference_router(imports.folder),
         events_router(units),
         webhooks_router(units, settings),
         audit_router(units),
@@ -297,7 +300,7 @@ def _build(
         diagnosis_router(settings),
         models_router(units, settings, begin_rescoring, comparisons),
         jobs_router(units, settings),
-        imports_router(units, Imports(units, settings)),
+        imports_router(units, imports),
         exports_router(Exports(units, settings)),
     ):
         app.include_router(router, dependencies=[Depends(check_parameters)])

@@ -168,9 +168,11 @@ schemas = Table(
     Column("created_by", Words(200), nullable=False),
     Column("text", Text, nullable=False),
     Column("continues", JSON, nullable=False),
+    Column("versions_before", Integer, nullable=False, server_default="0"),
 )
 """Every schema that customers had here, as TOML; the last one holds. For each attribute that goes
-on from the schema before, `continues` has the name that it had there. The rows never change."""
+on from the schema before, `continues` has the name that it had there. Where nobody and no model of
+before goes on, `versions_before` is the last version that was given. The rows never change."""
 
 segment_changes = Table(
     "segment_changes",

@@ -1,11 +1,5 @@
-"""Imports as resources, under `/v1/imports`: files of customers that arrive as a stream.
+"""Imports as resources, under `/v1/imports`: files of customers that arrive as a stream."""
 
-How a file is to be imported stands in the query, as its body is the file itself: `/docs` shows each
-part of it and it is checked like any other parameter, and unlike a header it takes any letter, such
-as those of a column's name in a mapping.
-"""
-
-from collections.abc import AsyncIterator
 from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
@@ -16,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse
 
-from customer_segmentation.api.http.fields import Line, Text
+from customer_segmentation.api.http.fields import Text
 from customer_segmentation.api.http.openapi import problem_responses
 from customer_segmentation.api.http.problems import (
     FOLDER,
@@ -35,38 +29,22 @@ from customer_segmentation.api.http.roles import needs
 from customer_segmentation.api.http.threads import briefly
 from customer_segmentation.api.middleware.authentication import Actor, RoleName
 from customer_segmentation.api.middleware.body_limits import takes_file, takes_many
+from customer_segmentation.api.v1.files import FILE, NO_BODY, FileQuery, receive_file
 from customer_segmentation.api.v1.jobs import Asked, By, JobAnswer, Reason, location_header
 from customer_segmentation.domain.access import Role
 from customer_segmentation.domain.errors import FieldError, InvalidInputError, NotAllowedError
 from customer_segmentation.domain.imports import Mode
 from customer_segmentation.domain.jobs import Origin, Trigger
-from customer_segmentation.files.formats import Format
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.services.transfer.imports import ImportRequest, Imports, KeptImport
 from customer_segmentation.services.transfer.preview import Preview, preview
 
-_PIECE_BYTES = 2**20
-"""How much of a file is written at a time, as a thread takes as long to be handed little."""
-
-_NO_FILE = "body is missing: send the file"
 _SHOWN = 100
 """Rejected rows that a preview shows, at most."""
 
 _MAX_MAPPING = 50_000
 """Characters of a mapping, so that it goes into the head of a request."""
 
-_FILE: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "description": "The file as it is: CSV, Parquet, Arrow, NDJSON or Excel, also packed by "
-        "gzip or zstd.",
-        "content": {
-            "application/octet-stream": {
-                "schema": {"type": "string", "format": "binary", "minLength": 1}
-            }
-        },
-    }
-}
 _REJECTS: dict[int | str, dict[str, Any]] = {
     200: {"description": "The rows", "content": {"text/csv": {"schema": {"type": "string"}}}}
 }
@@ -74,20 +52,9 @@ _REJECTS: dict[int | str, dict[str, Any]] = {
 ImportId = Annotated[UUID, Path(description="The import's id.")]
 
 
-class ImportQuery(BaseModel):
+class ImportQuery(FileQuery):
     """How a file is to be imported."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    name: Annotated[
-        Line,
-        Field(
-            min_length=1,
-            max_length=200,
-            description="What people call the file, for the record.",
-            examples=["clients.csv"],
-        ),
-    ]
     mode: Mode = Field(
         default=Mode.UPSERT,
         description="`insert` changes nobody who is there, `upsert` does, `replace` also removes "
@@ -102,21 +69,6 @@ class ImportQuery(BaseModel):
             "attributes' names.",
         ),
     ] = ""
-    format: Format | None = Field(default=None, description="Of the file; unless given, found out.")
-    delimiter: Annotated[
-        str | None,
-        Field(
-            pattern=r"^[\x01-\x09\x0b\x0c\x0e-\x21\x23-\x7f]$",
-            description="Between the fields of CSV; unless given, found out.",
-        ),
-    ] = None
-    encoding: Annotated[
-        Line | None,
-        Field(max_length=40, description="Of text, such as `latin-1`; unless given, found out."),
-    ] = None
-    sheet: Annotated[
-        Line | None, Field(max_length=200, description="Of an Excel file; unless given, the first.")
-    ] = None
     by: By = ""
     reason: Reason = ""
 
@@ -247,7 +199,7 @@ def imports_router(units: UnitsOfWork, imports: Imports) -> APIRouter:
         operation_id="begin_import",
         responses=location_header("The import.")
         | problem_responses(TOO_LARGE, TOO_SLOW, TOO_MANY, INVALID, FOLDER, STORE_UNAVAILABLE),
-        openapi_extra=_FILE,
+        openapi_extra=FILE,
     )
     @needs(Role.WRITER)
     @takes_file
@@ -269,12 +221,7 @@ def imports_router(units: UnitsOfWork, imports: Imports) -> APIRouter:
         origin = Origin(Trigger.REQUEST, actor or asked.by, asked.reason)
         await briefly(imports.check, wanted)
         with imports.folder.arriving() as (part, file):
-            size = 0
-            async for piece in _pieces(request):
-                size += len(piece)
-                await briefly(imports.folder.write, file, piece)
-            if size == 0:
-                raise InvalidInputError([FieldError("body", _NO_FILE)])
+            await receive_file(request, imports.folder, file)
             begun = await run_in_threadpool(imports.begin, wanted, origin, part, file)
         response.headers["Location"] = f"/v1/imports/{begun.job.id}"
         return _answer(begun)
@@ -284,7 +231,7 @@ def imports_router(units: UnitsOfWork, imports: Imports) -> APIRouter:
         summary="What the first rows of a file show",
         operation_id="preview_import",
         responses=problem_responses(TOO_LARGE, TOO_SLOW, INVALID),
-        openapi_extra=_FILE,
+        openapi_extra=FILE,
     )
     @needs(Role.WRITER)
     @takes_many()
@@ -296,7 +243,7 @@ def imports_router(units: UnitsOfWork, imports: Imports) -> APIRouter:
         """
         body = await request.body()
         if not body:
-            raise InvalidInputError([FieldError("body", _NO_FILE)])
+            raise InvalidInputError([FieldError("body", NO_BODY)])
         found = await to_thread.run_sync(preview_file, body, asked.asked, limiter=one)
         return PreviewAnswer.of(found)
 
@@ -380,19 +327,6 @@ def imports_router(units: UnitsOfWork, imports: Imports) -> APIRouter:
 def _need_admin(role: str) -> None:
     if role != Role.ADMIN.label:
         raise NotAllowedError("To replace everybody, and to undo that, needs the role admin")
-
-
-async def _pieces(request: Request) -> AsyncIterator[bytes]:
-    """Yield a body in pieces that are large enough to be written."""
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        parts.append(part)
-        size += len(part)
-        if size >= _PIECE_BYTES:
-            yield b"".join(parts)
-            parts, size = [], 0
-    yield b"".join(parts)
 
 
 def _answer(found: KeptImport) -> ImportAnswer:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from customer_segmentation.api.http.fields import Line, Text
 from customer_segmentation.api.http.openapi import Responses, problem_responses
@@ -130,6 +130,11 @@ class SchemaText(Asked):
         description="By the name of an attribute that is renamed, its new one.",
         examples=[{"income": "monthly_income"}],
     )
+    discard_demo: StrictBool = Field(
+        default=False,
+        description="Whether the demonstration, where the database holds it, goes first: nobody "
+        "and no model of it stays, and the first import makes the first model.",
+    )
 
 
 class StepAnswer(BaseModel):
@@ -151,6 +156,10 @@ class PlanAnswer(BaseModel):
     refusals: list[str] = Field(description="Why it cannot be applied; empty where it can.")
     customers: int = Field(description="How many are stored.")
     is_rewritten: bool = Field(description="Whether the table of customers is written anew.")
+    is_demo: bool = Field(
+        description="Whether the customers who are stored are the demonstration, which "
+        "`discard_demo` removes."
+    )
 
 
 def schema_router(units: UnitsOfWork, settings: Settings) -> APIRouter:
@@ -199,7 +208,8 @@ def schema_router(units: UnitsOfWork, settings: Settings) -> APIRouter:
     def plan(asked: SchemaText) -> PlanAnswer:
         """Tell what applying a schema would change, and why it cannot be applied, if so."""
         new = parse_current(asked.text, "that is given", 0)
-        return PlanAnswer.model_validate(plan_schema(units, new, asked.renames))
+        found = plan_schema(units, new, asked.renames, discard_demo=asked.discard_demo)
+        return PlanAnswer.model_validate(found)
 
     @router.post(
         "/schema:apply",
@@ -219,7 +229,9 @@ def schema_router(units: UnitsOfWork, settings: Settings) -> APIRouter:
         uses the new ones. All servers follow within a second.
         """
         by = asked.origin(actor).by
-        done = apply_schema(units, settings, asked.text, asked.renames, by)
+        done = apply_schema(
+            units, settings, asked.text, asked.renames, by, discard_demo=asked.discard_demo
+        )
         return PlanAnswer.model_validate(done)
 
     return router

@@ -28,6 +28,13 @@ _Renames = Annotated[
         "--rename", metavar="OLD=NEW", help="An attribute that has another name; repeatable."
     ),
 ]
+_DiscardDemo = Annotated[
+    bool,
+    typer.Option(
+        "--discard-demo",
+        help="The demonstration goes first, with all its customers; then import your own.",
+    ),
+]
 _File = Annotated[Path, typer.Argument(help="Schema file, as `init` writes it.", dir_okay=False)]
 
 
@@ -72,6 +79,7 @@ def show(
 def plan(
     file: _File,
     rename: _Renames = None,
+    discard_demo: _DiscardDemo = False,
     url: Url = None,
     key: Key = None,
     as_json: AsJson = False,
@@ -84,7 +92,7 @@ def plan(
     """
     text, renames = _read(file), _renames(rename)
     with open_service(url, key) as service:
-        found = service.plan_schema(text, renames)
+        found = service.plan_schema(text, renames, discard_demo=discard_demo)
     _tell(found, as_json)
     if found["refusals"]:
         for reason in found["refusals"]:
@@ -96,6 +104,7 @@ def plan(
 def apply(
     file: _File,
     rename: _Renames = None,
+    discard_demo: _DiscardDemo = False,
     by: By = None,
     url: Url = None,
     key: Key = None,
@@ -107,7 +116,8 @@ def apply(
     """
     text, renames = _read(file), _renames(rename)
     with open_service(url, key) as service:
-        done = service.apply_schema(text, renames, this_person() if by is None else by)
+        who = this_person() if by is None else by
+        done = service.apply_schema(text, renames, who, discard_demo=discard_demo)
     _tell(done, as_json)
 
 

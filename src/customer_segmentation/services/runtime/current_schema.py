@@ -39,16 +39,19 @@ class CurrentSchema:
         return (self.schema, self.source) == (other.schema, other.source)
 
 
-def begin_schema(connection: Connection, current: CurrentSchema, by: str = "") -> int:
+def begin_schema(
+    connection: Connection, current: CurrentSchema, by: str = "", versions_before: int = 0
+) -> int:
     """Let a schema hold in a database without customers; return its number.
 
     Args:
         connection: of a transaction.
         current: the schema.
         by: who says so, as far as known.
+        versions_before: the last model version that was given, where no model is left.
     """
     schemas.make_customers(connection, current.schema)
-    return schemas.add(connection, current.text, now(), by, {})
+    return schemas.add(connection, current.text, now(), by, {}, versions_before)
 
 
 def load_schema(connection: Connection) -> CurrentSchema:

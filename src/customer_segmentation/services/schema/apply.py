@@ -13,6 +13,7 @@ from customer_segmentation.services.runtime.audit import note
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.current_schema import (
     CurrentSchema,
+    begin_schema,
     check_attributes,
     load_schema,
     parse_current,
@@ -28,7 +29,7 @@ from customer_segmentation.services.schema.plan import (
     plan_schema,
 )
 from customer_segmentation.store.arrow import arrow_reader
-from customer_segmentation.store.queries import imports, jobs, models, schemas, transactions
+from customer_segmentation.store.queries import demo, imports, jobs, models, schemas, transactions
 from customer_segmentation.store.queries.customers import CustomerTable
 from customer_segmentation.store.queries.models import Active
 
@@ -38,7 +39,13 @@ _WRITING_SECONDS = 3_600.0
 
 
 def apply_schema(
-    units: UnitsOfWork, settings: Settings, text: str, renames: Mapping[str, str], by: str
+    units: UnitsOfWork,
+    settings: Settings,
+    text: str,
+    renames: Mapping[str, str],
+    by: str,
+    *,
+    discard_demo: bool = False,
 ) -> Plan:
     """Let another schema hold from now on: all of it, or nothing where something does not fit.
 
@@ -51,6 +58,8 @@ def apply_schema(
         text: the schema, as TOML.
         renames: by the name of an attribute that holds, its new one.
         by: who says so.
+        discard_demo: whether the demonstration goes first, where the database holds it: nobody and
+            no model of it stays, and the first import under the schema makes the first model.
 
     Returns:
         what was changed.
@@ -71,9 +80,13 @@ def apply_schema(
         held = load_schema(connection)
         if held.number != units.current_schema.number:
             raise SchemaError("Somebody else has changed the schema meanwhile; plan it again")
-        plan = plan_schema(units, new, renames)
+        plan = plan_schema(units, new, renames, discard_demo=discard_demo)
         if plan.refusals:
             raise SchemaRefusedError(plan.refusals)
+        if plan.is_demo and discard_demo:
+            _begin_anew(connection, new, by)
+            units.is_outdated = True
+            return plan
         if not plan.steps:
             return plan
         found = compare(held.schema, new.schema, renames)
@@ -87,6 +100,15 @@ def apply_schema(
                 _follow_anew(units, connection, new.schema)
     units.is_outdated = True
     return plan
+
+
+def _begin_anew(connection: Connection, new: CurrentSchema, by: str) -> None:
+    """Remove the demonstration, and let a schema hold that nobody is stored under."""
+    version = models.latest_version(connection)
+    demo.discard(connection, now())
+    number = begin_schema(connection, new, by, versions_before=version)
+    note(connection, "model", version, "demonstration discarded", by)
+    note(connection, "schema", number, "applied", by)
 
 
 def _count_anew(

@@ -61,12 +61,14 @@ class Finding:
         use: what becomes of it.
         kind: of the attribute, or the type of the id; empty where it is left out.
         reasons: why.
+        attribute: the name of the id or of the attribute; empty where it is left out.
     """
 
     column: str
     use: Use
     kind: str
     reasons: tuple[str, ...]
+    attribute: str = ""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -103,11 +105,17 @@ def guess(table: TableLook) -> Guesses:
                 use=Use.LEFT_OUT,
                 kind=None,
                 question="",
+                options=(),
                 reason="another column has the same header",
             )
         if len(column.name) > LONGEST_HEADER:
             found = replace(
-                found, use=Use.LEFT_OUT, kind=None, question="", reason="its header is too long"
+                found,
+                use=Use.LEFT_OUT,
+                kind=None,
+                question="",
+                options=(),
+                reason="its header is too long",
             )
         proposals.append(found)
     return Guesses(propose_id(table), tuple(proposals))
@@ -169,7 +177,7 @@ def infer(
         schema,
         source,
         {e.attribute.name: e.reasons for e in made.values()},
-        _find(guesses, names, made, id_.type),
+        _find(guesses, names, made, id_),
         tuple(_remark(guesses.id, table, remarks)),
         table.rows,
         _fitting(table, schema, made),
@@ -289,15 +297,18 @@ def _said_missing(found: Collection[str]) -> set[str]:
 
 
 def _find(
-    guesses: Guesses, names: Sequence[str], made: Mapping[int, Made], id_type: str
+    guesses: Guesses, names: Sequence[str], made: Mapping[int, Made], id_: Id
 ) -> tuple[Finding, ...]:
     findings = []
     for proposal in guesses.columns:
         header = names[proposal.place]
         if proposal.place == guesses.id.place:
-            findings.append(Finding(header, Use.ID, id_type, (guesses.id.reason,)))
+            findings.append(Finding(header, Use.ID, id_.type, (guesses.id.reason,), id_.name))
         elif (entry := made.get(proposal.place)) is not None:
-            findings.append(Finding(header, proposal.use, entry.attribute.kind, entry.reasons))
+            attribute = entry.attribute
+            findings.append(
+                Finding(header, proposal.use, attribute.kind, entry.reasons, attribute.name)
+            )
         else:
             findings.append(Finding(header, Use.LEFT_OUT, "", (proposal.reason,)))
     return tuple(findings)

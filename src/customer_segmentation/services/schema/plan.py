@@ -15,7 +15,7 @@ from customer_segmentation.domain.schema import Schema
 from customer_segmentation.services.runtime.current_schema import CurrentSchema
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.store.arrow import arrow_reader
-from customer_segmentation.store.queries import transactions
+from customer_segmentation.store.queries import demo, transactions
 
 _OF_VALUES = ("kind", "minimum", "maximum", "codes", "categories", "unknown", "missing", "default")
 """What of an attribute decides which values are stored."""
@@ -61,12 +61,14 @@ class Plan:
         refusals: why it cannot be applied, one for each attribute.
         customers: how many are stored.
         is_rewritten: whether the table of customers is written anew.
+        is_demo: whether the customers who are stored are the demonstration.
     """
 
     steps: tuple[Step, ...]
     refusals: tuple[str, ...]
     customers: int
     is_rewritten: bool
+    is_demo: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,13 +220,20 @@ def _continue(before: Attribute, after: Attribute) -> Continued:
     return Continued(before, after, numbers, frozenset(lost), fill)
 
 
-def plan_schema(units: UnitsOfWork, new: CurrentSchema, renames: Mapping[str, str]) -> Plan:
+def plan_schema(
+    units: UnitsOfWork,
+    new: CurrentSchema,
+    renames: Mapping[str, str],
+    *,
+    discard_demo: bool = False,
+) -> Plan:
     """Tell what applying another schema would change, and why it cannot be applied, if so.
 
     Args:
         units: over the database.
         new: the other schema.
         renames: by the name of an attribute that holds, its new one.
+        discard_demo: whether the demonstration goes first, where the database holds it.
 
     Raises:
         InvalidInputError: a rename names no attribute.
@@ -232,17 +241,21 @@ def plan_schema(units: UnitsOfWork, new: CurrentSchema, renames: Mapping[str, st
     held = units.current_schema
     found = compare(held.schema, new.schema, renames)
     with units.database.read() as connection:
-        customers = units.customers.count(connection)
+        is_demo = demo.is_held(connection)
+        stored = units.customers.count(connection)
         kept = transactions.count(connection)
+    is_discarded = is_demo and discard_demo
+    customers = 0 if is_discarded else stored
     refusals = [*_refuse(held.schema, new.schema, found, customers)]
-    refusals += _refuse_transactions(held.schema, new.schema, kept)
+    refusals += _refuse_transactions(held.schema, new.schema, 0 if is_discarded else kept)
     if customers:
         refusals += _refuse_values(units, found)
     return Plan(
         steps=(*_steps(held, new, found),),
         refusals=tuple(refusals),
-        customers=customers,
+        customers=stored,
         is_rewritten=is_rewritten(found, held.schema, new.schema),
+        is_demo=is_demo,
     )
 
 

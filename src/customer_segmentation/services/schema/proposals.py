@@ -45,12 +45,14 @@ class Choice:
         use: what becomes of the column.
         kind: of the attribute.
         source: how it is read.
+        is_text: whether the column then holds categories in words.
     """
 
     word: str
     use: Use
     kind: Kind | None
     source: Entry
+    is_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Proposal:
         question: what a person may know better; empty where nothing is in doubt.
         choices: the answers, the guess first.
         is_text: whether it holds categories in words, and not numbers or dates.
+        options: what a person may take the column for instead, also where nothing is in doubt.
     """
 
     place: int
@@ -78,6 +81,26 @@ class Proposal:
     question: str = ""
     choices: tuple[Choice, ...] = ()
     is_text: bool = False
+    options: tuple[Choice, ...] = ()
+
+    @property
+    def chosen(self) -> str:
+        """The word of the option that it is taken for; empty where it is none of them."""
+        taken = (self.kind, self.source)
+        return next((one.word for one in self.options if (one.kind, one.source) == taken), "")
+
+    def take(self, option: Choice) -> "Proposal":
+        """Return the proposal where a person takes the column for an option."""
+        use = self.use if self.use is Use.UNUSED else option.use
+        reason = f"as was chosen: {option.word}"
+        return replace(
+            self,
+            use=use,
+            kind=option.kind,
+            source=option.source,
+            reason=reason,
+            is_text=option.is_text,
+        )
 
     def choose(self, choice: Choice) -> "Proposal":
         """Return the proposal after an answer."""
@@ -97,6 +120,7 @@ def propose(column: ColumnLook, place: int, rows: int) -> Proposal:
     """
     found = _Column(column, place, rows)
     proposal = found.propose()
+    proposal = replace(proposal, options=found.options(proposal))
     if proposal.use is Use.USED:
         if found.distinct <= _FEW and words.is_outcome(column.name):
             return _unused(proposal, "looks like an outcome, which segments do not depend on")
@@ -130,6 +154,7 @@ class _Column:
         self._spellings = tuple(sorted(spellings))
         self.distinct = max(column.distinct.number - len(spellings), 0)
         self._unique = self.distinct > max(_UNIQUE * (1 - self._missing) * rows, 2)
+        self._quantity: Quantity | None = None
 
     def _made(self, kind: Kind, reason: str, *, is_text: bool = False) -> Proposal:
         source = self._source()
@@ -151,10 +176,39 @@ class _Column:
         if found := as_date(self._texts, self._header):
             return self._date(found)
         if found := as_number(self._texts):
+            self._quantity = found
             self._spellings = tuple(sorted({*self._spellings, *found.others}))
             self._texts = self._texts.filter(pa.array(~np.isnan(found.values)))
             return self._number(found)
         return self._text()
+
+    def options(self, proposal: Proposal) -> tuple[Choice, ...]:
+        """Return what a person may take the column for, in the order of kinds."""
+        if len({choice.kind for choice in proposal.choices}) == 1:
+            return proposal.choices  # Its form is in doubt, not its kind.
+        if self._quantity is not None:
+            return self._options_of_numbers(self._quantity)
+        if not proposal.is_text:
+            return ()
+        kinds = [Kind.ORDINAL, Kind.NOMINAL]
+        if len(_count_categories(self._texts)) == 2:
+            kinds.insert(0, Kind.BINARY)
+        source = proposal.source
+        return tuple(Choice(kind, Use.USED, kind, source, is_text=True) for kind in kinds)
+
+    def _options_of_numbers(self, found: Quantity) -> tuple[Choice, ...]:
+        values = found.values[~np.isnan(found.values)]
+        if values.min() == values.max():
+            return ()
+        kinds = [Kind.AMOUNT]
+        if (values == np.floor(values)).all():
+            kinds = [Kind.ORDINAL, Kind.COUNT, Kind.AMOUNT]
+            if self.distinct <= _MAX_CODES:
+                kinds.insert(1, Kind.NOMINAL)
+            if self.distinct == 2 and (values.min(), values.max()) == (0, 1):
+                kinds.insert(0, Kind.BINARY)
+        source = self._source(found.source)
+        return tuple(Choice(kind, Use.USED, kind, source) for kind in kinds)
 
     def _date(self, found: Quantity) -> Proposal:
         days = found.values[~np.isnan(found.values)]

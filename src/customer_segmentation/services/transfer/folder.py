@@ -90,6 +90,15 @@ class TransferFolder:
         with folder_errors(self.path):
             file.write(piece)
 
+    def flush(self, file: BinaryIO) -> None:
+        """Let others read what has arrived.
+
+        Raises:
+            FolderError: the folder is full.
+        """
+        with folder_errors(self.path):
+            file.flush()
+
     def keep(self, part: Path, file: BinaryIO, target: Path) -> None:
         """Give what has arrived its name, once it is on disk.
 

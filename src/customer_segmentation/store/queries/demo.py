@@ -34,6 +34,17 @@ def is_held(connection: Connection) -> bool:
     return bool(connection.execute(select(active_model.c.is_demo)).scalar_one_or_none())
 
 
+def discard(connection: Connection, moment: datetime) -> None:
+    """Remove the demonstration and leave nobody and no model; else as `remove`.
+
+    Args:
+        connection: of a transaction that has what is active alone.
+        moment: now.
+    """
+    connection.execute(delete(active_model))
+    _remove(connection, 0, moment)
+
+
 def remove(connection: Connection, version: int, next_segment: int, moment: datetime) -> None:
     """Remove the demonstration, of which nothing stays but the audit log and who was erased.
 
@@ -43,6 +54,12 @@ def remove(connection: Connection, version: int, next_segment: int, moment: date
         next_segment: the number that the next new segment gets.
         moment: now.
     """
+    _remove(connection, version, moment)
+    connection.execute(update(active_model).values(is_demo=False, next_segment=next_segment))
+
+
+def _remove(connection: Connection, version: int, moment: datetime) -> None:
+    """Remove all but what a version needs."""
     is_theirs = model_versions.c.version != version
     connection.execute(
         update(jobs)
@@ -68,4 +85,3 @@ def remove(connection: Connection, version: int, next_segment: int, moment: date
         delete(model_versions).where(is_theirs),
     ):
         connection.execute(query)
-    connection.execute(update(active_model).values(is_demo=False, next_segment=next_segment))

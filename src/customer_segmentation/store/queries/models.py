@@ -165,8 +165,7 @@ def add(
         origin: what asked for it, who, and why.
         held_back: in plain words, why it must not become active by itself.
     """
-    latest = connection.execute(select(func.max(model_versions.c.version))).scalar_one()
-    version = int(latest or 0) + 1
+    version = latest_version(connection) + 1
     connection.execute(
         insert(model_versions).values(
             version=version,
@@ -180,6 +179,12 @@ def add(
         )
     )
     return version
+
+
+def latest_version(connection: Connection) -> int:
+    """Return the last version that was given, there or not any more; 0 before the first."""
+    latest = connection.execute(select(func.max(model_versions.c.version))).scalar_one()
+    return int(latest or 0) or schemas.versions_before(connection)
 
 
 def activate(

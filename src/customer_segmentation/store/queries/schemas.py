@@ -41,10 +41,13 @@ class StoredSchema:
     continues: dict[str, str]
 
 
+_KEPT = [schemas.c[name] for name in StoredSchema.__slots__]
+
+
 def current(connection: Connection) -> StoredSchema | None:
     """Return the schema that holds, None before the first one."""
     row = connection.execute(
-        select(schemas).order_by(schemas.c.number.desc()).limit(1)
+        select(*_KEPT).order_by(schemas.c.number.desc()).limit(1)
     ).one_or_none()
     return None if row is None else StoredSchema(**row._mapping)  # noqa: SLF001
 
@@ -52,6 +55,12 @@ def current(connection: Connection) -> StoredSchema | None:
 def current_number(connection: Connection) -> int:
     """Return the number of the schema that holds, 0 before the first one."""
     return connection.execute(select(func.max(schemas.c.number))).scalar_one() or 0
+
+
+def versions_before(connection: Connection) -> int:
+    """Return the last model version that was given before nothing of before was left."""
+    query = select(func.max(schemas.c.versions_before))
+    return connection.execute(query).scalar_one() or 0
 
 
 def make_customers(connection: Connection, schema: Schema) -> None:
@@ -147,8 +156,18 @@ def add(
     created_at: datetime,
     created_by: str,
     continues: Mapping[str, str],
+    versions_before: int = 0,
 ) -> int:
-    """Let a schema hold from this transaction's end on; return its number."""
+    """Let a schema hold from this transaction's end on; return its number.
+
+    Args:
+        connection: of a transaction.
+        text: the schema, as TOML.
+        created_at: now.
+        created_by: who says so, as far as known.
+        continues: by name, what each attribute that goes on was called before.
+        versions_before: the last model version that was given, where no model is left.
+    """
     number = current_number(connection) + 1
     connection.execute(
         insert(schemas).values(
@@ -157,6 +176,7 @@ def add(
             created_by=created_by,
             text=text,
             continues=dict(continues),
+            versions_before=versions_before,
         )
     )
     connection.execute(update(active_model).values(schema=number))
