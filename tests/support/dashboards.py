@@ -21,7 +21,7 @@ TABS = {
     "Customer": ["Card", "Search", "Add"],
     "What if": [],
     "Model": ["Versions", "Train", "Compare", "Drift", "Study"],
-    "Data": ["Import", "Export"],
+    "Data": ["Import", "Export", "Own table"],
 }
 """Every page, and what can be looked at on it."""
 

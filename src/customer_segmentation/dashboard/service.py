@@ -28,9 +28,9 @@ _ADVICE = {
     "not-allowed": "The dashboard's API key may not do this. Start it with a key of a greater "
     "role: `customer-segmentation keys create dashboard --role admin`.",
     "too-many-requests": "The dashboard's API key was used too often. Wait a moment and try again.",
-    "not-ready": "There are no customers yet, and so no model. Import them where the service runs: "
-    "`customer-segmentation import customers.csv`. This trains the first model too. Then load this "
-    "page again.",
+    "not-ready": "There are no customers yet, and so no model. Begin with your own table on the "
+    "page Data, or import it where the service runs: `customer-segmentation import "
+    "customers.csv`. This trains the first model too. Then load this page again.",
     "database-unavailable": "The service is there, but its database does not answer. "
     "`customer-segmentation doctor` tells why; try again in a moment.",
     "approval-required": "Somebody other than who asked for the training must activate it.",

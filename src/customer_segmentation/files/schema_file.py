@@ -29,7 +29,7 @@ from customer_segmentation.domain.schema import (
     transactions_content,
 )
 from customer_segmentation.domain.segments import MAX_SEGMENTS, MIN_SEGMENTS
-from customer_segmentation.domain.toml import TomlError, parse_toml
+from customer_segmentation.domain.toml import TomlError, parse_toml, to_toml, write_table
 from customer_segmentation.domain.transactions import (
     LONGEST_TEXT,
     MAX_DECIMALS,
@@ -50,8 +50,6 @@ from customer_segmentation.files.toml_tables import (
     is_finite,
     is_visible,
     table_of,
-    to_toml,
-    write_table,
 )
 
 MAX_ATTRIBUTES = 1_000

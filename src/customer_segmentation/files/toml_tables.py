@@ -1,8 +1,6 @@
 """Tables of TOML files that people write: what each key may hold, and what is wrong with one."""
 
-import datetime as dt
 import json
-import re
 from collections.abc import Mapping
 from math import isfinite
 from typing import Any, TypeAlias, cast, get_args
@@ -11,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from customer_segmentation.domain.numbers import describe_type
 from customer_segmentation.domain.schema import SchemaFault
+from customer_segmentation.domain.toml import to_toml
 
 Path: TypeAlias = tuple[str | int, ...]
 """Keys and places in lists, such as ("attributes", 3, "weight")."""
@@ -78,35 +77,6 @@ def table_of(annotation: object) -> type["TomlTable"] | None:
         return annotation
     found = (table_of(argument) for argument in get_args(annotation))
     return next((table for table in found if table is not None), None)
-
-
-def write_table(header: str, entries: Mapping[str, Any]) -> str:
-    """Return a table of TOML with its keys."""
-    lines = [f"{key} = {to_toml(value)}\n" for key, value in entries.items()]
-    return f"{header}\n{''.join(lines)}"
-
-
-def to_toml(value: object) -> str:
-    """Return a value as TOML has it."""
-    match value:
-        case bool():
-            return str(value).lower()
-        case str():
-            # A basic string of TOML has the escapes of JSON's strings.
-            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-        case dt.date():
-            return value.isoformat()
-        case Mapping():
-            pairs = [f"{_toml_key(key)} = {to_toml(entry)}" for key, entry in value.items()]
-            return f"{{ {', '.join(pairs)} }}"
-        case list() | tuple():
-            return f"[{', '.join(map(to_toml, value))}]"
-        case _:
-            return repr(value)
-
-
-def _toml_key(key: object) -> str:
-    return str(key) if re.fullmatch(r"[\w-]+", str(key), re.ASCII) else to_toml(str(key))
 
 
 def is_distinct(items: list[Any]) -> list[Any]:

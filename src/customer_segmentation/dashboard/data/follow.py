@@ -22,6 +22,14 @@ def remember(begun: dict[str, Any]) -> None:
     st.session_state[_LAST] = begun["id"]
 
 
+def has_stored() -> bool:
+    """Return whether the last import of this session has stored customers."""
+    last = st.session_state.get(_LAST)
+    found = service().list_imports()["imports"]
+    one = next((one for one in found if one["id"] == last), None)
+    return one is not None and one["state"] == "succeeded" and not one["dry_run"]
+
+
 def show_imports() -> None:
     """Show the imports that are at work or wait, how the last one of this session ended, and all.
 

@@ -11,7 +11,7 @@ from customer_segmentation.dashboard.data.preview import look
 from customer_segmentation.dashboard.service import may, service
 from customer_segmentation.dashboard.style import number_of
 
-_ENDINGS = ["csv", "tsv", "txt", "gz", "zst", "parquet", "arrow", "ndjson", "jsonl", "xlsx", "xls"]
+ENDINGS = ["csv", "tsv", "txt", "gz", "zst", "parquet", "arrow", "ndjson", "jsonl", "xlsx", "xls"]
 _MODES = {
     "Add new customers and change those who are there": "upsert",
     "Add new customers only": "insert",
@@ -23,7 +23,7 @@ def show_import() -> None:
     if not may("writer"):
         return
     show_imports()
-    given = st.file_uploader("A table of customers", type=_ENDINGS)
+    given = st.file_uploader("A table of customers", type=ENDINGS)
     if given is None:
         st.info(
             "CSV, Parquet, Arrow, NDJSON or Excel, as it is or packed by gzip or zstd. What its "

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from customer_segmentation.domain.attributes import Attribute, Column
 from customer_segmentation.domain.errors import MappingError
 from customer_segmentation.domain.schema import Schema
-from customer_segmentation.domain.toml import TomlError, parse_toml
+from customer_segmentation.domain.toml import TomlError, parse_toml, to_toml
 from customer_segmentation.files.map.entry_file import (
     UNSURE_STYLE,
     EntryTable,
@@ -25,7 +25,7 @@ from customer_segmentation.files.map.mapping import ColumnMapping, Entry, code_k
 from customer_segmentation.files.map.number_texts import NumberStyle
 from customer_segmentation.files.map.synonyms import TRANSACTION_COLUMNS
 from customer_segmentation.files.map.transaction_rules import KINDS, Direction, TransactionRules
-from customer_segmentation.files.toml_tables import faults_of, to_toml
+from customer_segmentation.files.toml_tables import faults_of
 
 _TRANSACTIONS = "transactions"
 _DIRECTIONS = {"deposits": Direction.DEPOSIT, "withdrawals": Direction.WITHDRAWAL}
