@@ -126,7 +126,7 @@ FIRST = 40
 
 
 def open_purchases(database_url: str, unknown: str = "refused") -> UnitsOfWork:
-    """Fill an empty database with a shop's customers in two groups: who bought lately, and who did not."""
+    """Fill an empty database with a shop's customers: some bought lately, and others did not."""
     random = np.random.default_rng(1)
     values = np.zeros((FIRST, 13))
     values[:, [1, 4, 5, 6, 11]] = np.nan
