@@ -36,6 +36,14 @@ def test_a_small_count_and_the_next_smallest_are_hidden() -> None:
     assert hide_small(np.array([3, 50]), 0).tolist() == [False, False]
 
 
+def test_what_is_hidden_for_another_reason_takes_others_with_it() -> None:
+    also = np.array([False, True, False, False])
+
+    hidden = hide_small(np.array([30, 50, 20, 400]), 10, also=also)
+
+    assert hidden.tolist() == [False, True, True, False]
+
+
 @given(st.one_of(TABLES, LISTS), st.integers(0, 15))
 def test_no_hidden_count_follows_from_the_totals(counts: np.ndarray, least: int) -> None:
     hidden = hide_small(counts, least)

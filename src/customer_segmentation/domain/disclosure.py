@@ -11,7 +11,7 @@ from customer_segmentation.domain.arrays import BoolArray, IntArray
 _ZERO = 1e-9
 
 
-def hide_small(counts: IntArray, least: int) -> BoolArray:
+def hide_small(counts: IntArray, least: int, also: BoolArray | None = None) -> BoolArray:
     """Return which counts of a list or a table must not be told where its totals are.
 
     A count from 1 to `least` - 1 is hidden. So that it does not follow from the totals and the
@@ -20,6 +20,7 @@ def hide_small(counts: IntArray, least: int) -> BoolArray:
     Args:
         counts: (n,) whose total is known, or (n, m) whose rows' and columns' totals are known.
         least: the smallest count that may be told; 0 hides nothing.
+        also: of the counts' shape, which are hidden for another reason.
 
     Returns:
         of the counts' shape.
@@ -27,6 +28,8 @@ def hide_small(counts: IntArray, least: int) -> BoolArray:
     flat = counts.ravel()
     totals = _totals(counts.shape)
     hidden: BoolArray = (flat > 0) & (flat < least)
+    if also is not None:
+        hidden |= also.ravel()
     # Nobody in a cell is told only where nobody else must be hidden behind it.
     order = np.lexsort((flat, flat == 0))
     while True:
