@@ -158,6 +158,6 @@ def test_every_contest_has_a_place_in_the_page_on_speed() -> None:
 def test_every_path_that_contributors_are_sent_to_is_there() -> None:
     guide = (ROOT / "CONTRIBUTING.md").read_text()
     table = re.findall(r"^\| (?:add|see) .+$", guide, re.MULTILINE)
-    assert len(table) == 12
+    assert len(table) == 13
     for path in re.findall(r"`(\w+/[\w/.]*)`", "\n".join(table)):
         assert (ROOT / "src" / "customer_segmentation" / path).exists(), path

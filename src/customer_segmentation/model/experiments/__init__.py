@@ -1,0 +1,1 @@
+"""Measuring what a campaign brought: effects, their intervals, power, and what may be shown."""
