@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry
@@ -23,7 +23,6 @@ from customer_segmentation.api.guide import GUIDE, guide_router
 from customer_segmentation.api.health import health_router
 from customer_segmentation.api.http import problems
 from customer_segmentation.api.http.openapi import components_of, name_attributes, problem_responses
-from customer_segmentation.api.http.requests import check_parameters
 from customer_segmentation.api.http.roles import Roles, needed_role
 from customer_segmentation.api.http.schemas import CustomerTypes
 from customer_segmentation.api.http.threads import Comparisons
@@ -303,7 +302,7 @@ def _build(
         imports_router(units, imports),
         exports_router(Exports(units, settings)),
     ):
-        app.include_router(router, dependencies=[Depends(check_parameters)])
+        router.add_to(app)
     app.include_router(health_router(units))
     app.include_router(guide_router(GUIDE))
     problems.install(app)

@@ -3,12 +3,13 @@
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, quote, unquote
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 from fastapi.routing import APIRoute
 from pydantic import BeforeValidator
 from starlette.routing import Match
 from starlette.types import Scope
 
+from customer_segmentation.api.http.routers import Router
 from customer_segmentation.domain.attributes import ID_PATTERN, LONGEST_ID, CustomerId, Id
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
 from customer_segmentation.domain.numbers import LARGEST_INTEGER
@@ -16,10 +17,10 @@ from customer_segmentation.domain.numbers import LARGEST_INTEGER
 _PATH = "The customer's id"
 
 
-def router_by_id(id_: Id, prefix: str, tag: str) -> APIRouter:
+def router_by_id(id_: Id, prefix: str, tag: str) -> Router:
     """Return a router whose paths may hold customers' ids."""
     kind = _EncodedRoute if id_.is_text else APIRoute
-    return APIRouter(prefix=prefix, tags=[tag], route_class=kind)
+    return Router(prefix, tag, route_class=kind)
 
 
 def path_id(id_: Id) -> Any:  # noqa: ANN401

@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from customer_segmentation.api.http.roles import needs
+from customer_segmentation.api.http.routers import Router
 from customer_segmentation.api.middleware.authentication import Actor, RoleName
 from customer_segmentation.domain.access import Role
 
@@ -20,9 +20,9 @@ class Access(BaseModel):
     )
 
 
-def access_router() -> APIRouter:
+def access_router() -> Router:
     """Return the route of access."""
-    router = APIRouter(prefix="/v1", tags=["Access"])
+    router = Router("/v1", "Access")
 
     @router.get("/access", summary="What the key may do", operation_id="get_access")
     @needs(Role.READER)

@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from customer_segmentation.api.http.openapi import problem_responses
 from customer_segmentation.api.http.problems import INVALID, STORE_UNAVAILABLE
 from customer_segmentation.api.http.roles import needs
+from customer_segmentation.api.http.routers import Router
 from customer_segmentation.domain.access import Role
 from customer_segmentation.services.runtime.audit import list_entries, verify
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
@@ -51,9 +52,9 @@ class AuditLog(BaseModel):
     next_before: int | None = Field(description="`before` of the next page; null after the last.")
 
 
-def audit_router(units: UnitsOfWork) -> APIRouter:
+def audit_router(units: UnitsOfWork) -> Router:
     """Return the routes of the log."""
-    router = APIRouter(prefix="/v1", tags=["Operation"])
+    router = Router("/v1", "Operation")
 
     @router.get(
         "/audit",

@@ -1,11 +1,11 @@
 """Whether the service is well: `/v1/diagnosis`, for admins."""
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from customer_segmentation.api.http.openapi import problem_responses
 from customer_segmentation.api.http.problems import STORE_UNAVAILABLE
 from customer_segmentation.api.http.roles import needs
+from customer_segmentation.api.http.routers import Router
 from customer_segmentation.domain.access import Role
 from customer_segmentation.services.operation.maintenance import Finding, examine
 from customer_segmentation.services.runtime.settings import Settings
@@ -27,9 +27,9 @@ class Diagnosis(BaseModel):
     findings: list[FindingAnswer]
 
 
-def diagnosis_router(settings: Settings) -> APIRouter:
+def diagnosis_router(settings: Settings) -> Router:
     """Return the routes under `/v1/diagnosis`."""
-    router = APIRouter(prefix="/v1", tags=["Operation"])
+    router = Router("/v1", "Operation")
 
     @router.get(
         "/diagnosis",

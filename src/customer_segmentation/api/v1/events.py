@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field, create_model
 
 from customer_segmentation.api.http.openapi import problem_responses
 from customer_segmentation.api.http.problems import INVALID, STORE_UNAVAILABLE
 from customer_segmentation.api.http.roles import needs
+from customer_segmentation.api.http.routers import Router
 from customer_segmentation.api.v1.customers.answers import HistoryEntry, whose
 from customer_segmentation.domain.access import Role
 from customer_segmentation.domain.history import FEED_START
@@ -36,9 +37,9 @@ class Events(BaseModel):
     next: str = Field(description="`after` of the next call; the same again where nothing is new.")
 
 
-def events_router(units: UnitsOfWork) -> APIRouter:
+def events_router(units: UnitsOfWork) -> Router:
     """Return the route of the feed."""
-    router = APIRouter(prefix="/v1", tags=["Events"])
+    router = Router("/v1", "Events")
     event = whose(Event, units.schema.id)
     answer = _some(event)
 

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 from pydantic import BaseModel, Field, StrictBool
 from starlette.responses import FileResponse
 
@@ -21,6 +21,7 @@ from customer_segmentation.api.http.problems import (
 )
 from customer_segmentation.api.http.requests import JsonRoute
 from customer_segmentation.api.http.roles import needs
+from customer_segmentation.api.http.routers import Router
 from customer_segmentation.api.middleware.authentication import Actor
 from customer_segmentation.api.v1.jobs import Asked, JobAnswer, location_header
 from customer_segmentation.domain.access import Role
@@ -110,9 +111,9 @@ class ExportList(BaseModel):
     exports: list[ExportAnswer]
 
 
-def exports_router(exports: Exports) -> APIRouter:
+def exports_router(exports: Exports) -> Router:
     """Return the routes under `/v1/exports`."""
-    router = APIRouter(prefix="/v1/exports", tags=["Exports"], route_class=JsonRoute)
+    router = Router("/v1/exports", "Exports", route_class=JsonRoute)
 
     @router.post(
         "",

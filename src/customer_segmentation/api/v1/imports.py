@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse
@@ -26,6 +26,7 @@ from customer_segmentation.api.http.problems import (
 )
 from customer_segmentation.api.http.requests import JsonRoute
 from customer_segmentation.api.http.roles import needs
+from customer_segmentation.api.http.routers import Router
 from customer_segmentation.api.http.threads import briefly
 from customer_segmentation.api.middleware.authentication import Actor, RoleName
 from customer_segmentation.api.middleware.body_limits import takes_file, takes_many
@@ -185,12 +186,12 @@ class ImportList(BaseModel):
     imports: list[ImportAnswer]
 
 
-def imports_router(units: UnitsOfWork, imports: Imports) -> APIRouter:
+def imports_router(units: UnitsOfWork, imports: Imports) -> Router:
     """Return the routes under `/v1/imports`."""
     preview_file = partial(preview, units.current_schema)
     # Several at once would take memory and processors from those who ask for customers.
     one = CapacityLimiter(1)
-    router = APIRouter(prefix="/v1", tags=["Imports"], route_class=JsonRoute)
+    router = Router("/v1", "Imports", route_class=JsonRoute)
 
     @router.post(
         "/imports",

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from customer_segmentation.api.http.fields import NUMBER, Line, Text
@@ -18,6 +18,7 @@ from customer_segmentation.api.http.problems import (
 )
 from customer_segmentation.api.http.requests import JsonRoute
 from customer_segmentation.api.http.roles import needs
+from customer_segmentation.api.http.routers import Router
 from customer_segmentation.api.middleware.authentication import Actor, MinGroupSize
 from customer_segmentation.domain.access import Role
 from customer_segmentation.domain.jobs import Job, JobKind, JobState, Origin, Phase, Trigger
@@ -140,9 +141,9 @@ def location_header(what: str) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def jobs_router(units: UnitsOfWork, settings: Settings) -> APIRouter:
+def jobs_router(units: UnitsOfWork, settings: Settings) -> Router:
     """Return the routes under `/v1/jobs` and `/v1/studies`."""
-    router = APIRouter(prefix="/v1", tags=["Jobs"], route_class=JsonRoute)
+    router = Router("/v1", "Jobs", route_class=JsonRoute)
 
     @router.get(
         "/jobs",

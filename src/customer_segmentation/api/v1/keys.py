@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from customer_segmentation.api.http.fields import NUMBER
@@ -17,6 +16,7 @@ from customer_segmentation.api.http.problems import (
 )
 from customer_segmentation.api.http.requests import JsonRoute
 from customer_segmentation.api.http.roles import needs
+from customer_segmentation.api.http.routers import Router
 from customer_segmentation.domain.access import MAX_NAME, Role
 from customer_segmentation.domain.errors import KeysUnusedError
 from customer_segmentation.services.operation.keys import create_key, list_keys, revoke_key
@@ -74,7 +74,7 @@ class Keys(BaseModel):
     keys: list[KeyAnswer]
 
 
-def keys_router(units: UnitsOfWork, *, can_create: bool) -> APIRouter:
+def keys_router(units: UnitsOfWork, *, can_create: bool) -> Router:
     """Return the routes of keys.
 
     Args:
@@ -82,7 +82,7 @@ def keys_router(units: UnitsOfWork, *, can_create: bool) -> APIRouter:
         can_create: whether who asks is known to be an admin. Where nobody is asked for a key,
             anyone could make one that goes on opening the service once it asks.
     """
-    router = APIRouter(prefix="/v1", tags=["Operation"], route_class=JsonRoute)
+    router = Router("/v1", "Operation", route_class=JsonRoute)
 
     @router.get(
         "/keys",

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from customer_segmentation.api.http.fields import Line, Text
@@ -16,6 +16,7 @@ from customer_segmentation.api.http.problems import (
 )
 from customer_segmentation.api.http.requests import JSON, JsonRoute
 from customer_segmentation.api.http.roles import needs
+from customer_segmentation.api.http.routers import Router
 from customer_segmentation.api.middleware.authentication import Actor
 from customer_segmentation.api.middleware.body_limits import takes_many
 from customer_segmentation.api.v1.jobs import Asked
@@ -162,9 +163,9 @@ class PlanAnswer(BaseModel):
     )
 
 
-def schema_router(units: UnitsOfWork, settings: Settings) -> APIRouter:
+def schema_router(units: UnitsOfWork, settings: Settings) -> Router:
     """Return the routes of the schema."""
-    router = APIRouter(prefix="/v1", tags=["Schema"], route_class=JsonRoute)
+    router = Router("/v1", "Schema", route_class=JsonRoute)
     example = {"text": units.current_schema.text}
     body = {"requestBody": {"content": {JSON: {"example": example}}}}
 

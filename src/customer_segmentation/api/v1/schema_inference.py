@@ -4,7 +4,7 @@ from functools import partial
 from typing import Annotated
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import BaseModel, Field
 
 from customer_segmentation.api.http.fields import Text
@@ -12,6 +12,7 @@ from customer_segmentation.api.http.openapi import problem_responses
 from customer_segmentation.api.http.problems import FOLDER, INVALID, TOO_LARGE, TOO_SLOW
 from customer_segmentation.api.http.requests import JsonRoute
 from customer_segmentation.api.http.roles import needs
+from customer_segmentation.api.http.routers import Router
 from customer_segmentation.api.http.threads import briefly
 from customer_segmentation.api.middleware.body_limits import takes_file
 from customer_segmentation.api.v1.files import FILE, FileQuery, receive_file
@@ -128,7 +129,7 @@ class InferenceAnswer(BaseModel):
         )
 
 
-def schema_inference_router(folder: TransferFolder) -> APIRouter:
+def schema_inference_router(folder: TransferFolder) -> Router:
     """Return the route that makes a schema from a table.
 
     Args:
@@ -136,7 +137,7 @@ def schema_inference_router(folder: TransferFolder) -> APIRouter:
     """
     # Several at once would take memory and processors from those who ask for customers.
     one = CapacityLimiter(1)
-    router = APIRouter(prefix="/v1", tags=["Schema"], route_class=JsonRoute)
+    router = Router("/v1", "Schema", route_class=JsonRoute)
 
     @router.post(
         "/schema:infer",

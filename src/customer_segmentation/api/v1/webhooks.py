@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from customer_segmentation.api.http.openapi import problem_responses
@@ -16,6 +16,7 @@ from customer_segmentation.api.http.problems import (
 )
 from customer_segmentation.api.http.requests import JsonRoute
 from customer_segmentation.api.http.roles import needs
+from customer_segmentation.api.http.routers import Router
 from customer_segmentation.api.middleware.authentication import Actor
 from customer_segmentation.domain.access import Role
 from customer_segmentation.domain.webhooks import Webhook
@@ -89,9 +90,9 @@ class DeadLetters(BaseModel):
     dead_letters: list[DeadLetterAnswer]
 
 
-def webhooks_router(units: UnitsOfWork, settings: Settings) -> APIRouter:
+def webhooks_router(units: UnitsOfWork, settings: Settings) -> Router:
     """Return the routes under `/v1/webhooks`."""
-    router = APIRouter(prefix="/v1/webhooks", tags=["Events"], route_class=JsonRoute)
+    router = Router("/v1/webhooks", "Events", route_class=JsonRoute)
 
     @router.post(
         "",

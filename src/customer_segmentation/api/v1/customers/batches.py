@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -21,6 +21,7 @@ from customer_segmentation.api.http.problems import (
 )
 from customer_segmentation.api.http.requests import JSON, check_json, decode_object
 from customer_segmentation.api.http.roles import needs
+from customer_segmentation.api.http.routers import Router
 from customer_segmentation.api.http.schemas import CustomerTypes
 from customer_segmentation.api.http.threads import written
 from customer_segmentation.api.middleware.body_limits import takes_many
@@ -144,7 +145,7 @@ class BatchAnswers:
         return self.row(row, "failed", problem=problem_of(error))
 
 
-def batches_router(units: UnitsOfWork, types: CustomerTypes, answers: BatchAnswers) -> APIRouter:
+def batches_router(units: UnitsOfWork, types: CustomerTypes, answers: BatchAnswers) -> Router:
     """Return the route of batches.
 
     Args:
@@ -152,7 +153,7 @@ def batches_router(units: UnitsOfWork, types: CustomerTypes, answers: BatchAnswe
         types: of customers in requests.
         answers: what came of each row.
     """
-    router = APIRouter(prefix="/v1", tags=["Customers"])
+    router = Router("/v1", "Customers")
     customers, key = CustomerTable(units.schema), units.schema.id.name
     new = types.other_example(2)
     only_id = {key: new[key]}

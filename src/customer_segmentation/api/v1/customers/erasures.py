@@ -2,19 +2,20 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from customer_segmentation.api.http.ids import path_id, router_by_id
 from customer_segmentation.api.http.openapi import problem_responses
 from customer_segmentation.api.http.problems import INVALID, NOT_FOUND, STORE_UNAVAILABLE
 from customer_segmentation.api.http.roles import needs
+from customer_segmentation.api.http.routers import Router
 from customer_segmentation.api.v1.customers.answers import ErasureAnswer, whose
 from customer_segmentation.domain.access import Role
 from customer_segmentation.services.customers.erasure import get_erasure, lift_erasure
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 
 
-def erasures_router(units: UnitsOfWork) -> APIRouter:
+def erasures_router(units: UnitsOfWork) -> Router:
     """Return the routes under `/v1/erasures`."""
     key = units.schema.id
     router = router_by_id(key, "/v1/erasures", "Customers")

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import Header, Query, Request
 from msgspec import Meta
 from starlette.responses import Response
 
@@ -29,6 +29,7 @@ from customer_segmentation.api.http.problems import (
 )
 from customer_segmentation.api.http.requests import JSON, read_object
 from customer_segmentation.api.http.roles import needs
+from customer_segmentation.api.http.routers import Router
 from customer_segmentation.api.http.schemas import CustomerTypes
 from customer_segmentation.api.http.threads import looked_up, written
 from customer_segmentation.api.middleware.authentication import Actor
@@ -77,9 +78,7 @@ _READ_ERRORS = (NOT_FOUND, INVALID, NOT_READY, STORE_UNAVAILABLE)
 _WRITE_ERRORS = (MEDIA, INVALID, NOT_READY, STORE_UNAVAILABLE)
 
 
-def customers_router(
-    units: UnitsOfWork, types: CustomerTypes, answers: CustomerAnswers
-) -> APIRouter:
+def customers_router(units: UnitsOfWork, types: CustomerTypes, answers: CustomerAnswers) -> Router:
     """Return the routes under `/v1/customers`.
 
     Args:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import Path, Query, Response
 from starlette.concurrency import run_in_threadpool
 
 from customer_segmentation.api.http.openapi import problem_responses
@@ -19,6 +19,7 @@ from customer_segmentation.api.http.problems import (
 )
 from customer_segmentation.api.http.requests import JsonRoute
 from customer_segmentation.api.http.roles import needs
+from customer_segmentation.api.http.routers import Router
 from customer_segmentation.api.http.threads import Comparisons
 from customer_segmentation.api.middleware.authentication import Actor, MinGroupSize
 from customer_segmentation.api.v1.disclosure import (
@@ -79,9 +80,9 @@ def models_router(
     settings: Settings,
     begin_rescoring: Callable[[], None],
     comparisons: Comparisons,
-) -> APIRouter:
+) -> Router:
     """Return the routes under `/v1/models`, and `/v1/drift`."""
-    router = APIRouter(prefix="/v1", tags=["Models"], route_class=JsonRoute)
+    router = Router("/v1", "Models", route_class=JsonRoute)
 
     @router.post(
         "/models",

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from msgspec import Meta
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
@@ -19,6 +19,7 @@ from customer_segmentation.api.http.problems import (
 )
 from customer_segmentation.api.http.requests import decode_object, media_type
 from customer_segmentation.api.http.roles import needs
+from customer_segmentation.api.http.routers import Router
 from customer_segmentation.api.http.schemas import CustomerTypes
 from customer_segmentation.api.middleware.body_limits import takes_many
 from customer_segmentation.api.v1.customers.explanations import (
@@ -102,14 +103,14 @@ class Predictions(BaseModel):
     predictions: list[Prediction]
 
 
-def predictions_router(units: UnitsOfWork, types: CustomerTypes) -> APIRouter:
+def predictions_router(units: UnitsOfWork, types: CustomerTypes) -> Router:
     """Return the route of predictions.
 
     Args:
         units: over the database.
         types: of customers in requests.
     """
-    router = APIRouter(prefix="/v1", tags=["Segments"])
+    router = Router("/v1", "Segments")
     customers, formats = CustomerTable(units.schema), formats_of(units.schema)
 
     @router.post(

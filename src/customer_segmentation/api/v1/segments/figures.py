@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from customer_segmentation.api.http.fields import Moment
 from customer_segmentation.api.http.openapi import problem_responses
 from customer_segmentation.api.http.problems import INVALID, NOT_READY, STORE_UNAVAILABLE
 from customer_segmentation.api.http.roles import needs
+from customer_segmentation.api.http.routers import Router
 from customer_segmentation.api.middleware.authentication import MinGroupSize
 from customer_segmentation.api.v1.disclosure import (
     suppress_distributions,
@@ -37,9 +38,9 @@ from customer_segmentation.services.segments.profiles import (
 )
 
 
-def segment_figures_router(units: UnitsOfWork) -> APIRouter:
+def segment_figures_router(units: UnitsOfWork) -> Router:
     """Return the routes of figures under `/v1/segments`."""
-    router = APIRouter(prefix="/v1/segments", tags=["Segments"])
+    router = Router("/v1/segments", "Segments")
 
     @router.get(
         "/growth",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from starlette.concurrency import run_in_threadpool
 
 from customer_segmentation.api.http.fields import Moment
@@ -20,6 +20,7 @@ from customer_segmentation.api.http.problems import (
 )
 from customer_segmentation.api.http.requests import JsonRoute
 from customer_segmentation.api.http.roles import needs
+from customer_segmentation.api.http.routers import Router
 from customer_segmentation.api.http.threads import Comparisons
 from customer_segmentation.api.middleware.authentication import Actor, MinGroupSize
 from customer_segmentation.api.v1.disclosure import (
@@ -78,9 +79,9 @@ def _example(moment: str) -> dict[str, Any]:
     return {"a month": {"value": moment}}
 
 
-def segments_router(units: UnitsOfWork, comparisons: Comparisons) -> APIRouter:
+def segments_router(units: UnitsOfWork, comparisons: Comparisons) -> Router:
     """Return the routes under `/v1/segments`."""
-    router = APIRouter(prefix="/v1", tags=["Segments"], route_class=JsonRoute)
+    router = Router("/v1", "Segments", route_class=JsonRoute)
 
     @router.get(
         "/segments",

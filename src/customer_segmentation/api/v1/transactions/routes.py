@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -33,6 +33,7 @@ from customer_segmentation.api.http.problems import (
 )
 from customer_segmentation.api.http.requests import JSON, media_type
 from customer_segmentation.api.http.roles import needs
+from customer_segmentation.api.http.routers import Router
 from customer_segmentation.api.http.threads import written
 from customer_segmentation.api.middleware.body_limits import takes_many
 from customer_segmentation.api.v1.customers.answers import CustomerAnswers
@@ -77,7 +78,7 @@ _LONGEST_CURSOR = 500
 
 def transactions_router(
     units: UnitsOfWork, customers: CustomerAnswers, answers: TransactionAnswers
-) -> APIRouter:
+) -> Router:
     """Return the routes of transactions.
 
     Args:
@@ -88,7 +89,6 @@ def transactions_router(
     schema = units.schema
     declared = schema.transactions or TransactionSchema()
     reader = TransactionReader(declared, schema.id)
-    router = APIRouter()
     own = router_by_id(declared.id, "/v1/transactions", "Transactions")
     of_customers = router_by_id(schema.id, "/v1/customers", "Transactions")
     of_path: Any = path_id(declared.id)
@@ -181,9 +181,8 @@ def transactions_router(
         shown = answers.page([answers.show(one) for one in page.transactions], _cursor(page.after))
         return Response(msgspec.json.encode(shown), media_type=JSON)
 
-    router.include_router(own)
-    router.include_router(of_customers)
-    return router
+    of_customers.add_to(own)
+    return own
 
 
 def _read_some(reader: TransactionReader, rows: Iterator[object]) -> list[Read]:
