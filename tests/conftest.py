@@ -22,6 +22,7 @@ from customer_segmentation.services.runtime.settings import SHIPPED_DATA, Settin
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.store.database import Database
 from tests.support.data_file import read_data_file
+from tests.support.parts import forked_parts
 from tests.support.servers import Server
 from tests.support.shipped import FEATURES, SHIPPED
 from tests.support.stored import store_candidate
@@ -79,6 +80,13 @@ def _databases_of(item: pytest.Item) -> set[object]:
     called = getattr(item, "callspec", None)
     params = called.params if called else {}
     return {params.get("database_url"), params.get("empty_database_url")}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forked_parts() -> Iterator[None]:
+    """Start jobs of the tests' own process as those of servers: from one that has all imported."""
+    with forked_parts():
+        yield
 
 
 @pytest.fixture(scope="module")

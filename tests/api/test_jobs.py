@@ -33,6 +33,7 @@ from customer_segmentation.store.queries import models
 from tests.support.answers import problem
 from tests.support.examples import SOMEONE
 from tests.support.jobs import Fields, ended, follow, is_rescored, wait_until_rescored
+from tests.support.parts import FORKER
 from tests.support.servers import Server, running
 from tests.support.shipped import SHIPPED
 from tests.support.stored import stored_customers
@@ -214,9 +215,15 @@ def follow_any(server: Server) -> None:
 
 
 def children(pid: int) -> list[int]:
-    """Return the processes that a process started."""
+    """Return the processes that a process started, without the one that starts them for it."""
     listed = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for path in listed for child in path.read_text().split()]
+    started = [int(child) for path in listed for child in path.read_text().split()]
+    return [child for child in started if name_of(child) != FORKER]
+
+
+def name_of(pid: int) -> str:
+    """Return a process's name."""
+    return Path(f"/proc/{pid}/comm").read_text().rstrip()
 
 
 @pytest.mark.long
@@ -268,7 +275,7 @@ def wait_for_ready(server: Server) -> int:
     deadline = time.monotonic() + 30
     while True:
         for child in children(server.pid):
-            if Path(f"/proc/{child}/cmdline").read_text().endswith("ready\0"):
+            if name_of(child) == "ready":
                 return child
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -4,7 +4,6 @@ Importing takes a new interpreter two seconds of a processor, four times what th
 takes, and the tests start hundreds. What starts from nothing is tested by `Server.launch`.
 """
 
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -12,13 +11,8 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
-from unittest.mock import patch
 
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(
-    ["customer_segmentation.cli.main", "customer_segmentation.api.app", "adbc_driver_postgresql"]
-)
+from tests.support.parts import fork_parts_from_here, start_forked
 
 
 class ForkedCommand:
@@ -34,11 +28,7 @@ class ForkedCommand:
     ) -> None:
         """Start it; its standard output and standard error are added to two files."""
         given = (list(arguments), str(directory), dict(environment), str(output), str(errors))
-        self._process = _context.Process(target=_run, args=given)
-        # The tests' main program, or the one that Streamlit's test runner puts in its place, is not
-        # to be run in it.
-        with patch.dict(sys.modules, {"__main__": ModuleType("__main__")}):
-            self._process.start()
+        self._process = start_forked(_run, *given)
         assert self._process.pid is not None
         self.pid: int = self._process.pid
 
@@ -77,4 +67,5 @@ def _run(
         with Path(path).open("ab") as file:
             os.dup2(file.fileno(), stream)
     sys.argv = ["customer-segmentation", *arguments]
-    app(prog_name="customer-segmentation")
+    with fork_parts_from_here():
+        app(prog_name="customer-segmentation")
