@@ -167,6 +167,7 @@ def test_a_written_total_gives_way_to_transactions_and_is_not_written_beside_the
     assert attributes_of(shop, 1)["recency"] == 0
     shop.run(take_back, "T1")
     assert attributes_of(shop, 1)["monetary"] == 0
+    shop.run(update_customer, 1, {"monetary": 500.5})
     with pytest.raises(TransactionNotFoundError):
         shop.run(take_back, "T1")
 

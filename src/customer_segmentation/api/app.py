@@ -282,10 +282,10 @@ def _build(
     comparisons = Comparisons(units, settings)
     imports = Imports(units, settings)
     for router in (
+        transactions_router(units, answers, transaction_answers),
         customers_router(units, types, answers),
         erasures_router(units),
         batches_router(units, types, batch_answers),
-        transactions_router(units, answers, transaction_answers),
         segments_router(units, comparisons),
         segment_figures_router(units),
         predictions_router(units, types),

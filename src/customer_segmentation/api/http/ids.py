@@ -16,6 +16,9 @@ from customer_segmentation.domain.numbers import LARGEST_INTEGER
 
 _PATH = "The customer's id"
 
+STORED = 56
+"""A customer who is stored in the shipped data, as an example."""
+
 
 def router_by_id(id_: Id, prefix: str, tag: str) -> Router:
     """Return a router whose paths may hold customers' ids."""
@@ -26,7 +29,7 @@ def router_by_id(id_: Id, prefix: str, tag: str) -> Router:
 def path_id(id_: Id) -> Any:  # noqa: ANN401
     """Return the type of a customer's id in a path, for the routes of a `router_by_id`."""
     if not id_.is_text:
-        path = Path(ge=1, le=LARGEST_INTEGER, description=_PATH, examples=[56])
+        path = Path(ge=1, le=LARGEST_INTEGER, description=_PATH, examples=[STORED])
         return Annotated[int, path]
 
     def accept(encoded: str) -> CustomerId:

@@ -193,11 +193,17 @@ def rebuild(
         return before
     known = transactions.read_activity(connection, before.ids)
     schema = work.customers.schema
-    kept = {
-        number: recount(schema, known.get(number), transactions.of_customer(connection, number))
-        for number in before.ids.tolist()
-    }
-    return follow(work, before, kept, cause)
+    kept, without = {}, []
+    for number in before.ids.tolist():
+        own = transactions.of_customer(connection, number)
+        kept[number] = recount(schema, known.get(number), own)
+        if not own and not kept[number].until:
+            without.append(number)
+    after = follow(work, before, kept, cause)
+    for number in without:
+        # Who has none any longer may be written again.
+        transactions.forget_activity(connection, number)
+    return after
 
 
 def check_written(work: UnitOfWork, number: int, before: Attributes, changes: Attributes) -> None:

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 
+from customer_segmentation.api.http.ids import STORED
 from customer_segmentation.api.http.problems import Problem
 from customer_segmentation.api.http.schemas import meta_of
 from customer_segmentation.api.v1.customers.answers import CustomerAnswers
@@ -61,14 +62,15 @@ class TransactionAnswers:
             [("outcome", told), ("transaction", whole), ("customer", answers.customer | None)],
             **strict,  # type: ignore[arg-type]
         )
+        following = Annotated[str | None, Meta(description="Where the next page begins.")]
         self.page: Any = defstruct(
             "TransactionPage",
-            [("transactions", list[whole]), ("next_cursor", str | None)],
+            [("transactions", list[whole]), ("next_cursor", following)],
             **strict,  # type: ignore[arg-type]
         )
         self.example = {
             "transaction_id": declared.id.example,
-            schema.id.name: schema.id.example,
+            schema.id.name: schema.id.example if schema.id.is_text else STORED,
             "time": "2026-01-31T13:45:00Z",
             "amount": 12,
             **({"kind": declared.kinds[0]} if declared.kinds else {}),
