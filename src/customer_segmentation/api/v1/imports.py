@@ -142,6 +142,18 @@ class RejectAnswer(BaseModel):
     reason: str = Field(description="What is wrong with it.")
 
 
+class RejectGroupAnswer(BaseModel):
+    """Rows that would not be taken for the same reason."""
+
+    column: str = Field(description="Which column is at fault.")
+    reason: str = Field(description="What is wrong with it.")
+    count: int = Field(description="How many rows.")
+    values: dict[str, int] = Field(
+        description="Where texts stand for codes or categories: those that stand for nothing, and "
+        "how many rows have each; the twenty most frequent."
+    )
+
+
 class PreviewAnswer(BaseModel):
     """What the first rows of a file show."""
 
@@ -160,6 +172,12 @@ class PreviewAnswer(BaseModel):
         "columns mean."
     )
     rejects: list[RejectAnswer] = Field(description="The first hundred of those.")
+    reasons: list[RejectGroupAnswer] = Field(
+        description="All of those by reason, the most frequent first."
+    )
+    made_up: dict[str, int | float | str] = Field(
+        description="By attribute that no column tells, what everybody would get who is new."
+    )
 
     @classmethod
     def of(cls, found: Preview) -> "PreviewAnswer":
@@ -177,6 +195,16 @@ class PreviewAnswer(BaseModel):
                 RejectAnswer(line=one.line, column=one.column, reason=one.reason)
                 for one in refused[:_SHOWN]
             ],
+            reasons=[
+                RejectGroupAnswer(
+                    column=one.column,
+                    reason=one.reason,
+                    count=one.count,
+                    values=dict(one.values),
+                )
+                for one in found.groups
+            ],
+            made_up=dict(found.made_up),
         )
 
 

@@ -8,8 +8,9 @@ from customer_segmentation.client import ServiceError
 from customer_segmentation.dashboard import parts
 from customer_segmentation.dashboard.data.follow import remember, show_imports
 from customer_segmentation.dashboard.data.preview import look
+from customer_segmentation.dashboard.schema import the_schema
 from customer_segmentation.dashboard.service import may, service
-from customer_segmentation.dashboard.style import number_of
+from customer_segmentation.dashboard.style import label_of, number_of, value_of
 
 ENDINGS = ["csv", "tsv", "txt", "gz", "zst", "parquet", "arrow", "ndjson", "jsonl", "xlsx", "xls"]
 _MODES = {
@@ -47,6 +48,21 @@ def show_import() -> None:
     _act(content, given.name, mapping, f"{given.file_id}-{hash(mapping)}")
 
 
+def _warn_of_made_up(looked: dict[str, Any]) -> None:
+    """Warn where everybody would get a value that nobody told."""
+    if looked["made_up"]:
+        by_name = the_schema().by_name
+        told = ", ".join(
+            f"{label_of(by_name[name])} {value_of(by_name[name], value)}"
+            for name, value in looked["made_up"].items()
+        )
+        st.warning(
+            f"No column tells these, so every new customer would get a value that is made up: "
+            f"{parts.literal(told)}.",
+            icon=":material/warning:",
+        )
+
+
 def _show_first_rows(looked: dict[str, Any]) -> None:
     rejected = looked["rejected"]
     parts.tiles(
@@ -55,8 +71,22 @@ def _show_first_rows(looked: dict[str, Any]) -> None:
             parts.Tile("Of them rejected", number_of(rejected)),
         ]
     )
+    _warn_of_made_up(looked)
     if rejected:
         st.subheader("Rows that are not imported")
+        parts.table(
+            [
+                {
+                    "column": group["column"],
+                    "reason": group["reason"],
+                    "rows": number_of(group["count"]),
+                    "without a code": ", ".join(
+                        f"{text} ({count:,})" for text, count in group["values"].items()
+                    ),
+                }
+                for group in looked["reasons"]
+            ]
+        )
         parts.first_of(looked["rejects"], rejected)
 
 

@@ -1,8 +1,11 @@
 """The use case of looking at the first rows of a file before it is imported; nothing is kept."""
 
 import io
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
+from customer_segmentation.domain.attributes import Value
 from customer_segmentation.domain.errors import DataFileError, FieldError, InvalidInputError
 from customer_segmentation.domain.schema import Schema
 from customer_segmentation.files.blocks import Reject
@@ -19,6 +22,27 @@ from customer_segmentation.services.transfer.imports import ImportRequest
 _BLOCK_BYTES = 2**18
 """How much text is looked at; of other formats, what they hold in one piece."""
 
+_VALUES = 20
+_LONGEST_VALUE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class RejectGroup:
+    """Rows that would not be taken for the same reason.
+
+    Attributes:
+        column: the column at fault.
+        reason: what is wrong.
+        count: how many rows.
+        values: where texts stand for something else: by text, how many rows have it, the most
+            frequent first.
+    """
+
+    column: str
+    reason: str
+    count: int
+    values: Mapping[str, int]
+
 
 @dataclass(frozen=True, slots=True)
 class Preview:
@@ -33,6 +57,8 @@ class Preview:
         rows: how many rows were looked at.
         rejects: those of them that would not be taken; None where nothing tells what the columns
             mean yet.
+        groups: those by reason, the most frequent first.
+        made_up: by attribute that no column tells, what everybody would get who is new.
     """
 
     columns: tuple[str, ...]
@@ -42,6 +68,8 @@ class Preview:
     guessed_encoding: str | None
     rows: int
     rejects: list[Reject] | None
+    groups: tuple[RejectGroup, ...] = ()
+    made_up: Mapping[str, Value] = field(default_factory=dict)
 
 
 def preview(current: CurrentSchema, content: bytes, asked: ImportRequest) -> Preview:
@@ -83,7 +111,48 @@ def _look(
         guessed_encoding=source.guessed_encoding,
         rows=rows,
         rejects=rejects,
+        groups=() if mapping is None else _grouped(schema, source, mapping, rejects or []),
+        made_up={} if mapping is None else _made_up(schema, mapping),
     )
+
+
+def _grouped(
+    schema: Schema, source: Source, mapping: ColumnMapping, rejects: list[Reject]
+) -> tuple[RejectGroup, ...]:
+    """Return rejects by column and reason, with the texts that stand for nothing yet."""
+    decoded = {
+        entry.column
+        for name, entry in mapping.entries.items()
+        if name != schema.id.name and (entry.codes or schema.by_name[name].categories)
+    }
+    groups: dict[tuple[str, str], Counter[str]] = {}
+    for reject in rejects:
+        text = ""
+        if reject.column in decoded and len(reject.fields) == len(source.columns):
+            text = reject.fields[source.columns.index(reject.column)].strip()
+        groups.setdefault((reject.column, reject.reason), Counter())[text] += 1
+    found = [
+        RejectGroup(column, reason, texts.total(), dict(_told(texts)))
+        for (column, reason), texts in groups.items()
+    ]
+    return tuple(sorted(found, key=lambda group: -group.count))
+
+
+def _told(texts: Counter[str]) -> Iterator[tuple[str, int]]:
+    for text, count in texts.most_common(_VALUES):
+        if text:
+            yield text[:_LONGEST_VALUE], count
+
+
+def _made_up(schema: Schema, mapping: ColumnMapping) -> dict[str, Value]:
+    """Return what everybody gets, by attribute, where no column tells it and it is not missing."""
+    found = {}
+    for name, entry in mapping.entries.items():
+        if entry.column is None and name != schema.id.name:
+            shown = schema.by_name[name].show(entry.fill(schema.by_name[name]))
+            if shown is not None:
+                found[name] = shown
+    return found
 
 
 def _check(
