@@ -85,6 +85,10 @@ number = 1
         (f'{PLAIN}\ncategories = ["A"]', "categories is not for an attribute of kind amount"),
         ('kind = "nominal"', "line 7: attributes[1].kind needs codes or categories"),
         ('kind = "binary"\ncategories = ["A"]', "categories must be two, as the kind is binary"),
+        (
+            'kind = "nominal"\ncategories = ["A", " OTHER"]\nunknown = "other"',
+            "categories must not have other, as unknown ones are called so",
+        ),
         ('kind = "ordinal"\ntransform = "log"', "transform is not for an attribute of kind ordin"),
         (f'{PLAIN}\nchannel = "post"', "channel must be one of channels: none"),
         (f"{PLAIN}\ndefault = nan", "default must be a finite number or a text, not nan"),

@@ -566,3 +566,11 @@ def test_the_same_table_gives_the_same_file_each_time(tmp_path: Path) -> None:
     first, second = (write_inference(infer_text(tmp_path, text), ["x.csv"]) for _ in range(2))
 
     assert first == second
+
+
+def test_what_a_table_calls_other_is_among_those_that_are_rare(tmp_path: Path) -> None:
+    texts = [*repeated("red", "blue", "Other", rows=600), *(f"rare {n}" for n in range(60))]
+
+    colour = attribute_of(infer_column(tmp_path, "colour", texts))
+
+    assert (colour.categories, colour.unknown) == (("blue", "red"), Unknown.OTHER)

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from customer_segmentation.domain.attributes import (
+    OTHER,
     Aggregate,
     Attribute,
     Column,
@@ -395,8 +396,8 @@ def _contradictions(attribute: Attribute) -> Iterator[tuple[str, str]]:
         yield "codes" if attribute.codes else "categories", "must be two, as the kind is binary"
     if attribute.is_logarithmic and not is_number:
         yield "transform", told
-    if attribute.unknown is Unknown.OTHER and kind is not Kind.NOMINAL:
-        yield "unknown", told
+    if attribute.unknown is Unknown.OTHER:
+        yield from _contradictions_of_others(attribute, told)
     if attribute.bands and kind in {Kind.BINARY, Kind.NOMINAL}:
         yield "bands", told
     for key in ("example", "default", "unscored"):
@@ -405,6 +406,18 @@ def _contradictions(attribute: Attribute) -> Iterator[tuple[str, str]]:
             yield key, f"must be {attribute.allowed}"
     if any(not _is_within(attribute, code) for code in attribute.codes):
         yield "codes", "must lie from minimum to maximum"
+
+
+def _contradictions_of_others(attribute: Attribute, told: str) -> Iterator[tuple[str, str]]:
+    if attribute.kind is not Kind.NOMINAL:
+        yield "unknown", told
+    if OTHER in map(_in_files, attribute.categories):
+        yield "categories", f"must not have {OTHER}, as unknown ones are called so"
+
+
+def _in_files(category: str) -> str:
+    """Return a category as files tell it from others: case and blanks make no difference."""
+    return " ".join(category.split()).casefold()
 
 
 def _check_transactions(schema: Schema) -> Iterator[SchemaFault]:

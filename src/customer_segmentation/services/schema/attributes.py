@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from customer_segmentation.domain.arrays import FloatArray
 from customer_segmentation.domain.attributes import (
+    OTHER,
     Attribute,
     Id,
     IdType,
@@ -149,6 +150,8 @@ def _of_texts(plain: Attribute, counted: ColumnCount, reasons: list[str]) -> Att
     unknown = Unknown.REFUSED
     if len(keys) > MAX_CATEGORIES:
         frequent = [key for key in keys if totals[key] >= 0.01 * sum(totals.values())]
+        # One that the table calls so is among those that count as another one.
+        frequent = [key for key in frequent if key != OTHER]
         keys, unknown = frequent[:MAX_CATEGORIES], Unknown.OTHER
         reasons.append("rarer ones count as another one")
     categories = [spelled[key] for key in keys]
