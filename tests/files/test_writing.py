@@ -58,6 +58,31 @@ def write(target: Path, table: pa.Table, form: Format) -> Path:
 
 
 @pytest.mark.parametrize("form", Format)
+@pytest.mark.parametrize("group", [[], ["treated"]])
+def test_an_export_is_read_back_as_the_texts_that_were_exported(
+    form: Format, group: list[str], tmp_path: Path
+) -> None:
+    texts: list[object] = ["=1+1", "'=1", "-", "-5", "@home", "\uff1d1", " =1", "plain", None]
+    assigned = {"cluster_num": 1, "segment": "-", "confidence": 0.5, "strategy": "+"}
+    columns: dict[str, list[object]] = {
+        name: [value] * len(texts) for name, value in assigned.items()
+    }
+    if group:
+        columns["group"] = [*group] * len(texts)
+    table = pa.table({"-id": texts, "rows": texts[::-1], **columns})
+    file = write(tmp_path / "export", table, form)
+
+    with open_table(file) as source:
+        assert source.columns == tuple(table.column_names)
+        blocks = list(source.blocks(["-id", "rows"]))
+
+    read = pa.concat_tables(block.table for block in blocks)
+    found = [[text or None for text in read[name].to_pylist()] for name in ("-id", "rows")]
+    assert found == [texts, texts[::-1]]
+    assert blocks[0].fields([0])[0][0] == texts[0]
+
+
+@pytest.mark.parametrize("form", Format)
 def test_what_is_written_is_read_back(tmp_path: Path, form: Format) -> None:
     path = write(tmp_path / "out", TABLE, form)
 

@@ -15,6 +15,12 @@ Fields = list[str]
 LEADING_COLUMNS = ["line", "column", "reason"]
 """What stands before the fields of a rejected row; a file whose header begins so holds rejects."""
 
+ASSIGNMENT_COLUMNS = ("cluster_num", "segment", "confidence", "strategy")
+"""What stands behind the attributes of an exported customer; a file whose header ends so is an
+export, also where `GROUP_COLUMN` comes after them."""
+
+GROUP_COLUMN = "group"
+
 
 @dataclass(frozen=True, slots=True)
 class Reject:

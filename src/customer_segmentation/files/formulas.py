@@ -38,3 +38,9 @@ def neutralised_column(texts: pa.Array) -> pa.Array:
         pc.invert(pc.match_substring_regex(texts, f"^{_NUMBER}$")),
     )
     return pc.if_else(risky, pc.binary_join_element_wise("'", texts, ""), texts)
+
+
+def restored_column(texts: pa.Array) -> pa.Array:
+    """Do as `restored` with every text."""
+    is_neutralised = pc.and_(pc.starts_with(texts, "'"), pc.match_substring_regex(texts, _FORMULA))
+    return pc.if_else(is_neutralised, pc.utf8_slice_codeunits(texts, 1), texts)

@@ -36,6 +36,7 @@ from customer_segmentation.domain.transactions import (
     TransactionSchema,
     UnknownCustomer,
 )
+from customer_segmentation.files.blocks import ASSIGNMENT_COLUMNS, GROUP_COLUMN
 from customer_segmentation.files.map.entry_file import (
     EntryTable,
     check_entry,
@@ -63,7 +64,7 @@ _LONGEST_DESCRIPTION = 2_000
 UNRECORDED = frozenset('"\\')
 """Marks that no record name may have."""
 
-RESERVED_RECORD_NAMES = frozenset(("cluster_num", "segment", "confidence", "strategy", "group"))
+RESERVED_RECORD_NAMES = frozenset((*ASSIGNMENT_COLUMNS, GROUP_COLUMN))
 """Names that records and exported files have already."""
 
 RESERVED_NAMES = RESERVED_RECORD_NAMES | frozenset(

@@ -4,9 +4,9 @@ import csv
 import io
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
@@ -14,8 +14,14 @@ import pyarrow as pa
 from sqlalchemy.exc import SQLAlchemyError
 
 from customer_segmentation.domain.errors import DataFileError
-from customer_segmentation.files.blocks import Block
+from customer_segmentation.files.blocks import (
+    ASSIGNMENT_COLUMNS,
+    GROUP_COLUMN,
+    Block,
+    Fields,
+)
 from customer_segmentation.files.formats import Format, recognise
+from customer_segmentation.files.formulas import restored, restored_column
 from customer_segmentation.files.read.csv import CsvReader, fault_of
 from customer_segmentation.files.read.encoding import SAMPLE_BYTES, find_unicode, open_text
 from customer_segmentation.files.read.excel import read_excel
@@ -108,6 +114,9 @@ class Source:
         is_rejects: whether it is a file of rejects, which has not everybody.
         guessed_encoding: what its text is taken to be in, where only its letters tell.
         encoding: what its text is in; None where it is no text.
+
+    An exported table gives the texts that were exported, without what keeps spreadsheets from
+    running them.
     """
 
     def __init__(
@@ -118,6 +127,7 @@ class Source:
         encoding: str | None = None,
         *,
         is_guessed: bool = False,
+        is_for_spreadsheets: bool = False,
     ) -> None:
         self.name = name
         self.columns = reader.columns
@@ -127,6 +137,12 @@ class Source:
         self.is_rejects = isinstance(reader, CsvReader) and reader.is_rejects
         self._reader = reader
         self._sampled: Block | None = None
+        self._is_neutralised = (
+            is_for_spreadsheets and not self.is_rejects and _is_exported(self.columns)
+        )
+        if self._is_neutralised:
+            self.columns = tuple(map(restored, self.columns))
+        self._found = dict(zip(self.columns, reader.columns, strict=True))
 
     def sample(self) -> pa.Table:
         """Return the first rows, under all columns, without taking them from `blocks`.
@@ -136,7 +152,7 @@ class Source:
         """
         if self._sampled is None:
             with _faults_told(self.name):
-                self._sampled = self._reader.next_block(None)
+                self._sampled = self._next_block(None)
         return self._sampled.table if self._sampled else pa.table({})
 
     def blocks(self, wanted: Collection[str] | None = None) -> Iterator[Block]:
@@ -149,11 +165,44 @@ class Source:
         while True:
             if block is None:
                 with _faults_told(self.name):
-                    block = self._reader.next_block(wanted)
+                    block = self._next_block(wanted)
             if block is None:
                 return
             yield block
             block = None
+
+    def _next_block(self, wanted: Collection[str] | None) -> Block | None:
+        if not self._is_neutralised:
+            return self._reader.next_block(wanted)
+        if wanted is not None:
+            wanted = [self._found[name] for name in wanted if name in self._found]
+        block = self._reader.next_block(wanted)
+        return None if block is None else _restored(block)
+
+
+def _is_exported(columns: tuple[str, ...]) -> bool:
+    """Tell whether columns are those of an export, which no table of one's own may have."""
+    own = columns[:-1] if columns[-1:] == (GROUP_COLUMN,) else columns
+    return own[-len(ASSIGNMENT_COLUMNS) :] == ASSIGNMENT_COLUMNS
+
+
+def _restored(block: Block) -> Block:
+    """Return a block of an export as it was before it was neutralised."""
+    table = block.table
+    columns = [
+        restored_column(column) if pa.types.is_string(column.type) else column
+        for column in table.columns
+    ]
+
+    def fields(rows: Sequence[int]) -> list[Fields]:
+        return [list(map(restored, found)) for found in block.fields(rows)]
+
+    return replace(
+        block,
+        table=pa.table(columns, names=list(map(restored, table.column_names))),
+        fields=fields,
+        rejects=[replace(one, fields=list(map(restored, one.fields))) for one in block.rejects],
+    )
 
 
 @contextmanager
@@ -250,7 +299,14 @@ def _open_stream(
         case Format.EXCEL:
             reader = read_excel(seekable(), reading.sheet, name, share_read, reading.header)
     is_guessed = reading.encoding is None and not (found or "utf-8").startswith("utf-")
-    return Source(name, reader, total, found, is_guessed=is_guessed)
+    return Source(
+        name,
+        reader,
+        total,
+        found,
+        is_guessed=is_guessed,
+        is_for_spreadsheets=form in (Format.CSV, Format.EXCEL),
+    )
 
 
 def _encoding_of(stream: Peekable, reading: Reading) -> str | None:

@@ -9,11 +9,11 @@ import pyarrow as pa
 from customer_segmentation.domain.arrays import FloatArray, IdArray, IntArray
 from customer_segmentation.domain.attributes import Attribute, Missing
 from customer_segmentation.domain.control_groups import ControlGroup
-from customer_segmentation.domain.customer import SEGMENT_RECORD_NAME
 from customer_segmentation.domain.errors import SegmentNotFoundError
 from customer_segmentation.domain.paging import Selection
 from customer_segmentation.domain.schema import Schema, check_names
 from customer_segmentation.engines.scoring import WORDS
+from customer_segmentation.files.blocks import ASSIGNMENT_COLUMNS, GROUP_COLUMN
 from customer_segmentation.files.write.audience import group_names, hashed_ids
 from customer_segmentation.services.runtime.serving import ServingModel
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
@@ -21,13 +21,8 @@ from customer_segmentation.store.arrow import arrow_reader
 from customer_segmentation.store.queries.customers import StoredCustomers
 from customer_segmentation.store.queries.models import Active
 
-_ASSIGNMENT = [
-    (SEGMENT_RECORD_NAME, pa.int64()),
-    ("segment", WORDS),
-    ("confidence", pa.float64()),
-    ("strategy", WORDS),
-]
-_GROUP = ("group", pa.string())
+_ASSIGNMENT = list(zip(ASSIGNMENT_COLUMNS, (pa.int64(), WORDS, pa.float64(), WORDS), strict=True))
+_GROUP = (GROUP_COLUMN, pa.string())
 
 
 @dataclass(frozen=True, slots=True)
