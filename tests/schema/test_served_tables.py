@@ -76,6 +76,19 @@ def test_the_demonstration_goes_when_an_own_table_is_served(
         assert again.client.get("/v1/customers/G-00001").status_code == 200
 
 
+@pytest.mark.both_databases
+def test_a_first_start_that_failed_is_done_again_with_a_schema_that_suits(
+    empty_database_url: str, tmp_path: Path
+) -> None:
+    given = own(tmp_path)
+    without = {"CUSTOMER_SEGMENTATION_DATA": given["CUSTOMER_SEGMENTATION_DATA"]}
+    assert Server(empty_database_url, tmp_path, **without).launch().wait(60) != 0
+
+    with Server(empty_database_url, tmp_path, **given) as server:
+        assert server.client.get("/v1/segments").json()["customers"] == 600
+        assert server.client.get("/v1/schema").json()["id"]["name"] == "member"
+
+
 def test_another_schema_is_applied_and_not_slipped_in(tmp_path: Path) -> None:
     given = own(tmp_path)
     with Server(f"sqlite:///{tmp_path / 'own.db'}", tmp_path, **given):

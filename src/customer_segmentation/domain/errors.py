@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from customer_segmentation.domain.attributes import CustomerId
 from customer_segmentation.domain.jobs import JobKind
@@ -359,6 +360,16 @@ class SchemaRefusedError(SegmentationError):
 
 class SchemaError(SegmentationError):
     """A schema cannot be used; the message names each fault with its line."""
+
+
+class OtherSchemaError(SchemaError):
+    """A server is to begin with a schema other than the one that holds."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"The database has another schema than {path}: see what would change with "
+            f"customer-segmentation schema plan {path}, and do it with schema apply"
+        )
 
 
 class MappingError(SegmentationError):

@@ -9,7 +9,7 @@ from customer_segmentation.domain.errors import (
     DataFileError,
     ExposureError,
     InvalidInputError,
-    SchemaError,
+    OtherSchemaError,
     SettingsError,
 )
 from customer_segmentation.domain.plurals import counted
@@ -43,7 +43,7 @@ def open_units(settings: Settings, *, makes: bool = True) -> UnitsOfWork:
 
     Raises:
         StoreAbsentError: the file is not there, and is not to be made.
-        SchemaError: the database has another schema than the settings name.
+        OtherSchemaError: the database has another schema than the settings name.
         SettingsError: the settings name attributes that there are not.
         StoreUnavailableError: the database does not answer or cannot be written.
     """
@@ -61,8 +61,10 @@ def open_units(settings: Settings, *, makes: bool = True) -> UnitsOfWork:
 def settle_schema(units: UnitsOfWork, settings: Settings) -> None:
     """Store the schema of a database that has none yet, and see that the settings go with it.
 
+    Another one that comes with the first data is stored with them.
+
     Raises:
-        SchemaError: the database has another schema than the settings name.
+        OtherSchemaError: the database has another schema than the settings name.
         SettingsError: attributes are to be left out that there are not.
     """
     given = None if settings.schema_file is None else read_current(settings.schema_file)
@@ -75,13 +77,11 @@ def settle_schema(units: UnitsOfWork, settings: Settings) -> None:
         units.forget_schema()
     elif given is not None and not given.says_the_same(units.current_schema):
         with units.database.read() as connection:
-            is_replaced = demo.is_held(connection) and settings.loads_own_data
+            # Such as after a first start whose schema did not suit its data.
+            is_empty = models.active_version(connection) is None
+            is_replaced = settings.loads_own_data and (is_empty or demo.is_held(connection))
         if not is_replaced:
-            raise SchemaError(
-                f"The database has another schema than {settings.schema_file}: see what would "
-                f"change with customer-segmentation schema plan {settings.schema_file}, and do it "
-                "with schema apply"
-            )
+            raise OtherSchemaError(settings.schema_file)
     check_settings(settings, (given or units.current_schema).schema)
 
 
@@ -170,7 +170,7 @@ def begin_start(settings: Settings, *, is_demo: bool = False) -> subprocess.Pope
 
 
 def _has_other_schema(units: UnitsOfWork, settings: Settings) -> bool:
-    """Return whether the settings name a schema other than the database's, the demonstration's."""
+    """Return whether the settings name a schema other than the database's."""
     if settings.schema_file is None:
         return False
     return not read_current(settings.schema_file).says_the_same(units.current_schema)

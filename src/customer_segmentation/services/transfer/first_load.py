@@ -5,7 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from customer_segmentation.domain.errors import DataFileError, TrainingRefusedError
+from customer_segmentation.domain.errors import (
+    DataFileError,
+    OtherSchemaError,
+    TrainingRefusedError,
+)
 from customer_segmentation.domain.jobs import Origin, Trigger
 from customer_segmentation.domain.plurals import counted
 from customer_segmentation.domain.schema import Schema
@@ -31,7 +35,7 @@ from customer_segmentation.services.transfer.first_model import (
 )
 from customer_segmentation.services.transfer.importing import Import, import_customers
 from customer_segmentation.store.database import wait_for_turn
-from customer_segmentation.store.queries import demo, models, schemas
+from customer_segmentation.store.queries import demo, models
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +49,8 @@ def load_first_data(
 
     All of it is one transaction: a start cut off half way leaves the database empty. Of several
     servers that start at once one loads, and the others wait for it; where a model is there
-    already, nothing is changed.
+    already, nothing is changed. A schema that the settings name holds from then on, also where a
+    first start before had another one.
 
     Args:
         units: over the database.
@@ -55,21 +60,27 @@ def load_first_data(
 
     Raises:
         DataFileError: the file cannot be read, or has too few customers to train on.
+        OtherSchemaError: another server has begun with another schema.
     """
     with units.database.write(LOADING_SECONDS) as connection:
         wait_for_turn(connection, LOADING)
-        if models.active_version(connection) is None:
-            store_first(connection, units.customers, _read(units, engine, settings), units.audit)
+        held = load_schema(connection)
+        given = held
+        if settings.schema_file is not None:
+            given = read_current(settings.schema_file, held.number + 1)
+        is_other = not given.says_the_same(held)
+        is_empty = models.active_version(connection) is None
+        if is_empty or (is_other and demo.is_held(connection)):
+            own = UnitsOfWork(units.database, units.audit, given if is_other else held)
+            # First, as nobody else can look at a table that is being made anew.
+            first = _read(own, engine, settings)
+            if is_other:
+                begin_schema(connection, given)
+            store_first(connection, own.customers, first, units.audit)
             if is_demo:
                 demo.mark(connection)
-        elif settings.schema_file is not None and demo.is_held(connection):
-            current = read_current(settings.schema_file, schemas.current_number(connection) + 1)
-            if not current.says_the_same(load_schema(connection)):
-                own = UnitsOfWork(units.database, units.audit, current)
-                # First, as nobody else can look at a table that is being made anew.
-                first = _read(own, engine, settings)
-                begin_schema(connection, current)
-                store_first(connection, own.customers, first, units.audit)
+        elif is_other and settings.schema_file is not None:
+            raise OtherSchemaError(settings.schema_file)
 
 
 def _read(
