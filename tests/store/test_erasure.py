@@ -2,6 +2,7 @@
 
 import json
 import struct
+import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -35,11 +36,13 @@ from customer_segmentation.services.operation.startup import begin_start
 from customer_segmentation.services.runtime.audit import Audit
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+from customer_segmentation.services.schema.apply import apply_schema
 from customer_segmentation.services.segments.profiles import measure_growth
 from customer_segmentation.store.database import Database
 from customer_segmentation.store.queries import erasures
 from tests.support.commands import run
 from tests.support.shipped import FEATURE_NAMES, SHIPPED
+from tests.support.shop import TEXT, attributes, open_shop
 from tests.support.stored import activate
 
 INCOME, BALANCE = 1_234_567.890625, -7_654_321.015625
@@ -148,6 +151,24 @@ def test_what_is_erased_is_in_no_file_any_more(tmp_path: Path, loaded_sqlite: Pa
     units.close()
 
 
+def test_what_a_removed_attribute_held_is_in_no_file_any_more(tmp_path: Path) -> None:
+    file = tmp_path / "shop.db"
+    shop = open_shop(f"sqlite:///{file}")
+    wiping = Wiping(shop)
+    shop.run(add_customer, "N-1", attributes(spent=INCOME, plan=0))
+    assert wiping.wipe()
+    trace = struct.pack(">d", INCOME)
+    assert trace in content(file)
+    head, _, tail = TEXT.partition('[[attributes]]\nname = "spent"')
+
+    apply_schema(shop, Settings(), head + tail[tail.index("[[attributes]]") :], {}, "Ada")
+    shop.forget_schema()
+    assert wiping.wipe()
+
+    assert trace not in content(file)
+    shop.close()
+
+
 def test_who_was_the_extreme_of_a_training_is_in_no_artifact(
     tmp_path: Path, loaded_sqlite: Path, shipped_customers: tuple[IntArray, FloatArray]
 ) -> None:
@@ -178,8 +199,12 @@ def test_who_was_the_extreme_of_a_training_is_in_no_artifact(
 
 
 def content(file: Path) -> bytes:
-    """Return what is in a database's files."""
-    return b"".join(path.read_bytes() for path in file.parent.glob(f"{file.name}*"))
+    """Return what is in a database's files.
+
+    Another process reads them: one that closes a file gives up SQLite's locks on it.
+    """
+    files = file.parent.glob(f"{file.name}*")
+    return subprocess.run(["cat", *files], capture_output=True, check=True).stdout
 
 
 def test_who_was_erased_is_erased_again_after_a_restore(

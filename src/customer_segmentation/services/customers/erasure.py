@@ -23,6 +23,7 @@ from customer_segmentation.store.queries import (
     idempotency,
     imports,
     models,
+    schemas,
 )
 from customer_segmentation.store.queries.ids import Ids
 
@@ -163,7 +164,7 @@ def _erase_again(work: UnitOfWork, customer_id: CustomerId) -> None:
 
 
 class Wiping:
-    """Sees that what was erased is not in SQLite's files either.
+    """Sees that neither an erased customer nor a removed attribute is in SQLite's files.
 
     What a transaction overwrites or deletes stays in the write-ahead log until that is emptied.
     """
@@ -171,18 +172,21 @@ class Wiping:
     def __init__(self, units: UnitsOfWork) -> None:
         """Wipe nothing yet."""
         self._units = units
-        self._wiped: datetime | None = None
+        self._wiped: tuple[datetime | None, int] | None = None
 
     def wipe(self) -> bool:
-        """Empty the log if anyone was erased since that was done; return whether all is wiped.
+        """Empty the log if anyone was erased, or another schema applied, since that was done.
 
         It cannot be emptied while somebody reads from it: to be called now and then.
+
+        Returns:
+            whether all is wiped.
         """
         database = self._units.database
         if not database.is_sqlite:
             return True  # PostgreSQL's vacuum does it.
         with database.read() as connection:
-            last = erasures.last_moment(connection)
+            last = erasures.last_moment(connection), schemas.current_number(connection)
         if last != self._wiped:
             # Changes that are not counted yet hold attributes.
             count_waiting_changes(self._units)
