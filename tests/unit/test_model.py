@@ -363,7 +363,11 @@ def _set(*path: str | int, value: object) -> Fault:
         _set("fingerprint", "attributes", value={}),
         _set("parameters", value={}),
         _set("attributes", 3, "kind", value="colour"),
+        _set("attributes", 3, "title", value=[]),
+        _set("attributes", 3, "weight", value="heavy"),
+        _set("attributes", 3, "used", value=None),
         _set("attributes", value=None),
+        _set("segments", 1, "number", value=2**63),
         _set("segments", value=None),
     ],
 )

@@ -244,7 +244,7 @@ def from_json(text: str, undeclared: Sequence[Attribute] = ()) -> Model:
             raise ArtifactError("The model artifact was made for other attributes; train again")
         model = _read(content, attributes)
         faults = [told for told, is_right in _soundness(model) if not is_right]
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as damage:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as damage:
         raise ArtifactError("The model artifact is damaged: a part of it is not sound") from damage
     if faults:
         raise ArtifactError(f"The model artifact is damaged: {faults[0]} are not sound")
@@ -260,6 +260,7 @@ def _soundness(model: Model) -> Iterator[tuple[str, bool]]:
     d, c = len(model.attributes), model.preparation.columns[-1].stop
     k, numbers = len(model.segments), model.numbers.tolist()
     preparation, counted, quality = model.preparation, model.distribution, model.quality
+    yield "attributes", all(map(_is_typed, model.attributes))
     yield "segments' numbers", k > 0 and len(set(numbers)) == k and min(numbers) >= 0
     for name in ("center", "spread", "scale"):
         part = getattr(preparation, name)
@@ -288,6 +289,19 @@ def _soundness(model: Model) -> Iterator[tuple[str, bool]]:
             summary.deviation >= 0.0 and summary.minimum <= summary.maximum
             for summary in known.values()
         ),
+    )
+
+
+def _is_typed(attribute: Attribute) -> bool:
+    """Tell whether an attribute has texts, flags and a weight where answers need them."""
+    texts = (attribute.name, attribute.record_name, attribute.title, attribute.description)
+    words = (*texts, attribute.unit, *attribute.categories, *attribute.codes.values())
+    flags = (attribute.used, attribute.protected, attribute.changeable)
+    return (
+        all(isinstance(word, str) for word in words)
+        and all(isinstance(flag, bool) for flag in flags)
+        and isinstance(attribute.weight, int | float)
+        and isfinite(attribute.weight)
     )
 
 
