@@ -67,7 +67,8 @@ def settle_schema(units: UnitsOfWork, settings: Settings) -> None:
         OtherSchemaError: the database has another schema than the settings name.
         SettingsError: attributes are to be left out that there are not.
     """
-    given = None if settings.schema_file is None else read_current(settings.schema_file)
+    file = settings.schema_file
+    given = None if file is None else read_current(file)
     if units.current_schema.number == 0:
         first = given or unstored_schema()
         with units.database.write() as connection:
@@ -75,13 +76,13 @@ def settle_schema(units: UnitsOfWork, settings: Settings) -> None:
             if schemas.current(connection) is None:
                 begin_schema(connection, first)
         units.forget_schema()
-    elif given is not None and not given.says_the_same(units.current_schema):
+    elif file is not None and given is not None and not given.says_the_same(units.current_schema):
         with units.database.read() as connection:
             # Such as after a first start whose schema did not suit its data.
             is_empty = models.active_version(connection) is None
             is_replaced = settings.loads_own_data and (is_empty or demo.is_held(connection))
         if not is_replaced:
-            raise OtherSchemaError(settings.schema_file)
+            raise OtherSchemaError(file)
     check_settings(settings, (given or units.current_schema).schema)
 
 
