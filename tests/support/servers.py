@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -49,15 +49,19 @@ class Server:
 
     def start(self) -> None:
         """Start and wait until it is ready."""
-        process = self._process = (
-            # Several server processes are new interpreters in any case.
-            self.launch() if WORKERS in self._environment else self._fork()
-        )
+        process = self.begin()
         deadline = time.monotonic() + START_SECONDS
         while not self.is_ready():
             if process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"the server did not start:\n{self.log}")
             time.sleep(0.05)
+
+    def begin(self) -> "subprocess.Popen[bytes] | ForkedCommand":
+        """Start, and wait for nothing."""
+        # Several server processes are new interpreters in any case.
+        is_one = self._environment.get(WORKERS, "1") == "1"
+        self._process = self._fork() if is_one else self.launch()
+        return self._process
 
     def launch(self) -> subprocess.Popen[bytes]:
         """Start a new interpreter, as a person does, and wait for nothing."""
@@ -73,6 +77,7 @@ class Server:
 
     def _fork(self) -> ForkedCommand:
         log = self._directory / "server.log"
+        log.touch()
         return ForkedCommand(self._arguments, self._directory, self._environment, log, log)
 
     @property
@@ -103,7 +108,10 @@ class Server:
             return
         if self._process.poll() is None:
             if sent is signal.SIGKILL:
-                os.killpg(self._process.pid, sent)
+                # One that has just begun may have no group yet, and nothing in it.
+                with suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, sent)
+                self._process.send_signal(sent)
             else:
                 self._process.send_signal(sent)
         self._process.wait(timeout=60)
