@@ -32,6 +32,7 @@ from customer_segmentation.store import schema, tables
 from customer_segmentation.store.database import Database
 from customer_segmentation.store.schema import LATEST
 from tests.support.examples import NEW_CUSTOMER
+from tests.support.forked import ForkedCommand
 from tests.support.servers import START_SECONDS, WORKERS, Server, until
 from tests.support.shipped import FEATURE_NAMES
 from tests.support.stored import writes_customers
@@ -103,14 +104,14 @@ def test_a_start_that_is_killed_at_any_moment_is_done_again(
     moments = [has_begun, has_tables, is_loading, is_writing]
     with ended(Server(empty_database_url, tmp_path)) as server:
         for moment in moments[2:3] if only_the_parent else moments:
-            process = server.launch()
+            process = server.begin()
             database = Database(empty_database_url)
             wait_for(moment, server, database, process)
             database.close()
             if only_the_parent:
                 # What loads goes on as an orphan, beside the next start.
                 process.send_signal(signal.SIGKILL)
-                process.wait()
+                process.wait(timeout=60)
             else:
                 server.kill()
 
@@ -226,7 +227,7 @@ def wait_for(
     moment: Callable[[Server, Database], bool],
     server: Server,
     database: Database,
-    process: "subprocess.Popen[bytes]",
+    process: "subprocess.Popen[bytes] | ForkedCommand",
 ) -> None:
     deadline = time.monotonic() + 2 * START_SECONDS
     while not moment(server, database):
