@@ -145,7 +145,7 @@ def test_a_dry_run_tells_and_changes_nothing(server: Server, units: UnitsOfWork)
 
 def test_a_first_import_makes_the_first_model(empty_database_url: str, tmp_path: Path) -> None:
     server = Server(empty_database_url, tmp_path, CUSTOMER_SEGMENTATION_DEMO="false")
-    server.launch()
+    server.begin()
     try:
         until(lambda: status(server) == 503)
         last = sent(server.client, shipped_csv(last=1_000))

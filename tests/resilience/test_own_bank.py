@@ -253,7 +253,7 @@ def test_a_service_that_begins_empty_says_so_until_customers_are_imported(
 ) -> None:
     server = Server(empty.database.url, tmp_path, CUSTOMER_SEGMENTATION_DEMO="false")
     try:
-        server.launch()
+        server.begin()
         until(lambda: is_live(server))
         for path in ("/health/ready", "/v1/segments", "/v1/customers/501"):
             answer = server.client.get(path)

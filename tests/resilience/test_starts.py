@@ -152,7 +152,7 @@ def test_a_database_of_a_newer_release_is_told_in_a_line(database_url: str, tmp_
     database.close()
     server = Server(database_url, tmp_path)
 
-    assert server.launch().wait(timeout=60) == ExitCode.USAGE
+    assert server.begin().wait(timeout=60) == ExitCode.USAGE
 
     assert "newer release" in server.log
     assert "Traceback" not in server.log
