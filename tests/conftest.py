@@ -44,8 +44,13 @@ CHROMIUM_OPTIONS = [
     f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1",
 ]
 
-LONGEST = ("test_openapi", "test_jobs", "test_spark", "test_pages", "test_crash", "test_load")
-"""Modules that begin first, so that the processes which share the tests end at the same time."""
+LONGEST = (
+    *("test_pages", "test_spark", "test_openapi", "test_imports", "test_jobs", "test_starts"),
+    *("test_own_bank", "test_served_tables", "test_rescoring", "test_gates", "test_crash"),
+    "test_load",
+)
+"""Modules that begin first, the longest before others, so that the processes which share the tests
+end at the same time."""
 
 NewBank = Callable[[Path], AbstractContextManager[str]]
 
@@ -62,7 +67,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with what takes longest, and leave out what is over the other database."""
-    items.sort(key=lambda item: not item.path.stem.startswith(LONGEST))
+    items.sort(key=_place_of)
     only = config.getoption("--database")
 
     def is_left_out(item: pytest.Item) -> bool:
@@ -74,6 +79,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left = [item for item in items if not is_left_out(item)]
     config.hook.pytest_deselected(items=[item for item in items if item not in left])
     items[:] = left
+
+
+def _place_of(item: pytest.Item) -> int:
+    stem = item.path.stem
+    places = (place for place, name in enumerate(LONGEST) if stem.startswith(name))
+    return next(places, len(LONGEST))
 
 
 def _databases_of(item: pytest.Item) -> set[object]:
