@@ -112,7 +112,7 @@ def test_a_read_only_disk_is_told_at_the_start(loaded_sqlite: Path, tmp_path: Pa
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         server = Server(f"sqlite:///{disk / 'bank.db'}", tmp_path)
 
-        assert server.begin().wait(timeout=30) != 0
+        assert server.launch().wait(timeout=30) != 0
 
         assert "customer-segmentation: " in server.log
         assert "Traceback" not in server.log
@@ -170,7 +170,7 @@ def test_a_truncated_artifact_is_told_and_whole_again_serves(
     found = examine(Settings(database_url=database_url))
     assert [finding.subject for finding in found if not finding.is_well] == ["model"]
     server = Server(database_url, tmp_path)
-    server.begin()
+    server.launch()
     try:
         eventually(lambda: status(server), 503)
         told = problem(server.client.get("/v1/customers/56"), 503)
