@@ -545,6 +545,7 @@ class _Service(Generic[Answer]):
         text: str,
         renames: Json | None = None,
         by: str = "",
+        number: int | None = None,
         *,
         discard_demo: bool = False,
     ) -> Answer:
@@ -554,9 +555,12 @@ class _Service(Generic[Answer]):
             text: the schema.
             renames: by the name of an attribute that is renamed, its new one.
             by: who says so.
+            number: of the schema that it was planned for, as `plan_schema` returned it: where
+                another one holds by now, nothing is changed.
             discard_demo: whether the demonstration goes first, where the database holds it.
         """
-        body = {"text": text, "renames": renames or {}, "by": by, "discard_demo": discard_demo}
+        asked = {"text": text, "renames": renames or {}, "by": by, "number": number}
+        body = {**asked, "discard_demo": discard_demo}
         return self._send(_Call("POST", "/v1/schema:apply", {}, body))
 
     def list_models(self) -> Answer:

@@ -165,6 +165,24 @@ def test_a_category_is_added_and_customers_keep_theirs(server: Server) -> None:
     assert "1 customer would not fit" in refused.text
 
 
+def test_what_somebody_else_has_applied_since_the_plan_is_not_taken_back(server: Server) -> None:
+    client = server.client
+    mine, theirs = with_more(SHIPPED, TENURE), with_more(SHIPPED, REGION)
+    planned = client.post("/v1/schema:plan", json={"text": mine}).json()
+    apply(client, theirs)
+    wait_until_followed(client, 2)
+
+    late = {"text": mine, "number": planned["number"]}
+    refused = client.post("/v1/schema:apply", json=late)
+
+    assert refused.status_code == 422
+    assert "plan it again" in refused.json()["detail"]
+    assert "region" in client.get("/v1/customers/56").json()
+    again = client.post("/v1/schema:plan", json={"text": mine}).json()
+    done = client.post("/v1/schema:apply", json={"text": mine, "number": again["number"]})
+    assert done.status_code == 200
+
+
 def test_the_stored_schema_is_shown_in_the_words_of_others(shared_server: Server) -> None:
     client = shared_server.client
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from customer_segmentation.api.http.fields import Line, Text
+from customer_segmentation.api.http.fields import NUMBER, Line, Text
 from customer_segmentation.api.http.openapi import Responses, problem_responses
 from customer_segmentation.api.http.problems import (
     INVALID,
@@ -138,6 +138,17 @@ class SchemaText(Asked):
     )
 
 
+class SchemaChange(SchemaText):
+    """A schema that is to hold from now on."""
+
+    number: Annotated[int, Field(ge=1, le=2**31 - 1), NUMBER] | None = Field(
+        default=None,
+        examples=[1],
+        description="Of the schema that it was planned for: where another one holds by now, as "
+        "somebody else has applied it meanwhile, nothing is changed.",
+    )
+
+
 class StepAnswer(BaseModel):
     """One thing that another schema changes."""
 
@@ -153,6 +164,7 @@ class PlanAnswer(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
+    number: int = Field(description="Of the schema that this was planned for.")
     steps: list[StepAnswer] = Field(description="In the order of the schema.")
     refusals: list[str] = Field(description="Why it cannot be applied; empty where it can.")
     customers: int = Field(description="How many are stored.")
@@ -223,7 +235,7 @@ def schema_router(units: UnitsOfWork, settings: Settings) -> Router:
     )
     @needs(Role.ADMIN)
     @takes_many(_MAX_BYTES)
-    def apply(asked: SchemaText, actor: Actor) -> PlanAnswer:
+    def apply(asked: SchemaChange, actor: Actor) -> PlanAnswer:
         """Change the schema in one transaction, while the service goes on.
 
         The active model goes on with the attributes that it was trained on, and the next training
@@ -231,7 +243,13 @@ def schema_router(units: UnitsOfWork, settings: Settings) -> Router:
         """
         by = asked.origin(actor).by
         done = apply_schema(
-            units, settings, asked.text, asked.renames, by, discard_demo=asked.discard_demo
+            units,
+            settings,
+            asked.text,
+            asked.renames,
+            by,
+            planned=asked.number,
+            discard_demo=asked.discard_demo,
         )
         return PlanAnswer.model_validate(done)
 

@@ -94,6 +94,8 @@ def plan(
     with open_service(url, key) as service:
         found = service.plan_schema(text, renames, discard_demo=discard_demo)
     _tell(found, as_json)
+    if found["steps"] and not as_json:
+        say(f"It is planned for schema {found['number']}: apply it with --number {found['number']}")
     if found["refusals"]:
         for reason in found["refusals"]:
             warn(reason)
@@ -105,6 +107,12 @@ def apply(
     file: _File,
     rename: _Renames = None,
     discard_demo: _DiscardDemo = False,
+    number: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Only if this schema still holds, by the number that `plan` tells."
+        ),
+    ] = None,
     by: By = None,
     url: Url = None,
     key: Key = None,
@@ -112,12 +120,12 @@ def apply(
 ) -> None:
     """Let a schema hold from now on, in one transaction, while the service goes on.
 
-    Example: customer-segmentation schema apply schema.toml
+    Example: customer-segmentation schema apply schema.toml --number 1
     """
     text, renames = _read(file), _renames(rename)
     with open_service(url, key) as service:
         who = this_person() if by is None else by
-        done = service.apply_schema(text, renames, who, discard_demo=discard_demo)
+        done = service.apply_schema(text, renames, who, number, discard_demo=discard_demo)
     _tell(done, as_json)
 
 

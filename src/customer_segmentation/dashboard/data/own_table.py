@@ -145,7 +145,7 @@ def _act(text: str, content: bytes, name: str, key: str) -> None:
     if st.button("Apply and import", type="primary", icon=":material/rocket_launch:"):
         with st.spinner("Applying the schema…"):
             if plan["steps"]:
-                _apply(text, is_demo=plan["is_demo"])
+                _apply(text, plan)
         with st.spinner("Sending the file…"):
             begun = service().begin_import(content, name)
         forget()
@@ -176,10 +176,10 @@ def _is_agreed(plan: Json, key: str) -> bool:
     return st.checkbox(f"Change the schema of all {customers}", key=f"agree-{key}")
 
 
-def _apply(text: str, *, is_demo: bool) -> None:
-    """Let a schema hold, and wait until the service follows it."""
-    before = service().get_schema()["number"]
-    service().apply_schema(text, discard_demo=is_demo)
+def _apply(text: str, plan: Json) -> None:
+    """Let a schema hold as it was planned, and wait until the service follows it."""
+    before = plan["number"]
+    service().apply_schema(text, number=before, discard_demo=plan["is_demo"])
     due = time.monotonic() + _FOLLOWED_SECONDS
     while service().get_schema()["number"] == before and time.monotonic() < due:
         time.sleep(_LOOK_SECONDS)

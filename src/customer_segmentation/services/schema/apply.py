@@ -44,6 +44,7 @@ def apply_schema(
     text: str,
     renames: Mapping[str, str],
     by: str,
+    planned: int | None = None,
     *,
     discard_demo: bool = False,
 ) -> Plan:
@@ -58,6 +59,7 @@ def apply_schema(
         text: the schema, as TOML.
         renames: by the name of an attribute that holds, its new one.
         by: who says so.
+        planned: the number of the schema that the change was planned for; None if it was not.
         discard_demo: whether the demonstration goes first, where the database holds it: nobody and
             no model of it stays, and the first import under the schema makes the first model.
 
@@ -67,7 +69,7 @@ def apply_schema(
     Raises:
         InvalidInputError: a rename names no attribute, or the settings do.
         JobRunningError: a training, an import or an export runs.
-        SchemaError: the text is no schema.
+        SchemaError: the text is no schema, or another one holds than the change was planned for.
         SchemaRefusedError: it does not fit what is stored.
     """
     new = parse_current(text, "that is given", 0)
@@ -78,7 +80,8 @@ def apply_schema(
         if running := jobs.running(connection):
             raise JobRunningError(running[0].kind)
         held = load_schema(connection)
-        if held.number != units.current_schema.number:
+        number = units.current_schema.number
+        if {number, number if planned is None else planned} != {held.number}:
             raise SchemaError("Somebody else has changed the schema meanwhile; plan it again")
         plan = plan_schema(units, new, renames, discard_demo=discard_demo)
         if plan.refusals:

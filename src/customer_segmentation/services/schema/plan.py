@@ -57,6 +57,7 @@ class Plan:
     """What another schema changes.
 
     Attributes:
+        number: of the schema that holds.
         steps: in the order of the schema.
         refusals: why it cannot be applied, one for each attribute.
         customers: how many are stored.
@@ -64,6 +65,7 @@ class Plan:
         is_demo: whether the customers who are stored are the demonstration.
     """
 
+    number: int
     steps: tuple[Step, ...]
     refusals: tuple[str, ...]
     customers: int
@@ -251,6 +253,7 @@ def plan_schema(
     if customers:
         refusals += _refuse_values(units, found)
     return Plan(
+        number=held.number,
         steps=(*_steps(held, new, found),),
         refusals=tuple(refusals),
         customers=stored,
