@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from customer_segmentation.domain.errors import (
+    AttributeFollowsError,
     CustomerNotFoundError,
-    InvalidInputError,
     TransactionExistsError,
     TransactionNotFoundError,
 )
@@ -159,7 +159,7 @@ def test_a_written_total_gives_way_to_transactions_and_is_not_written_beside_the
     shop.run(take_one, purchase(1, 1, amount=250))
 
     assert attributes_of(shop, 1)["monetary"] == 2.5
-    with pytest.raises(InvalidInputError, match="monetary follows from this customer's"):
+    with pytest.raises(AttributeFollowsError, match="monetary follows from this customer's"):
         shop.run(update_customer, 1, {"monetary": 500.5})
     # What is as it is may be sent back, and the rest is written as always.
     shop.run(update_customer, 1, {"monetary": 2.5, "points": 7})

@@ -24,6 +24,7 @@ from customer_segmentation.cli.operation.maintenance import backup, config, doct
 from customer_segmentation.cli.operation.schema import schema
 from customer_segmentation.cli.segments import segments
 from customer_segmentation.cli.serve import serve
+from customer_segmentation.cli.transactions import transactions
 
 app = typer.Typer(
     cls=Commands,
@@ -38,6 +39,7 @@ app.command("import")(import_files)
 app.add_typer(models, name="models")
 app.add_typer(segments, name="segments")
 app.add_typer(customers, name="customers")
+app.add_typer(transactions, name="transactions")
 app.add_typer(jobs, name="jobs")
 app.add_typer(schema, name="schema")
 app.add_typer(keys, name="keys")

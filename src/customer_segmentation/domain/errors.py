@@ -78,6 +78,14 @@ class CustomerErasedError(SegmentationError):
         )
 
 
+class AttributeFollowsError(SegmentationError):
+    """Something is to be written that follows from the customer's transactions."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        told = f"{', '.join(names)} follow{'s' * (len(names) == 1)} from"
+        super().__init__(f"{told} this customer's transactions and cannot be written")
+
+
 class TransactionsNotDeclaredError(SegmentationError):
     """The schema declares no transactions, so that none can be taken."""
 

@@ -185,6 +185,7 @@ def declare_functions(
                 answers.stored(
                     f"Customer id {changed} updated successfully", answers.record(*told.changed)
                 ),
+                problems.FOLLOWS,
                 problems.NOT_FOUND,
                 *_BODY_ERRORS,
                 *_STORE_ERRORS,

@@ -85,6 +85,7 @@ NOT_FOUND = ProblemType(404, "customer-not-found", "There is no such customer")
 EXISTS = ProblemType(409, "customer-exists", "The customer id is taken")
 NO_TRANSACTION = ProblemType(404, "transaction-not-found", "There is no such transaction")
 TRANSACTION_EXISTS = ProblemType(409, "transaction-exists", "The transaction id is taken")
+FOLLOWS = ProblemType(409, "attribute-follows", "The attribute follows from transactions")
 NO_TRANSACTIONS = ProblemType(409, "no-transactions", "The schema declares no transactions")
 NO_VERSION = ProblemType(404, "version-not-found", "There is no such model version")
 NO_JOB = ProblemType(404, "job-not-found", "There is no such job")
@@ -133,6 +134,7 @@ _BY_ERROR: dict[type[errors.SegmentationError], ProblemType] = {
     errors.TransactionNotFoundError: NO_TRANSACTION,
     errors.TransactionExistsError: TRANSACTION_EXISTS,
     errors.TransactionsNotDeclaredError: NO_TRANSACTIONS,
+    errors.AttributeFollowsError: FOLLOWS,
     errors.VersionNotFoundError: NO_VERSION,
     errors.JobNotFoundError: NO_JOB,
     errors.SegmentNotFoundError: NO_SEGMENT,

@@ -10,6 +10,7 @@ import numpy as np
 from customer_segmentation.domain.attributes import CustomerId
 from customer_segmentation.domain.customer import Attributes
 from customer_segmentation.domain.errors import (
+    AttributeFollowsError,
     CustomerErasedError,
     CustomerExistsError,
     CustomerNotFoundError,
@@ -43,7 +44,12 @@ class Operation:
 
 
 Outcome = (
-    SegmentedCustomer | CustomerErasedError | CustomerExistsError | CustomerNotFoundError | None
+    SegmentedCustomer
+    | AttributeFollowsError
+    | CustomerErasedError
+    | CustomerExistsError
+    | CustomerNotFoundError
+    | None
 )
 """The customer as it is now, None for a deleted one, or why nothing was done."""
 
@@ -84,5 +90,10 @@ def _apply(work: UnitOfWork, operation: Operation) -> Outcome:
             case Action.DELETE:
                 changes.remove(work, operation.customer_id)
                 return None
-    except (CustomerErasedError, CustomerExistsError, CustomerNotFoundError) as error:
+    except (
+        AttributeFollowsError,
+        CustomerErasedError,
+        CustomerExistsError,
+        CustomerNotFoundError,
+    ) as error:
         return error

@@ -71,6 +71,7 @@ def change(
     Raises:
         CustomerNotFoundError: there is no such customer.
         StaleCustomerError: its tag is another one.
+        AttributeFollowsError: an attribute follows from the customer's transactions.
     """
     number, before, left = _find(work, customer_id, tags)
     if not changes.keys().isdisjoint(work.customers.derived):

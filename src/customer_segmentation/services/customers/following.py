@@ -8,7 +8,11 @@ import numpy as np
 from customer_segmentation.domain.arrays import IntArray
 from customer_segmentation.domain.attributes import Derivation
 from customer_segmentation.domain.customer import Attributes
-from customer_segmentation.domain.errors import FieldError, InvalidInputError
+from customer_segmentation.domain.errors import (
+    AttributeFollowsError,
+    FieldError,
+    InvalidInputError,
+)
 from customer_segmentation.domain.history import Cause
 from customer_segmentation.domain.numbers import plain_number
 from customer_segmentation.domain.schema import Schema
@@ -216,8 +220,8 @@ def check_written(work: UnitOfWork, number: int, before: Attributes, changes: At
         changes: those that are to be changed.
 
     Raises:
-        InvalidInputError: an attribute follows, as the customer has transactions, and is to be
-            something else.
+        AttributeFollowsError: an attribute follows, as the customer has transactions, and is to
+            be something else.
     """
     others = [
         attribute.name
@@ -225,8 +229,7 @@ def check_written(work: UnitOfWork, number: int, before: Attributes, changes: At
         if attribute.name in changes and changes[attribute.name] != before[attribute.name]
     ]
     if others and has_transactions(work, number):
-        told = "follows from this customer's transactions and cannot be written"
-        raise InvalidInputError([FieldError(name, f"{name} {told}") for name in others])
+        raise AttributeFollowsError(others)
 
 
 def has_transactions(work: UnitOfWork, number: int) -> bool:

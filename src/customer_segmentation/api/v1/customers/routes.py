@@ -19,6 +19,7 @@ from customer_segmentation.api.http.preconditions import IfMatch, IfNoneMatch, t
 from customer_segmentation.api.http.problems import (
     ERASED,
     EXISTS,
+    FOLLOWS,
     INVALID,
     KEY_REUSED,
     MEDIA,
@@ -161,7 +162,7 @@ def customers_router(units: UnitsOfWork, types: CustomerTypes, answers: Customer
         operation_id="replace_customer",
         responses=_customer_response(200, "Replaced")
         | _customer_response(201, "Added", _ETAG | _LOCATION)
-        | problem_responses(ERASED, STALE, *_WRITE_ERRORS),
+        | problem_responses(ERASED, FOLLOWS, STALE, *_WRITE_ERRORS),
         openapi_extra=json_body(types.attributes, types.example_attributes),
     )
     @needs(Role.WRITER)
@@ -186,7 +187,7 @@ def customers_router(units: UnitsOfWork, types: CustomerTypes, answers: Customer
         summary="Change a customer",
         operation_id="update_customer",
         responses=_customer_response(200, "Changed")
-        | problem_responses(NOT_FOUND, STALE, *_WRITE_ERRORS),
+        | problem_responses(FOLLOWS, NOT_FOUND, STALE, *_WRITE_ERRORS),
         openapi_extra=json_body(some_changes, types.example_changes),
     )
     @needs(Role.WRITER)

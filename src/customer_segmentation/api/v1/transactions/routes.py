@@ -199,7 +199,8 @@ def _taken_responses(answers: TransactionAnswers) -> Responses:
 
 def _body(answers: TransactionAnswers) -> dict[str, Any]:
     one = schema_of(answers.given)
-    many = {"type": "array", "items": one, "minItems": 1, "maxItems": MAX_ROWS}
+    row = {"description": "A transaction; a row that is none fails alone."}
+    many = {"type": "array", "items": row, "minItems": 1, "maxItems": MAX_ROWS}
     content = {
         JSON: {"schema": {"anyOf": [one, many]}, "example": answers.example},
         NDJSON: {"schema": {"type": "string", "format": "binary"}},

@@ -1,0 +1,141 @@
+"""Reading a table of transactions row by row, as the service takes them in."""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from customer_segmentation.domain.attributes import Id
+from customer_segmentation.domain.errors import DataFileError
+from customer_segmentation.domain.schema import Schema
+from customer_segmentation.domain.transactions import OWN_FIELDS, TransactionSchema
+from customer_segmentation.files.blocks import Block, text_of
+from customer_segmentation.files.map.inference import words_of
+from customer_segmentation.files.map.number_texts import PLAIN, NumberStyle
+from customer_segmentation.files.map.synonyms import TRANSACTION_COLUMNS
+
+_ALSO: Mapping[str, Sequence[str]] = {
+    **TRANSACTION_COLUMNS,
+    "transaction_id": ("transaction", "trans id", "invoice", "order id", "order"),
+    "time": (*TRANSACTION_COLUMNS["date"], "day"),
+}
+"""More names of columns, by field."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRules:
+    """How a table of transactions is read.
+
+    Attributes:
+        columns: by field, its column; without one of ids, rows are numbered.
+        date_form: of dates as texts, as `strptime` has it; None for ISO 8601.
+        style: how amounts are written.
+        prefix: of the ids of rows that are numbered.
+    """
+
+    columns: Mapping[str, str]
+    date_form: str | None = None
+    style: NumberStyle = PLAIN
+    prefix: str = ""
+
+
+def find_columns(names: Sequence[str], schema: Schema, named: Mapping[str, str]) -> dict[str, str]:
+    """Find the column of each field of a transaction, by its name.
+
+    Args:
+        names: of the table's columns.
+        schema: of the customers.
+        named: columns that are named, by field.
+
+    Returns:
+        by field, its column; fields without one are left out.
+
+    Raises:
+        DataFileError: a field is not known, a column is not there, or there is none of the
+            customers' ids or of the time.
+    """
+    declared = schema.transactions or TransactionSchema()
+    key = schema.id.name
+    fields = [key if name == "customer_id" else name for name in OWN_FIELDS]
+    fields += declared.field_names
+    for field, column in named.items():
+        if field not in fields:
+            raise DataFileError(f"{field} is no field of transactions: {', '.join(fields)}")
+        if column not in names:
+            raise DataFileError(f"There is no column {column}: there are {', '.join(names)}")
+    by_words = {words_of(name): name for name in reversed(names)}
+    found = {}
+    for field in fields:
+        role = "customer_id" if field == key else field
+        others = [*_ALSO.get(role, ())]
+        if field == key:
+            others = [schema.id.record_name, schema.id.title, *others]
+        candidates = map(words_of, (field, *others))
+        likely = next((by_words[words] for words in candidates if words in by_words), None)
+        if likely is not None:
+            found[field] = likely
+    found |= named
+    for field in (key, "time"):
+        if field not in found:
+            told = ", ".join(names)
+            raise DataFileError(
+                f"No column looks like the {field} of transactions; name it with --column "
+                f"{field}=NAME, of {told}"
+            )
+    return found
+
+
+def read_records(block: Block, rules: RecordRules, schema: Schema) -> Iterator[dict[str, Any]]:
+    """Yield the transaction of each row of a block, as JSON has it.
+
+    What cannot be read stays as it stands: whoever takes transactions in says what is wrong.
+    """
+    declared = schema.transactions or TransactionSchema()
+    columns = {field: block.table[column].to_pylist() for field, column in rules.columns.items()}
+    keys: Mapping[str, Id] = {"transaction_id": declared.id, schema.id.name: schema.id}
+    for row in range(block.table.num_rows):
+        record: dict[str, Any] = {}
+        for field, values in columns.items():
+            value = values[row]
+            if field in keys:
+                record[field] = _id_of(keys[field], value)
+            elif field == "time":
+                record[field] = _time_of(value, rules.date_form)
+            elif field == "amount":
+                record[field] = _amount_of(value, rules.style)
+            else:
+                record[field] = text_of(value).strip()
+        if "transaction_id" not in record:
+            line = int(block.lines[row])
+            record["transaction_id"] = line if not declared.id.is_text else f"{rules.prefix}{line}"
+        yield record
+
+
+def _id_of(key: Id, value: object) -> object:
+    try:
+        return key.accept_text(text_of(value))
+    except ValueError:
+        return value
+
+
+def _time_of(value: object, form: str | None) -> object:
+    if isinstance(value, dt.datetime | dt.date):
+        return value.isoformat()
+    text = text_of(value).strip()
+    if form is None:
+        return text
+    try:
+        # A day as the table has it, whatever the time zone.
+        return dt.datetime.strptime(text, form).date().isoformat()  # noqa: DTZ007
+    except ValueError:
+        return text
+
+
+def _amount_of(value: object, style: NumberStyle) -> object:
+    text = style.plain(text_of(value))
+    if not text:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return value
