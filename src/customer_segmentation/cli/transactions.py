@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from customer_segmentation.cli.console.commands import is_given
 from customer_segmentation.cli.console.options import AsJson, Key, Url
 from customer_segmentation.cli.console.output import ExitCode, print_json, print_table, say, warn
 from customer_segmentation.cli.console.service import open_service
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
     from customer_segmentation.client import Client
     from customer_segmentation.domain.schema import Schema
     from customer_segmentation.files.blocks import Block, Reject
-    from customer_segmentation.files.transactions.records import RecordRules
+    from customer_segmentation.files.map.record_rules import RecordRules
 
 transactions = typer.Typer(no_args_is_help=True, help="Take in, list and delete transactions.")
 
 Json = dict[str, Any]
 
+_OF_COLUMNS = ("column", "date_form", "decimal")
 _AT_ONCE = 10_000
 """Transactions of one request."""
 
@@ -45,6 +47,7 @@ def _columns(texts: list[str]) -> dict[str, str]:
 
 @transactions.command("import")
 def import_transactions(
+    context: typer.Context,
     file: Annotated[
         Path,
         typer.Argument(
@@ -79,9 +82,10 @@ def import_transactions(
     """
     from customer_segmentation.files.check.rejects import RejectsFile
     from customer_segmentation.files.map.number_texts import NumberStyle
+    from customer_segmentation.files.map.record_rules import RecordRules
     from customer_segmentation.files.read.tables import Reading
-    from customer_segmentation.files.schema_file import parse_schema
-    from customer_segmentation.files.transactions.records import RecordRules, find_columns
+    from customer_segmentation.files.schema_file import parse_schema_file
+    from customer_segmentation.files.transactions.records import find_columns
 
     if decimal not in {".", ","}:
         raise typer.BadParameter("must be a point or a comma", param_hint="--decimal")
@@ -90,12 +94,18 @@ def import_transactions(
     check_outputs([target], [file])
     counts = dict.fromkeys(("stored", "repeated", "kept", "failed"), 0)
     with open_service(url, key) as service:
-        schema = parse_schema(service.get_schema_text(), "of the service")
+        schema, known = parse_schema_file(service.get_schema_text(), "of the service")
         reading = Reading(file_format, delimiter, encoding, sheet)
-        with opened(file, reading, None) as source, RejectsFile(target, source.columns) as refused:
-            columns = find_columns(source.columns, schema, named)
-            style = NumberStyle(decimal)
-            rules = RecordRules(columns, date_form, style, prefix=f"{file.name}:")
+        with (
+            opened(file, reading, None, known) as source,
+            RejectsFile(target, source.columns) as refused,
+        ):
+            rules = known.records
+            is_like = rules is not None and {*rules.columns.values()} <= {*source.columns}
+            if rules is None or not is_like or any(is_given(context, name) for name in _OF_COLUMNS):
+                columns = find_columns(source.columns, schema, named)
+                rules = RecordRules(columns, date_form, NumberStyle(decimal))
+            rules = rules.of_file(file.name)
             with progress_of("Taking in", source) as tell:
                 for block in source.blocks():
                     refused.add(_take(service, block, rules, schema, counts))

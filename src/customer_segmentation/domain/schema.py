@@ -244,6 +244,13 @@ def schema_content(schema: Schema) -> dict[str, Any]:
     } | ({} if declared is None else {"transactions": transactions_content(declared)})
 
 
+def transaction_fields(schema: Schema) -> tuple[str, ...]:
+    """Return the names of a transaction's fields; the customer's id bears its own."""
+    declared = schema.transactions or TransactionSchema()
+    own = [schema.id.name if name == "customer_id" else name for name in OWN_FIELDS]
+    return (*own, *declared.field_names)
+
+
 def check_names(schema: Schema, names: Iterable[str], field_name: str) -> None:
     """See that a request names attributes of a schema only.
 

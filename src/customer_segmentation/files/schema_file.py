@@ -26,6 +26,7 @@ from customer_segmentation.domain.schema import (
     check_schema,
     derivation_content,
     make_schema,
+    transaction_fields,
     transactions_content,
 )
 from customer_segmentation.domain.segments import MAX_SEGMENTS, MIN_SEGMENTS
@@ -38,11 +39,14 @@ from customer_segmentation.domain.transactions import (
 )
 from customer_segmentation.files.blocks import ASSIGNMENT_COLUMNS, GROUP_COLUMN
 from customer_segmentation.files.map.entry_file import (
+    LONGEST_HEADER,
     EntryTable,
     check_entry,
     entry_content,
     make_entry,
 )
+from customer_segmentation.files.map.number_texts import NumberStyle
+from customer_segmentation.files.map.record_rules import RecordRules
 from customer_segmentation.files.table_source import TableSource
 from customer_segmentation.files.toml_tables import (
     TomlTable,
@@ -155,6 +159,8 @@ _Texts = Annotated[
     AfterValidator(is_distinct),
 ]
 _LONGEST_WINDOW = 5
+_LONGEST_FORM = 40
+_Header = Annotated[str, Field(max_length=LONGEST_HEADER)]
 
 
 class _PlainAttribute(TomlTable):
@@ -275,6 +281,19 @@ class _ColumnSource(EntryTable, _Named):
     """An entry of the section `source`; the attribute's name comes first."""
 
 
+class _Records(TomlTable):
+    columns: Annotated[dict[str, _Header], Field(min_length=1)] = Field(
+        description="a table from fields of transactions to columns"
+    )
+    date_form: Annotated[str, Field(min_length=2, max_length=_LONGEST_FORM)] | None = Field(
+        default=None, description="a form of dates such as %d.%m.%Y"
+    )
+    decimal: Literal[".", ","] = Field(default=".", description="a point or a comma")
+    thousands: Literal["", ",", ".", " ", "\u00a0", "'"] = Field(
+        default="", description="a comma, a point, a blank or ', and not the decimal"
+    )
+
+
 class _Source(TomlTable):
     numbered: bool = Field(default=False, description="true or false")
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(
@@ -288,6 +307,7 @@ class _Source(TomlTable):
     columns: list[_ColumnSource] = Field(
         default=[], description="tables, each headed [[source.columns]]"
     )
+    transactions: _Records | None = Field(default=None, description="a table with columns")
 
 
 class _Document(TomlTable):
@@ -391,6 +411,8 @@ def _check_derivations(document: Mapping[str, Any]) -> Iterator[SchemaFault]:
 def _check_source(schema: Schema, source: _Source) -> Iterator[SchemaFault]:
     columns = {column.name: column for column in schema.columns}
     named = [table.attribute for table in source.columns]
+    if source.transactions is not None:
+        yield from _check_records(schema, source.transactions)
     if source.numbered and schema.id.is_text:
         yield SchemaFault(("source", "numbered"), "is for ids that are integers")
     for at, table in enumerate(source.columns):
@@ -404,6 +426,22 @@ def _check_source(schema: Schema, source: _Source) -> Iterator[SchemaFault]:
             yield SchemaFault((*path, key), message)
 
 
+def _check_records(schema: Schema, records: _Records) -> Iterator[SchemaFault]:
+    path = ("source", "transactions")
+    if schema.transactions is None:
+        yield SchemaFault(path, "goes with a section [transactions]")
+        return
+    fields = transaction_fields(schema)
+    unknown = [name for name in records.columns if name not in fields]
+    if unknown:
+        yield SchemaFault((*path, "columns"), f"must name fields: {', '.join(fields)}")
+    for needed in (schema.id.name, "time"):
+        if needed not in records.columns:
+            yield SchemaFault((*path, "columns"), f"must name the column of {needed}")
+    if records.thousands == records.decimal:
+        yield SchemaFault((*path, "thousands"), "must not be the decimal sign too")
+
+
 def _make_source(schema: Schema, source: _Source) -> TableSource:
     columns = {column.name: column for column in schema.columns}
     entries = {
@@ -413,7 +451,15 @@ def _make_source(schema: Schema, source: _Source) -> TableSource:
         for table in source.columns
     }
     keys = ("numbered", "delimiter", "encoding", "sheet", "header")
-    return TableSource(**{key: getattr(source, key) for key in keys}, columns=entries)
+    told = {key: getattr(source, key) for key in keys}
+    return TableSource(**told, columns=entries, records=_make_records(source.transactions))
+
+
+def _make_records(table: _Records | None) -> RecordRules | None:
+    if table is None:
+        return None
+    style = NumberStyle(table.decimal, table.thousands)
+    return RecordRules(dict(table.columns), table.date_form, style)
 
 
 def _refuse(name: str, text: str, faults: list[SchemaFault]) -> SchemaError:
@@ -510,6 +556,16 @@ def _write_source(schema: Schema, source: TableSource) -> Iterator[str]:
     for name, entry in source.columns.items():
         content = entry_content(columns[name], entry, columns[name].record_name)
         yield write_table("[[source.columns]]", {"attribute": name, **content})
+    if source.records is not None:
+        rules = source.records
+        told = {
+            "columns": rules.columns,
+            "date_form": rules.date_form,
+            "decimal": rules.style.decimal if rules.style.decimal != "." else None,
+            "thousands": rules.style.thousands,
+        }
+        given = {key: value for key, value in told.items() if value}
+        yield write_table("[source.transactions]", given)
 
 
 _ALWAYS = ("name", "kind", "example")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from customer_segmentation.domain.customer import SEGMENT_RECORD_NAME
 from customer_segmentation.domain.schema import Schema
 from customer_segmentation.files.map.mapping import ColumnMapping, Entry
+from customer_segmentation.files.map.record_rules import RecordRules
 from customer_segmentation.files.read.tables import Reading
 
 
@@ -20,6 +21,7 @@ class TableSource:
         sheet: of a workbook; None reads the first.
         header: the line or row of the header, from 1; None finds it.
         columns: by attribute's name, also the id's, those that are not read as they stand.
+        records: how it is read where it holds transactions; None where it holds customers.
     """
 
     numbered: bool = False
@@ -28,6 +30,7 @@ class TableSource:
     sheet: str | None = None
     header: int | None = None
     columns: Mapping[str, Entry] = field(default_factory=dict)
+    records: RecordRules | None = None
 
     @property
     def reading(self) -> Reading:

@@ -91,9 +91,10 @@ def init(
     text = write_inference(inference, [str(file) for file in files])
     with whole_file(to) as output:
         output.write(text.encode())
+    what = "customer" if inference.source.records is None else "transaction"
     say(
         f"{to}: {counted(len(inference.schema.attributes), 'attribute')} of "
-        f"{counted(inference.rows, 'customer')}. Look at it, and change what is wrong"
+        f"{counted(inference.rows, what)}. Look at it, and change what is wrong"
     )
 
 

@@ -51,6 +51,15 @@ def read_days(texts: pa.Array, form: str) -> FloatArray:
     return days_of(moments)
 
 
+def without_time(text: str) -> str:
+    """Return a date without the time of day after it.
+
+    >>> without_time("2024-06-14 16:06:14"), without_time("14.6.2024")
+    ('2024-06-14', '14.6.2024')
+    """
+    return re.sub(_TIME, "", text)
+
+
 def days_of(moments: pa.Array) -> FloatArray:
     """Return the days since 1970, (n,), of dates or times; NaN for null."""
     days = moments.cast(pa.date32(), safe=False).view(pa.int32()).cast(pa.float64())

@@ -99,7 +99,10 @@ ISO_5218: Mapping[str, int] = {"1": 0, "2": 1}
 
 TRANSACTION_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "customer_id": ("account id", "account number", "account", *COLUMN_NAMES["customer_id"]),
-    "amount": ("amount", "amt", "transaction amount", "trans amt", "value", "sum"),
+    "amount": (
+        *("amount", "amt", "transaction amount", "transaction amt", "trans amt", "value"),
+        *("dollar value", "order value", "revenue", "price", "total", "sum"),
+    ),
     "kind": ("kind", "type", "transaction type", "trans type", "direction", "operation"),
     "date": (
         "date",

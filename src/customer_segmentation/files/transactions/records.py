@@ -2,16 +2,17 @@
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from customer_segmentation.domain.attributes import Id
 from customer_segmentation.domain.errors import DataFileError
-from customer_segmentation.domain.schema import Schema
-from customer_segmentation.domain.transactions import OWN_FIELDS, TransactionSchema
+from customer_segmentation.domain.schema import Schema, transaction_fields
+from customer_segmentation.domain.transactions import TransactionSchema
 from customer_segmentation.files.blocks import Block, text_of
+from customer_segmentation.files.map.date_texts import without_time
 from customer_segmentation.files.map.inference import words_of
-from customer_segmentation.files.map.number_texts import PLAIN, NumberStyle
+from customer_segmentation.files.map.number_texts import NumberStyle
+from customer_segmentation.files.map.record_rules import RecordRules
 from customer_segmentation.files.map.synonyms import TRANSACTION_COLUMNS
 
 _ALSO: Mapping[str, Sequence[str]] = {
@@ -20,23 +21,6 @@ _ALSO: Mapping[str, Sequence[str]] = {
     "time": (*TRANSACTION_COLUMNS["date"], "day"),
 }
 """More names of columns, by field."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordRules:
-    """How a table of transactions is read.
-
-    Attributes:
-        columns: by field, its column; without one of ids, rows are numbered.
-        date_form: of dates as texts, as `strptime` has it; None for ISO 8601.
-        style: how amounts are written.
-        prefix: of the ids of rows that are numbered.
-    """
-
-    columns: Mapping[str, str]
-    date_form: str | None = None
-    style: NumberStyle = PLAIN
-    prefix: str = ""
 
 
 def find_columns(names: Sequence[str], schema: Schema, named: Mapping[str, str]) -> dict[str, str]:
@@ -54,10 +38,7 @@ def find_columns(names: Sequence[str], schema: Schema, named: Mapping[str, str])
         DataFileError: a field is not known, a column is not there, or there is none of the
             customers' ids or of the time.
     """
-    declared = schema.transactions or TransactionSchema()
-    key = schema.id.name
-    fields = [key if name == "customer_id" else name for name in OWN_FIELDS]
-    fields += declared.field_names
+    key, fields = schema.id.name, transaction_fields(schema)
     for field, column in named.items():
         if field not in fields:
             raise DataFileError(f"{field} is no field of transactions: {', '.join(fields)}")
@@ -122,13 +103,20 @@ def _time_of(value: object, form: str | None) -> object:
     if isinstance(value, dt.datetime | dt.date):
         return value.isoformat()
     text = text_of(value).strip()
-    if form is None:
+    if form is None or _has_zone(text):
         return text
     try:
         # A day as the table has it, whatever the time zone.
-        return dt.datetime.strptime(text, form).date().isoformat()  # noqa: DTZ007
+        return dt.datetime.strptime(without_time(text), form).date().isoformat()  # noqa: DTZ007
     except ValueError:
         return text
+
+
+def _has_zone(text: str) -> bool:
+    try:
+        return dt.datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _amount_of(value: object, style: NumberStyle) -> object:

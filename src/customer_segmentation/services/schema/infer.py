@@ -33,10 +33,12 @@ from customer_segmentation.services.schema.proposals import (
     propose,
     propose_id,
 )
+from customer_segmentation.services.schema.records import Records, find_records, make_rfm
 from customer_segmentation.services.schema.shapes import find_sums, groups_alike, transformed
 
 _MEASURED = {Kind.COUNT, Kind.AMOUNT}
 _MANY_ALIKE = 3
+_ANSWERED = "as was answered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ def guess(table: TableLook) -> Guesses:
 
 def with_id(guesses: Guesses, place: int | None) -> Guesses:
     """Return guesses with another column as the id, None numbering the rows."""
-    return replace(guesses, id=replace(guesses.id, place=place, reason="as was answered"))
+    return replace(guesses, id=replace(guesses.id, place=place, reason=_ANSWERED))
 
 
 def infer(
@@ -142,6 +144,12 @@ def infer(
     """
     names = tuple(column.name for column in table.columns)
     place = guesses.id.place
+    # Who answered which column is the id knows better.
+    is_guessed = guesses.id.reason != _ANSWERED
+    is_doubtful = place is None or bool(guesses.id.remark)
+    records = find_records(table) if is_doubtful and is_guessed else None
+    if records is not None:
+        return _infer_rfm(openings, table, guesses, records, reading)
     counts = count(openings, names, guesses.columns, place)
     id_, id_source = make_id(
         None if place is None else names[place],
@@ -182,6 +190,39 @@ def infer(
         table.rows,
         _fitting(table, schema, made),
     )
+
+
+def _infer_rfm(
+    openings: Sequence[Opening],
+    table: TableLook,
+    guesses: Guesses,
+    records: Records,
+    reading: Reading,
+) -> Inference:
+    """Return the schema of customers whose transactions a table holds."""
+    names = tuple(column.name for column in table.columns)
+    place = records.places["customer_id"]
+    counts = count(openings, names, guesses.columns, place)
+    id_, _ = make_id(names[place], place, counts[place], table.rows)
+    schema, rules = make_rfm(table, records, id_, counts)
+    fields = {column: field for field, column in rules.columns.items()}
+    findings = tuple(
+        Finding(name, Use.ID, id_.type, ("each customer has several rows",), id_.name)
+        if at == place
+        else Finding(name, Use.USED, fields[name], ("what transactions have",))
+        if name in fields
+        else Finding(name, Use.LEFT_OUT, "", ("recency, frequency and sums need it not",))
+        for at, name in enumerate(names)
+    )
+    told = f"{table.name} holds transactions: the customers' attributes follow from them"
+    source = TableSource(
+        delimiter=reading.delimiter,
+        encoding=reading.encoding or table.encoding,
+        sheet=reading.sheet,
+        records=rules,
+    )
+    reasons = {a.name: (a.description,) for a in schema.attributes}
+    return Inference(schema, source, reasons, findings, (told,), table.rows, 1.0)
 
 
 def _left(guesses: Guesses) -> str:

@@ -5,11 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from customer_segmentation.domain.errors import (
     DataFileError,
     OtherSchemaError,
     TrainingRefusedError,
 )
+from customer_segmentation.domain.imports import Mode
 from customer_segmentation.domain.jobs import Origin, Trigger
 from customer_segmentation.domain.plurals import counted
 from customer_segmentation.domain.schema import Schema
@@ -17,7 +20,7 @@ from customer_segmentation.engines.engine import Engine
 from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.check.rejects import RejectsFile, rejects_path
 from customer_segmentation.files.map.mapping import ColumnMapping
-from customer_segmentation.files.read.tables import open_table
+from customer_segmentation.files.read.tables import Source, open_table
 from customer_segmentation.files.table_source import find_mapping
 from customer_segmentation.services.runtime.current_schema import (
     begin_schema,
@@ -32,6 +35,11 @@ from customer_segmentation.services.transfer.first_model import (
     LOADING_SECONDS,
     FirstCustomers,
     store_first,
+)
+from customer_segmentation.services.transfer.first_transactions import (
+    Purchases,
+    customers_of,
+    read_first_transactions,
 )
 from customer_segmentation.services.transfer.importing import Import, import_customers
 from customer_segmentation.store.database import wait_for_turn
@@ -92,12 +100,20 @@ def _read(
     schema, told = units.schema, units.current_schema.source
     # Nobody is there to look at a guess.
     reading = replace(told.reading, encoding=told.encoding or "utf-8")
+    purchases: Purchases = {}
     with open_table(path, reading) as source:
-        mapping = find_mapping(schema, source.columns, told)
-        mapping = mapping or ColumnMapping.by_record_names(schema)
-        how = Import(path.name)
-        import_customers(units, source, mapping, how, rejects.extend, beginning=beginning)
-    _report(path, source.columns, mapping, rejects)
+        records = told.records
+        if records is not None and {*records.columns.values()} <= {*source.columns}:
+            purchases = read_first_transactions(
+                source, records.of_file(path.name), schema, rejects.extend
+            )
+            ids, values = customers_of(purchases, schema)
+            beginning.begin_table(path.name)
+            beginning.take(ids, values, np.zeros(values.shape, dtype=bool), Mode.INSERT)
+            used = set(records.columns.values())
+        else:
+            used = _read_customers(units, source, beginning, rejects)
+    _report(path, source.columns, used, rejects)
     origin = Origin(Trigger.FIRST_START, _NOBODY, f"first data from {path.name}")
     try:
         first = beginning.train(engine(units.schema), origin)
@@ -106,14 +122,23 @@ def _read(
     for reason in first.weaknesses:
         logger.warning("The first model is active, as there is no other, but: %s", reason)
     logger.info("Loading %s customers from %s", f"{len(first.ids):,}", path)
-    return replace(first, source=path.name)
+    return replace(first, source=path.name, purchases=purchases)
 
 
-def _report(
-    path: Path, columns: Sequence[str], mapping: ColumnMapping, rejects: list[Reject]
-) -> None:
+def _read_customers(
+    units: UnitsOfWork, source: Source, beginning: Beginning, rejects: list[Reject]
+) -> set[str]:
+    """Read a table of customers; return the columns that are used."""
+    schema, told = units.schema, units.current_schema.source
+    mapping = find_mapping(schema, source.columns, told)
+    mapping = mapping or ColumnMapping.by_record_names(schema)
+    how = Import(Path(source.name).name)
+    import_customers(units, source, mapping, how, rejects.extend, beginning=beginning)
+    return {name for entry in mapping.entries.values() for name in entry.columns}
+
+
+def _report(path: Path, columns: Sequence[str], known: set[str], rejects: list[Reject]) -> None:
     """Tell what of a file is not loaded."""
-    known = {name for entry in mapping.entries.values() for name in entry.columns}
     ignored = [name for name in columns if name not in known]
     if ignored:
         logger.warning("Ignored the columns of %s that are not known: %s", path, ", ".join(ignored))

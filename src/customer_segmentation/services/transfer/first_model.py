@@ -1,6 +1,6 @@
 """What a bank begins with: its first customers and the first model, stored together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
@@ -14,6 +14,10 @@ from customer_segmentation.services.models.activation import activate
 from customer_segmentation.services.runtime.audit import Audit, note
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.serving import load_model
+from customer_segmentation.services.transfer.first_transactions import (
+    Purchases,
+    store_first_transactions,
+)
 from customer_segmentation.store.queries import demo, history, models
 from customer_segmentation.store.queries.customers import CustomerTable
 
@@ -37,6 +41,7 @@ class FirstCustomers:
         weaknesses: in plain words, the gates that the model does not pass; it serves all the same,
             as there is no other.
         source: what the audit log calls the table that they come from.
+        purchases: their transactions, where these are the first data.
     """
 
     ids: IdArray
@@ -46,6 +51,7 @@ class FirstCustomers:
     origin: Origin
     weaknesses: tuple[str, ...]
     source: str
+    purchases: Purchases = field(default_factory=dict)
 
 
 def store_first(
@@ -72,6 +78,9 @@ def store_first(
     segments = serving.assign_many(first.values)
     customers.ids.begin(connection, first.numbers, first.ids)
     customers.add_many(connection, first.numbers, first.values, segments, epoch=0)
+    if first.purchases:
+        inside = dict(zip(first.ids.tolist(), first.numbers.tolist(), strict=True))
+        store_first_transactions(connection, customers, first.purchases, inside)
     entered = (None, segments)
     history.add_many(connection, first.numbers, moment, Cause.ADDED, entered, version)
     note(
