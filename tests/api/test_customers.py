@@ -347,6 +347,7 @@ def test_an_erased_customer_leaves_a_receipt_and_nothing_else(server: Server) ->
         "customer": 1,
         "history": len(history),
         "idempotency keys": 1,
+        "transactions": 0,
         "audit values": 0,
         "imports": 0,
     }
@@ -428,6 +429,7 @@ def test_a_customer_deleted_before_can_still_be_erased(server: Server) -> None:
         "customer": 0,
         "history": 2,
         "idempotency keys": 0,
+        "transactions": 0,
         "audit values": 0,
         "imports": 0,
     }
@@ -446,6 +448,7 @@ def test_a_customer_of_the_greatest_id_can_be_erased_too(server: Server) -> None
         "customer": 1,
         "history": 1,
         "idempotency keys": 1,
+        "transactions": 0,
         "audit values": 0,
         "imports": 0,
     }

@@ -500,7 +500,7 @@ def test_a_file_is_looked_at_mapped_tried_and_imported(
 
 
 def test_an_import_goes_on_when_the_dashboard_is_stopped_and_is_undone_from_another(
-    browser: Browser, address: str, bank: Server, tmp_path: Path
+    browser: Browser, bank: Server, tmp_path: Path
 ) -> None:
     with Client(bank.url) as client:
         before: int = client.list_segments()["customers"]
@@ -508,9 +508,9 @@ def test_an_import_goes_on_when_the_dashboard_is_stopped_and_is_undone_from_anot
     table = tmp_path / "many.csv"
     table.write_text("customer_id," + ",".join(FEATURE_NAMES) + "\n" + rows)
 
-    with dashboard(bank.url, tmp_path) as stopped:
+    with dashboard(bank.url, tmp_path) as address:
         page = browser.new_page()
-        page.goto(f"{stopped}/data")
+        page.goto(f"{address}/data")
         page.locator("input[type=file]").set_input_files(table)
         expect(page.get_by_text("Rows looked at")).to_be_visible()
         settled(page)
@@ -523,12 +523,13 @@ def test_an_import_goes_on_when_the_dashboard_is_stopped_and_is_undone_from_anot
             return int(client.list_segments()["customers"]) - before
 
     until(lambda: stored() == 20_000)
-    page = browser.new_page()
-    page.goto(f"{address}/data")
-    page.get_by_text("Earlier imports").click()
-    page.get_by_role("button", name="Undo", exact=True).click()
-    told = "The import of many.csv is undone: 20,000 customers removed"
-    expect(page.get_by_text(told)).to_be_visible()
+    with dashboard(bank.url, tmp_path) as address:
+        page = browser.new_page()
+        page.goto(f"{address}/data")
+        page.get_by_text("Earlier imports").click()
+        page.get_by_role("button", name="Undo", exact=True).click()
+        told = "The import of many.csv is undone: 20,000 customers removed"
+        expect(page.get_by_text(told)).to_be_visible()
     page.close()
     assert stored() == 0
 

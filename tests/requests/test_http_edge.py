@@ -130,6 +130,7 @@ PLACES = {
     "customer_id": 56,
     "number": 1,
     "version": 1,
+    "transaction_id": "T1",
     **dict.fromkeys(("webhook_id", "job_id", "import_id", "export_id"), JOB),
 }
 BODIES = [
@@ -154,6 +155,7 @@ BODIES = [
 def test_these_are_all_the_bodies_that_pydantic_reads(bank_url: str) -> None:
     document = create_app(Settings(database_url=bank_url)).openapi()
     ours = {"NewCustomer", "CustomerAttributes", "CustomerChanges", "AttributeChanges", "Batch"}
+    ours |= {"NewTransaction"}
 
     read = {
         (method.upper(), path)

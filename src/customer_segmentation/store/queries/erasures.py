@@ -35,8 +35,8 @@ def remove_traces(connection: Connection, customer_id: int) -> dict[str, int]:
             idempotency_keys.c.customer_id == customer_id
         ),
         "transactions": delete(transactions).where(transactions.c.customer_id == customer_id),
-        "activity": delete(activity).where(activity.c.customer_id == customer_id),
     }
+    connection.execute(delete(activity).where(activity.c.customer_id == customer_id))
     return {name: connection.execute(query).rowcount for name, query in found.items()}
 
 
