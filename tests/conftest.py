@@ -68,6 +68,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with what takes longest, and leave out what is over the other database."""
     items.sort(key=_place_of)
+    for item in items:
+        if item.get_closest_marker("long_over_postgres") and "postgres" in _databases_of(item):
+            item.add_marker(pytest.mark.long)
     only = config.getoption("--database")
 
     def is_left_out(item: pytest.Item) -> bool:

@@ -231,6 +231,7 @@ def many() -> bytes:
     return many_csv()
 
 
+@pytest.mark.long_over_postgres
 @pytest.mark.both_databases
 @pytest.mark.parametrize("killed", ["worker", "server"])
 def test_an_import_whose_processes_are_killed_goes_on_by_itself(
@@ -332,6 +333,7 @@ def test_imports_take_turns_in_the_order_in_which_they_came(server: Server, many
     assert (last["state"], last["result"]["unchanged"]) == ("succeeded", 5)
 
 
+@pytest.mark.long
 @pytest.mark.postgres
 def test_an_import_goes_on_after_the_database_has_ended_every_connection(
     loaded_postgres: str, tmp_path: Path, many: bytes

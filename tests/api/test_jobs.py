@@ -316,6 +316,7 @@ def test_half_finished_re_scoring_is_completed_at_the_next_start(
     assert (stored.segments == model.assigner.assign(stored.values)).all()
 
 
+@pytest.mark.long_over_postgres
 @pytest.mark.both_databases
 def test_a_re_scoring_that_is_killed_is_resumed_within_seconds(
     server: Server, units: UnitsOfWork, other_version: int

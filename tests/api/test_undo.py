@@ -81,6 +81,7 @@ def test_whom_somebody_else_has_changed_since_stays(server: Server, units: Units
     assert_current(units)
 
 
+@pytest.mark.long_over_postgres
 def test_a_replacement_is_taken_back_but_for_who_was_erased_or_added_again(
     server: Server, units: UnitsOfWork
 ) -> None:
@@ -105,6 +106,7 @@ def test_a_replacement_is_taken_back_but_for_who_was_erased_or_added_again(
     assert_current(units)
 
 
+@pytest.mark.long_over_postgres
 def test_an_undo_whose_process_is_killed_goes_on_by_itself(
     database_url: str, tmp_path: Path, units: UnitsOfWork
 ) -> None:
@@ -125,6 +127,7 @@ def test_an_undo_whose_process_is_killed_goes_on_by_itself(
     assert_current(units)
 
 
+@pytest.mark.long_over_postgres
 def test_a_cancelled_import_is_undone_as_far_as_it_went(server: Server, units: UnitsOfWork) -> None:
     client = server.client
     location = send(client, many_csv()).headers["location"]

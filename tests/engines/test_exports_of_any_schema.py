@@ -96,6 +96,7 @@ def by_postgres(
     return found
 
 
+@pytest.mark.long
 @given(schemas(), st.integers(0, 1_000), st.floats(0.0, 0.9))
 @settings(max_examples=30)
 def test_customers_of_any_schema_get_the_services_segments(

@@ -206,6 +206,7 @@ def test_the_model_is_the_local_engines(
     assert to_json(from_json(to_json(spark_model), FEATURES)) == to_json(spark_model)
 
 
+@pytest.mark.long
 def test_it_is_the_same_whatever_the_partitions_and_their_order(
     shipped_customers: Customers,
     shipped_model: Model,
@@ -246,6 +247,7 @@ def test_a_retraining_keeps_segments_and_numbers_new_ones_as_the_local_engine_do
     assert model.numbers.tolist() == [0, 1, 2, 3, 7]
 
 
+@pytest.mark.long
 def test_with_random_starts_on_a_sample_all_customers_polish_the_model(
     shipped_table: ExternalTable,
     shipped_customers: Customers,
@@ -267,6 +269,7 @@ def test_with_random_starts_on_a_sample_all_customers_polish_the_model(
     assert shares == pytest.approx(0.005, abs=0.003)
 
 
+@pytest.mark.long
 def test_rows_that_are_not_allowed_are_refused_and_counted(
     shipped_customers: Customers, tmp_path: Path
 ) -> None:
@@ -306,6 +309,7 @@ def test_fewer_customers_than_segments_are_refused(
         train(table)
 
 
+@pytest.mark.long
 def test_amounts_as_large_as_a_float_holds_can_be_trained_on(
     shipped_customers: Customers, tmp_path: Path
 ) -> None:

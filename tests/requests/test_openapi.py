@@ -176,6 +176,7 @@ def small_bank(empty_database_url: str, tmp_path: Path) -> Iterator[Server]:
         yield server
 
 
+@pytest.mark.long_over_postgres
 @pytest.mark.timeout(300 + 10 * EXAMPLES)
 def test_schemathesis_finds_no_answer_that_the_document_does_not_tell(
     small_bank: Server, tmp_path: Path
@@ -188,6 +189,7 @@ def test_schemathesis_finds_no_answer_that_the_document_does_not_tell(
         explore(small_bank, tmp_path, "--phases=coverage", "--workers=1")
 
 
+@pytest.mark.long_over_postgres
 @pytest.mark.timeout(600)
 def test_schemathesis_finds_what_it_created_and_not_what_it_deleted(
     small_bank: Server, tmp_path: Path

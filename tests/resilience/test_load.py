@@ -212,6 +212,7 @@ async def run_load(url: str, bank: Bank, seconds: float) -> None:
         )
 
 
+@pytest.mark.long_over_postgres
 @pytest.mark.timeout(SECONDS + 300)
 def test_nothing_is_lost_invented_or_refused_under_a_mixed_load(
     units: UnitsOfWork, database_url: str, tmp_path: Path

@@ -295,6 +295,7 @@ def test_a_public_table_begins_a_bank_with_segments_of_its_own(
     assert len(set(names)) == 4
 
 
+@pytest.mark.long_over_postgres
 def test_a_first_import_that_is_killed_at_any_moment_is_done_again(
     empty: UnitsOfWork, tmp_path: Path
 ) -> None:

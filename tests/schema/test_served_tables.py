@@ -67,6 +67,7 @@ def own(folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.long_over_postgres
 @pytest.mark.both_databases
 def test_the_demonstration_goes_when_an_own_table_is_served(
     empty_database_url: str, tmp_path: Path

@@ -71,6 +71,7 @@ def test_trainings_on_the_shipped_data_agree_whatever_their_seed_and_sample(
     assert agreement(*shipped_customers) >= 0.98
 
 
+@pytest.mark.long
 def test_trainings_on_a_weak_table_agree_too_where_the_plain_recipe_does_not() -> None:
     assert agreement(*weak_table()) >= 0.9
     assert agreement(*weak_table(), plain) < 0.5
