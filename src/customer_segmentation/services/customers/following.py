@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -94,6 +95,22 @@ def _count(
     return counted
 
 
+def columns_of(schema: Schema, kept: Mapping[int, Activity]) -> list[dict[str, Any]]:
+    """Return what columns are to hold of customers, by number, as `CustomerTable.follow` takes it.
+
+    Args:
+        schema: of the customers.
+        kept: what is kept of their transactions.
+    """
+    unit = (schema.transactions or TransactionSchema()).unit_of_amount
+    running = running_of(schema)
+    return [
+        {"id": number}
+        | {name: value_of(one, activity.states[name], unit) for name, one in running.items()}
+        for number, activity in kept.items()
+    ]
+
+
 def follow(
     work: UnitOfWork,
     before: StoredCustomers,
@@ -117,15 +134,7 @@ def follow(
     if len(before.ids) == 0:
         return before
     schema, connection = work.customers.schema, work.connection
-    declared = schema.transactions or TransactionSchema()
-    unit = declared.unit_of_amount
-    running = running_of(schema)
-    rows = [
-        {"id": number}
-        | {name: value_of(d, kept[number].states[name], unit) for name, d in running.items()}
-        for number in before.ids.tolist()
-    ]
-    work.customers.follow(connection, rows)
+    work.customers.follow(connection, columns_of(schema, kept))
     transactions.save_activity(connection, kept)
     after = work.customers.find_many(connection, before.ids)
     _check_ranges(schema, after)

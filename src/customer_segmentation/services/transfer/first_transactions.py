@@ -17,13 +17,12 @@ from customer_segmentation.domain.transactions import (
     TransactionSchema,
     day_of,
     derive,
-    value_of,
 )
 from customer_segmentation.files.blocks import Reject
 from customer_segmentation.files.map.record_rules import RecordRules
 from customer_segmentation.files.read.tables import Source
 from customer_segmentation.files.transactions.records import read_records
-from customer_segmentation.services.customers.following import recount, running_of
+from customer_segmentation.services.customers.following import columns_of, recount
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.store.queries import transactions
 from customer_segmentation.store.queries.customers import CustomerTable
@@ -101,8 +100,6 @@ def store_first_transactions(
         numbers: what the customers' ids are inside.
     """
     schema = customers.schema
-    unit = (schema.transactions or TransactionSchema()).unit_of_amount
-    running = running_of(schema)
     for some in _parts(purchases, _STORED_AT_ONCE):
         inside = {
             numbers[customer]: [
@@ -113,12 +110,7 @@ def store_first_transactions(
         }
         transactions.add(connection, (one for own in inside.values() for one in own))
         kept = {number: recount(schema, None, own) for number, own in inside.items()}
-        rows = [
-            {"id": number}
-            | {name: value_of(d, kept[number].states[name], unit) for name, d in running.items()}
-            for number in inside
-        ]
-        customers.follow(connection, rows)
+        customers.follow(connection, columns_of(schema, kept))
         transactions.save_activity(connection, kept)
 
 

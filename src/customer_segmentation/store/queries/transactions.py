@@ -16,7 +16,6 @@ from sqlalchemy import (
     or_,
     select,
     union_all,
-    update,
 )
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -171,28 +170,6 @@ def save_activity(connection: Connection, kept: Mapping[int, Activity]) -> None:
 def forget_activity(connection: Connection, number: int) -> None:
     """Remove what is kept of the transactions of a customer who has none any longer."""
     connection.execute(delete(activity).where(activity.c.customer_id == number))
-
-
-def find_older(connection: Connection, before: int, limit: int) -> dict[int, list[Transaction]]:
-    """Return transactions from before a time, `limit` at most, by customer's number."""
-    found: dict[int, list[Transaction]] = {}
-    query = select(*_ROW).where(transactions.c.time < before).limit(limit)
-    for row in connection.execute(query):
-        found.setdefault(row[1], []).append(_transaction(row))
-    return found
-
-
-def remove_many(connection: Connection, ids: Sequence[str]) -> None:
-    """Remove transactions by their ids."""
-    connection.execute(
-        delete(transactions).where(is_among(connection, transactions.c.id, _texts(ids)))
-    )
-
-
-def carry_until(connection: Connection, numbers: IntArray, until: int) -> None:
-    """Note that transactions of customers, (n,), until a time are not kept any longer."""
-    is_one = is_among(connection, activity.c.customer_id, numbers)
-    connection.execute(update(activity).where(is_one).values(until=until))
 
 
 def next_customers(connection: Connection, after: int, limit: int) -> IntArray:
