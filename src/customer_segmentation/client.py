@@ -375,6 +375,11 @@ class _Service(Generic[Answer]):
         query = {"cursor": cursor, "limit": limit}
         return self._send(_Call("GET", f"{_customer(customer_id)}/transactions", query))
 
+    def begin_day(self) -> Answer:
+        """Let attributes that change with time hold for today; return the day that holds."""
+        path = "/v1/transactions:begin-day"
+        return self._send(_Call("POST", path, repeatable=True, is_long=True))
+
     def get_history(self, customer_id: int | str) -> Answer:
         """Return a customer's changes of segment, the oldest first."""
         return self._send(_Call("GET", _customer(customer_id, "/history")))

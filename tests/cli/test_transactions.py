@@ -113,3 +113,12 @@ def test_the_shipped_customers_take_transactions_too(loaded_sqlite: Path, tmp_pa
     assert found["total_deposit_amount"] == 10.5
     assert found["total_withdrawal_amount"] == 3
     assert found["transaction_count"] == 2
+
+
+def test_a_day_begins_by_command(url: str) -> None:
+    begun = run("transactions", "begin-day", env={"DATABASE_URL": url})
+
+    assert begun.exit_code == ExitCode.DONE, begun.stderr
+    assert begun.stdout.endswith("; every customer is written\n")
+    shown = run("schema", "show", env={"DATABASE_URL": url}).stdout
+    assert "sum of amounts, kind sale, within 90 days" in shown

@@ -15,6 +15,8 @@ import pytest
 from customer_segmentation.api.app import create_local_app
 from customer_segmentation.cli.console.in_process import InProcessTransport
 from customer_segmentation.client import Client
+from customer_segmentation.domain.attributes import Aggregate, Derivation
+from customer_segmentation.domain.schema import make_schema
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from tests.support.purchases import open_purchases
@@ -173,6 +175,36 @@ def test_the_client_takes_transactions_in_and_goes_through_their_pages(shop: Uni
         rest = client.list_transactions(6, page["next_cursor"])
         assert len(page["transactions"]) + len(rest["transactions"]) == 5
         assert client.delete_transaction("T6-0")["frequency"] == 4
+
+
+def test_the_schema_tells_what_follows_and_what_transactions_hold(client: httpx.Client) -> None:
+    told = client.get("/v1/schema").json()
+
+    spent = next(one for one in told["attributes"] if one["name"] == "spent_lately")
+    keys = ("from", "aggregate", "of", "where", "window")
+    assert [spent[key] for key in keys] == ["transactions", "sum", None, {"kind": ["sale"]}, "90d"]
+    assert told["attributes"][-1]["from"] is None
+    assert [field["name"] for field in told["transactions"]["fields"]] == ["shelf"]
+    # Whoever reads it, such as the dashboard, has the schema itself.
+    table = client.get("/v1/schema", params={"format": "table-schema"}).json()
+    assert make_schema(told).derived == tuple(
+        a for a in make_schema(told).attributes if a.name != "points"
+    )
+    assert make_schema(told).by_name["spent_lately"].derivation == Derivation(
+        Aggregate.SUM, None, {"kind": ("sale",)}, 90
+    )
+    assert table["transactions"] == told["transactions"]
+    assert [one.get("aggregate") for one in table["fields"]][1] == "days_since_last"
+
+
+def test_a_day_begins_by_request(client: httpx.Client) -> None:
+    answer = client.post("/v1/transactions:begin-day")
+
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["is_written"]
+    assert answer.json()["day"] in {
+        (datetime.now(UTC) - timedelta(minutes=passed)).date().isoformat() for passed in (0, 10)
+    }
 
 
 def test_without_a_declaration_no_transaction_is_taken(tmp_path: Path) -> None:

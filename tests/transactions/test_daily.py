@@ -6,9 +6,12 @@ from datetime import timedelta
 
 import pytest
 
+from customer_segmentation.domain.errors import JobRunningError
+from customer_segmentation.domain.jobs import JobKind
 from customer_segmentation.domain.transactions import derive
 from customer_segmentation.files.schema_file import parse_schema
 from customer_segmentation.services.customers.commands import get_customer, get_history
+from customer_segmentation.services.jobs.lifecycle import start_job
 from customer_segmentation.services.models.rescoring import rescore
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.settings import Settings
@@ -16,8 +19,9 @@ from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.services.schema.apply import apply_schema
 from customer_segmentation.services.transactions.daily import begin_due_day, begin_today
 from customer_segmentation.services.transactions.taking import take
+from customer_segmentation.store.queries import models
 from tests.support.purchases import SCHEMA, open_purchases, purchase, today
-from tests.support.stored import assert_current, stored_customers
+from tests.support.stored import ORIGIN, assert_current, stored_customers
 
 NOBODY = Settings()
 
@@ -64,7 +68,34 @@ def test_a_day_begins_at_the_time_that_is_set(shop: UnitsOfWork) -> None:
     assert not begin_due_day(shop, NOBODY, late + timedelta(days=1), lambda: None)
     rescore(shop)
     assert begin_due_day(shop, NOBODY, late + timedelta(days=1), lambda: None)
-    assert begin_today(shop, NOBODY, lambda: None) == today() + 2
+    rescore(shop)
+
+
+def test_today_begins_at_once_when_asked_and_a_pass_that_was_cut_off_goes_on(
+    shop: UnitsOfWork,
+) -> None:
+    with shop.database.write() as connection:
+        models.begin_day(connection, today() - 30)
+    # Nobody goes on with the pass of that day: it goes first, and the day holds until it is done.
+    held = begin_today(shop, NOBODY, lambda: None)
+    assert (held.day, held.has_begun, held.is_written) == (today() - 30, False, False)
+
+    begun = begin_today(shop, NOBODY, lambda: rescore(shop))
+
+    assert (begun.day, begun.has_begun, begun.is_written) == (today(), True, True)
+    again = begin_today(shop, NOBODY, lambda: rescore(shop))
+    assert (again.day, again.has_begun, again.is_written) == (today(), False, True)
+    assert_current(shop)
+
+
+def test_a_day_waits_for_jobs_that_read_customers_as_of_one_day(shop: UnitsOfWork) -> None:
+    with shop.database.write() as connection:
+        models.begin_day(connection, today() - 1)
+    rescore(shop)
+    start_job(shop.database, JobKind.EXPORT, ORIGIN)
+
+    with pytest.raises(JobRunningError):
+        begin_today(shop, NOBODY, lambda: None)
 
 
 @pytest.mark.both_databases

@@ -50,7 +50,11 @@ from customer_segmentation.api.v1.schema import schema_router
 from customer_segmentation.api.v1.schema_inference import schema_inference_router
 from customer_segmentation.api.v1.segments.figures import segment_figures_router
 from customer_segmentation.api.v1.segments.routes import segments_router
-from customer_segmentation.api.v1.transactions.answers import RowsTaken, TransactionAnswers
+from customer_segmentation.api.v1.transactions.answers import (
+    DayBegun,
+    RowsTaken,
+    TransactionAnswers,
+)
 from customer_segmentation.api.v1.transactions.routes import transactions_router
 from customer_segmentation.api.v1.webhooks import webhooks_router
 from customer_segmentation.domain.errors import (
@@ -282,7 +286,7 @@ def _build(
     comparisons = Comparisons(units, settings)
     imports = Imports(units, settings)
     for router in (
-        transactions_router(units, answers, transaction_answers),
+        transactions_router(units, settings, begin_rescoring, answers, transaction_answers),
         customers_router(units, types, answers),
         erasures_router(units),
         batches_router(units, types, batch_answers),
@@ -339,6 +343,7 @@ def _build(
             transaction_answers.taken,
             transaction_answers.page,
             RowsTaken,
+            DayBegun,
         ),
     )
     _complete_document(app, components, units.schema.names, guarded=keys is not None)

@@ -1,4 +1,4 @@
-"""Commands on transactions: import, list, delete."""
+"""Commands on transactions: import, list, delete, begin a day."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from customer_segmentation.files.blocks import Block, Reject
     from customer_segmentation.files.map.record_rules import RecordRules
 
-transactions = typer.Typer(no_args_is_help=True, help="Take in, list and delete transactions.")
+transactions = typer.Typer(
+    no_args_is_help=True, help="Take in, list and delete transactions, and begin a day."
+)
 
 Json = dict[str, Any]
 
@@ -189,3 +191,21 @@ def delete_transaction(
         print_json(customer)
         return
     say(f"Transaction {transaction_id} deleted")
+
+
+@transactions.command("begin-day")
+def begin_day(url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
+    """Let attributes that change with time hold for today.
+
+    The service does it by itself once a day. Run again it goes on with a pass that was cut off.
+
+    Example: customer-segmentation transactions begin-day
+    """
+    with open_service(url, key) as service:
+        found = service.begin_day()
+    if as_json:
+        print_json(found)
+        return
+    what = "has begun" if found["has_begun"] else "holds already"
+    written = "every customer is written" if found["is_written"] else "customers are being written"
+    say(f"{found['day']} {what}; {written}")

@@ -20,6 +20,7 @@ from customer_segmentation.domain.numbers import (
     describe_type,
     plain_number,
 )
+from customer_segmentation.domain.plurals import counted
 
 if TYPE_CHECKING:  # The command line reads the schema and starts without NumPy.
     from customer_segmentation.domain.arrays import BoolArray, FloatArray
@@ -142,6 +143,23 @@ class Derivation:
     def kind(self) -> Kind:
         """Of which kind its attribute is."""
         return Kind.AMOUNT if self.of_amounts else Kind.COUNT
+
+    @property
+    def summary(self) -> str:
+        """What it tells, for people.
+
+        >>> Derivation(Aggregate.SUM, where={"kind": ("sale", "gift")}, window=90).summary
+        'sum of amounts, kind sale or gift, within 90 days'
+        """
+        what = str(self.aggregate).replace("_", " ")
+        if self.of_amounts:
+            what += " of amounts"
+        if self.of is not None:
+            what += f" {self.of}"
+        parts = [what, *(f"{name} {' or '.join(texts)}" for name, texts in self.where.items())]
+        if self.window is not None:
+            parts.append(f"within {counted(self.window, 'day')}")
+        return ", ".join(parts)
 
     @property
     def changes_with_time(self) -> bool:

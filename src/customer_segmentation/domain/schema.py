@@ -150,7 +150,7 @@ def make_schema(document: Mapping[str, Any]) -> Schema:
 
 def _make_transactions(document: Mapping[str, Any]) -> TransactionSchema | None:
     declared = document.get("transactions")
-    if declared is None and not any(_FROM in entry for entry in document["attributes"]):
+    if declared is None and not any(entry.get(_FROM) for entry in document["attributes"]):
         return None
     given = dict(declared or {})
     fields = tuple(
@@ -200,13 +200,13 @@ def derivation_content(derivation: Derivation | None) -> dict[str, Any]:
 
 
 def _make_derivation(entry: Mapping[str, Any]) -> Derivation | None:
-    if _FROM not in entry:
+    if entry.get(_FROM) is None:
         return None
     window = entry.get("window")
     return Derivation(
         Aggregate(entry["aggregate"]),
         entry.get("of"),
-        {name: tuple(texts) for name, texts in entry.get("where", {}).items()},
+        {name: tuple(texts) for name, texts in (entry.get("where") or {}).items()},
         None if window is None else int(window.removesuffix("d")),
     )
 

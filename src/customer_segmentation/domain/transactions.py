@@ -136,6 +136,11 @@ def from_microseconds(time: int) -> datetime:
     return _EPOCH + timedelta(microseconds=time)
 
 
+def from_day(day: int) -> date:
+    """Return the date of days since 1970."""
+    return _EPOCH.date() + timedelta(days=day)
+
+
 def day_of(moment: datetime) -> int:
     """Return the day of a moment in UTC, in days since 1970."""
     return to_microseconds(moment) // MICROSECONDS_A_DAY

@@ -1,6 +1,6 @@
 """What a customer is made of: `/v1/schema`."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
@@ -21,8 +21,17 @@ from customer_segmentation.api.middleware.authentication import Actor
 from customer_segmentation.api.middleware.body_limits import takes_many
 from customer_segmentation.api.v1.jobs import Asked
 from customer_segmentation.domain.access import Role
-from customer_segmentation.domain.attributes import IdType, Kind, Missing, Transform, Unknown, Value
+from customer_segmentation.domain.attributes import (
+    Aggregate,
+    IdType,
+    Kind,
+    Missing,
+    Transform,
+    Unknown,
+    Value,
+)
 from customer_segmentation.domain.schema import schema_content
+from customer_segmentation.domain.transactions import UnknownCustomer
 from customer_segmentation.services.runtime.current_schema import parse_current
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
@@ -86,6 +95,40 @@ class AttributeAnswer(BaseModel):
     channel: str | None = Field(default=None, description="Whose reach it shows.")
     high: str = Field(description="How a segment's name says that its customers have more.")
     low: str = Field(description="Likewise, less.")
+    from_: Literal["transactions"] | None = Field(
+        default=None,
+        alias="from",
+        description="That it follows from transactions; null where only people tell it.",
+    )
+    aggregate: Aggregate | None = Field(default=None, description="What it tells of them.")
+    of: str | None = Field(default=None, description="The field whose values `distinct` counts.")
+    where: dict[str, _Names] | None = Field(
+        default=None, description="By field, the texts that count; null counts all transactions."
+    )
+    window: str | None = Field(
+        default=None, description="For how long one counts, such as `90d`; null is for good."
+    )
+
+
+class FieldAnswer(BaseModel):
+    """A further field of transactions, which holds a text."""
+
+    name: str = Field(description="In requests and files.")
+    title: str = Field(description="What people call it.")
+    description: str = Field(description="One phrase for people.")
+
+
+class TransactionsAnswer(BaseModel):
+    """What transactions hold."""
+
+    id_type: IdType = Field(description="What their ids are.")
+    decimals: int = Field(description="How many an amount has at most.")
+    unit: str = Field(description="Of amounts.")
+    kinds: _Names = Field(description="Which kinds there are; with none, any text is one.")
+    fields: list[FieldAnswer] = Field(description="What they have besides.")
+    unknown_customer: UnknownCustomer = Field(
+        description="What happens to one of a customer who is not stored."
+    )
 
 
 class ProfileAnswer(BaseModel):
@@ -119,6 +162,9 @@ class SchemaAnswer(BaseModel):
     segments: SegmentsAnswer
     channels: _Names = Field(description="On which strategies reach customers.")
     missing_values: _Names = Field(description='Texts that mean "missing" in files.')
+    transactions: TransactionsAnswer | None = Field(
+        default=None, description="What transactions hold; null where none are taken."
+    )
 
 
 class SchemaText(Asked):

@@ -17,6 +17,7 @@ from customer_segmentation.cli.console.output import (
 )
 from customer_segmentation.cli.console.service import Json, open_service
 from customer_segmentation.domain.plurals import counted
+from customer_segmentation.domain.schema import make_attribute
 
 schema = typer.Typer(
     no_args_is_help=True, help="What a customer is made of: show it, change it while all goes on."
@@ -69,10 +70,16 @@ def show(
         print_json(found)
         return
     say(f"Schema {found['number']}; the id is {found['id']['name']}, {found['id']['type']}")
-    print_table(
-        ("attribute", "title", "kind", "unit", "missing"),
-        [(a["name"], a["title"], a["kind"], a["unit"], a["missing"]) for a in found["attributes"]],
-    )
+    names = ("name", "title", "kind", "unit", "missing")
+    rows: list[tuple[str, ...]] = [tuple(a[n] for n in names) for a in found["attributes"]]
+    columns: tuple[str, ...] = ("attribute", *names[1:])
+    if found["transactions"] is not None:
+        following = [make_attribute(a).derivation for a in found["attributes"]]
+        rows = [
+            (*row, one.summary if one else "") for row, one in zip(rows, following, strict=True)
+        ]
+        columns = (*columns, "from transactions")
+    print_table(columns, rows)
 
 
 @schema.command("plan")

@@ -14,7 +14,11 @@ from customer_segmentation.domain.attributes import (
     Unknown,
 )
 from customer_segmentation.domain.numbers import LARGEST_INTEGER
-from customer_segmentation.domain.schema import Schema
+from customer_segmentation.domain.schema import (
+    Schema,
+    derivation_content,
+    transactions_content,
+)
 from customer_segmentation.services.runtime.current_schema import CurrentSchema
 
 
@@ -38,6 +42,8 @@ def write_schema_as(current: CurrentSchema, form: SchemaForm) -> str:
 def table_schema(schema: Schema) -> dict[str, Any]:
     """Return a schema as Table Schema has it, of files that bear the record names.
 
+    It allows further properties: they tell what follows from transactions, as TOML does.
+
     Source: https://specs.frictionlessdata.io/table-schema/.
     """
     key = schema.id
@@ -54,7 +60,11 @@ def table_schema(schema: Schema) -> dict[str, Any]:
         "fields": [first, *map(_field, schema.attributes)],
         "primaryKey": key.record_name,
         "missingValues": list(schema.missing_values),
-    }
+    } | (
+        {}
+        if schema.transactions is None
+        else {"transactions": transactions_content(schema.transactions)}
+    )
 
 
 def _field(attribute: Attribute) -> dict[str, Any]:
@@ -72,7 +82,7 @@ def _field(attribute: Attribute) -> dict[str, Any]:
         "description": attribute.description,
         "type": _type(attribute),
         "constraints": constraints,
-    }
+    } | derivation_content(attribute.derivation)
 
 
 def _limits(attribute: Attribute) -> dict[str, int]:
@@ -122,4 +132,6 @@ def _property(attribute: Attribute) -> dict[str, Any]:
         told |= _limits(attribute)
     if attribute.default is not None:
         told["default"] = attribute.default
+    if attribute.derivation is not None:
+        told["$comment"] = f"Follows from transactions: {attribute.derivation.summary}"
     return told

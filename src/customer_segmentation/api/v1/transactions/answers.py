@@ -116,5 +116,16 @@ class RowsTaken(Struct, forbid_unknown_fields=True):
     outcomes: Annotated[list[RowTaken], Meta(description="In the order of the transactions.")]
 
 
+class DayBegun(Struct, forbid_unknown_fields=True):
+    """The day for which attributes hold that change with time."""
+
+    day: Annotated[str, Meta(description="In UTC, as ISO 8601.")]
+    has_begun: Annotated[bool, Meta(description="Whether it began by this request.")]
+    is_written: Annotated[
+        bool,
+        Meta(description="Whether every customer is written as of it; reads are exact before."),
+    ]
+
+
 def _id_type(key: Id) -> Any:  # noqa: ANN401
     return Annotated[str if key.is_text else int, meta_of(key)]

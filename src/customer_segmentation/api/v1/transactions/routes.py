@@ -3,7 +3,7 @@
 import base64
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Annotated, Any
 
@@ -22,6 +22,7 @@ from customer_segmentation.api.http.openapi import (
 from customer_segmentation.api.http.problems import (
     ERASED,
     INVALID,
+    JOB_RUNNING,
     MEDIA,
     NO_TRANSACTION,
     NO_TRANSACTIONS,
@@ -38,6 +39,7 @@ from customer_segmentation.api.http.threads import written
 from customer_segmentation.api.middleware.body_limits import takes_many
 from customer_segmentation.api.v1.customers.answers import CustomerAnswers
 from customer_segmentation.api.v1.transactions.answers import (
+    DayBegun,
     RowsTaken,
     RowTaken,
     TransactionAnswers,
@@ -58,8 +60,11 @@ from customer_segmentation.domain.transactions import (
     Transaction,
     TransactionReader,
     TransactionSchema,
+    from_day,
 )
+from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+from customer_segmentation.services.transactions.daily import begin_today
 from customer_segmentation.services.transactions.taking import (
     Outcome,
     Taken,
@@ -77,12 +82,18 @@ _LONGEST_CURSOR = 500
 
 
 def transactions_router(
-    units: UnitsOfWork, customers: CustomerAnswers, answers: TransactionAnswers
+    units: UnitsOfWork,
+    settings: Settings,
+    begin_rescoring: Callable[[], None],
+    customers: CustomerAnswers,
+    answers: TransactionAnswers,
 ) -> Router:
     """Return the routes of transactions.
 
     Args:
         units: over the database.
+        settings: of the service.
+        begin_rescoring: sees that customers are brought up to date with a day that begins.
         customers: customers as they are shown.
         answers: transactions as they are shown.
     """
@@ -143,6 +154,24 @@ def transactions_router(
             told += _outcomes(len(told), piece, taken)
         content = await run_in_threadpool(_encode, told)
         return Response(content, media_type=JSON)
+
+    @own.post(
+        ":begin-day",
+        summary="Let today begin",
+        operation_id="begin_day",
+        responses=json_response(DayBegun, "The day that holds")
+        | problem_responses(JOB_RUNNING, NO_TRANSACTIONS, NOT_READY, STORE_UNAVAILABLE),
+    )
+    @needs(Role.ADMIN)
+    def begin_day() -> Response:
+        """Let attributes that change with time hold for today, in UTC, without a wait.
+
+        Reads are exact for the day at once; a pass beside the requests writes the customers whose
+        segment changes. Asked again, it goes on with a pass that was cut off.
+        """
+        found = begin_today(units, settings, begin_rescoring)
+        shown = DayBegun(from_day(found.day).isoformat(), found.has_begun, found.is_written)
+        return Response(msgspec.json.encode(shown), media_type=JSON)
 
     @own.delete(
         "/{transaction_id}",
