@@ -1,7 +1,7 @@
 """Attributes that follow from transactions are at any moment what a fresh computation tells."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 from customer_segmentation.domain.errors import (
     AttributeFollowsError,
     CustomerNotFoundError,
+    SegmentationError,
     TransactionExistsError,
     TransactionNotFoundError,
 )
@@ -23,7 +24,9 @@ from customer_segmentation.services.customers.commands import (
     get_history,
     update_customer,
 )
+from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+from customer_segmentation.services.transactions.retiring import Retirement
 from customer_segmentation.services.transactions.taking import (
     Outcome,
     list_transactions,
@@ -47,14 +50,26 @@ def attributes_of(units: UnitsOfWork, customer_id: int) -> dict[str, Any]:
     return {name: None if math.isnan(value) else value for name, value in found.items()}
 
 
+def retire(units: UnitsOfWork, days: int) -> None:
+    """Remove the transactions that are older than so many days."""
+    Retirement(units, Settings(keep_transactions_days=days)).retire_due()
+
+
 def assert_follows(
-    units: UnitsOfWork, kept: dict[str, Transaction], customers: set[int], day: int
+    units: UnitsOfWork, taken: Iterable[Transaction], customers: set[int], day: int
 ) -> None:
-    """Hold every attribute that follows, read alone and in bulk, against a fresh computation."""
-    everyone = stored_customers(units)
+    """Hold every attribute that follows, read alone and in bulk, against a fresh computation.
+
+    Args:
+        units: over the database.
+        taken: the transactions, also those that were removed as they were old.
+        customers: whose.
+        day: which.
+    """
+    everyone, all_taken = stored_customers(units), [*taken]
     names = units.schema.names
     for customer_id in customers:
-        own = [one for one in kept.values() if one.customer_id == customer_id]
+        own = [one for one in all_taken if one.customer_id == customer_id]
         expected = derive(units.schema.derived, own, 100, day)
         found = attributes_of(units, customer_id)
         assert {name: found[name] for name in expected} == expected
@@ -74,17 +89,28 @@ def test_random_transactions_in_any_order_leave_what_a_fresh_computation_tells(
         kept[f"T{customer_id}"] = purchase(customer_id, customer_id)
     shop.run(take, [*kept.values()])
     customers = set(range(1, 6))
+    oldest, removed = -math.inf, list[Transaction]()
     for step in range(60):
+        if step in {15, 30, 45}:
+            days = {15: 380, 30: 200, 45: 91}[step]
+            retire(shop, days)
+            oldest = (today() - days + 1) * MICROSECONDS_A_DAY
+            removed += [one for one in kept.values() if one.time < oldest]
+            kept = {key: one for key, one in kept.items() if one.time >= oldest}
         if step % 7 == 6 and kept:
             gone = str(random.choice([*kept]))
             shop.run(take_back, gone)
             del kept[gone]
+            for one in removed[:1]:
+                if one.transaction_id not in kept:
+                    with pytest.raises(TransactionNotFoundError, match="not kept any longer"):
+                        shop.run(take_back, str(one.transaction_id))
         else:
             some = [
                 purchase(
                     int(random.integers(0, 150)),
                     int(random.integers(1, 6)),
-                    float(random.choice([0, 0.5, 6.5, 7.5, 29.2, 30.5, 89.5, 91, 400])),
+                    float(random.choice([0, 0.5, 6.5, 7.5, 29.2, 30.5, 89.5, 91, 250, 390])),
                     amount=None if random.random() < 0.1 else int(random.integers(-500, 9_000)),
                     kind=str(random.choice(["sale", "return"])),
                     fields={} if random.random() < 0.2 else {"shelf": str(random.integers(0, 4))},
@@ -92,12 +118,17 @@ def test_random_transactions_in_any_order_leave_what_a_fresh_computation_tells(
                 for _ in range(int(random.integers(1, 9)))
             ]
             for taken in shop.run(take, some):
+                one = taken.transaction
                 if taken.outcome is Outcome.STORED:
-                    kept[str(taken.transaction.transaction_id)] = taken.transaction
+                    assert one.time >= oldest
+                    kept[str(one.transaction_id)] = one
                 else:
-                    assert isinstance(taken.outcome, TransactionExistsError)
+                    # The id is another one's, unless it is older than what is kept.
+                    fault = TransactionExistsError if one.time >= oldest else SegmentationError
+                    assert isinstance(taken.outcome, fault)
         if step % 10 == 9:
-            assert_follows(shop, kept, customers, today())
+            assert_follows(shop, [*kept.values(), *removed], customers, today())
+    assert removed
     assert_current(shop)
 
 
@@ -112,13 +143,13 @@ def test_attributes_change_with_the_days_although_nobody_writes(shop: UnitsOfWor
         day = today() + later
         with shop.database.write() as connection:
             models.begin_day(connection, day)
-        assert_follows(shop, kept, {1}, day)
+        assert_follows(shop, kept.values(), {1}, day)
         # The next one counts what has expired anew.
         if later in {7, 90}:
             ahead = replace(purchase(later, 1), time=bought[0].time + later * MICROSECONDS_A_DAY)
             shop.run(take, [ahead])
             kept[str(ahead.transaction_id)] = ahead
-            assert_follows(shop, kept, {1}, day)
+            assert_follows(shop, kept.values(), {1}, day)
 
 
 def test_the_same_transaction_again_changes_nothing_and_another_with_its_id_is_refused(

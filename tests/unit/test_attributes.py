@@ -119,7 +119,7 @@ def test_names_are_unique_and_every_example_is_allowed() -> None:
     assert all(accepts(f, code) for f in ALL for code in f.codes)
 
 
-@pytest.mark.parametrize(("module", "examples"), [(columns, 2), (written_numbers, 2)])
+@pytest.mark.parametrize(("module", "examples"), [(columns, 4), (written_numbers, 2)])
 def test_the_examples_in_the_documentation_hold(module: ModuleType, examples: int) -> None:
     found = doctest.testmod(module)
 

@@ -83,6 +83,7 @@ from customer_segmentation.services.runtime.settings import Settings, load_setti
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork, units_over
 from customer_segmentation.services.training.schedule import begin_due_training
 from customer_segmentation.services.transactions.daily import begin_due_day
+from customer_segmentation.services.transactions.retiring import Retirement
 from customer_segmentation.services.transfer.exports import Exports
 from customer_segmentation.services.transfer.imports import Imports
 from customer_segmentation.services.transfer.upkeep import (
@@ -103,6 +104,7 @@ _WAITING_SECONDS = 1.0
 _SWEEP_SECONDS = 60.0
 _SCHEDULE_SECONDS = 5.0
 _OLD_SECONDS = 3600.0
+_RETIRING_SECONDS = 60.0
 _RECOUNT_SECONDS = 60.0
 _SEAL_SECONDS = 1.0
 _WEBHOOK_SECONDS = 1.0
@@ -183,6 +185,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 _RECOUNT_SECONDS,
                 "look whether to recount",
                 lambda: begin_recount_when_due(units, settings),
+            ),
+            (
+                _RETIRING_SECONDS,
+                "remove old transactions",
+                Retirement(units, settings).retire_due,
             ),
             (_OLD_SECONDS, "remove what is old", lambda: remove_old(units, settings, now())),
             (

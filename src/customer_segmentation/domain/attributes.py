@@ -5,6 +5,7 @@ The words are those of Table Schema where it has one: name, title, description, 
 Source: https://specs.frictionlessdata.io/table-schema/.
 """
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -123,6 +124,16 @@ class Derivation:
     of: str | None = None
     where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     window: int | None = None
+
+    @property
+    def key(self) -> str:
+        """What tells it from others, windows aside.
+
+        >>> Derivation(Aggregate.SUM, where={"kind": ("sale", "gift")}).key
+        '["sum",null,{"kind":["gift","sale"]}]'
+        """
+        where = {name: sorted(texts) for name, texts in sorted(self.where.items())}
+        return json.dumps([self.aggregate, self.of, where], separators=(",", ":"))
 
     @property
     def of_amounts(self) -> bool:

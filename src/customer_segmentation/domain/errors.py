@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from customer_segmentation.domain.attributes import CustomerId
@@ -103,8 +104,11 @@ class TransactionExistsError(SegmentationError):
 class TransactionNotFoundError(SegmentationError):
     """No transaction has this id."""
 
-    def __init__(self, transaction_id: CustomerId) -> None:
-        super().__init__(f"There is no transaction with id {transaction_id}")
+    def __init__(self, transaction_id: CustomerId, kept_since: date | None = None) -> None:
+        told = f"There is no transaction with id {transaction_id}"
+        if kept_since is not None:
+            told += f"; those before {kept_since} are not kept any longer and cannot be taken back"
+        super().__init__(told)
 
 
 class StaleCustomerError(SegmentationError):

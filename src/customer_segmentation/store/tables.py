@@ -229,12 +229,13 @@ active_model = Table(
     Column("is_demo", Boolean, nullable=False, server_default=false()),
     Column("schema", Integer, nullable=False, server_default="1"),
     Column("day", Integer, nullable=False, server_default="0"),
+    Column("kept_since", BigInteger, nullable=False, server_default="0"),
 )
 """One row: the active version, and why; which edition of the segments' words; the number that
 the next new segment gets; the epoch, which what is written to customers carries; whether the
 database began as the demonstration; the number of the schema, so that each transaction sees
-whether it is the one that it knows; and the day, in days since 1970, for which attributes hold that
-change with time.
+whether it is the one that it knows; the day, in days since 1970, for which attributes hold that
+change with time; and since when transactions are kept, in microseconds since 1970, 0 if for good.
 
 The epoch rises with each activation, and when a training begins to read. A customer's row tells its
 segment by this version if it was written in the epoch of the activation or a later one, or if the

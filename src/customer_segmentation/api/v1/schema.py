@@ -267,7 +267,7 @@ def schema_router(units: UnitsOfWork, settings: Settings) -> Router:
     def plan(asked: SchemaText) -> PlanAnswer:
         """Tell what applying a schema would change, and why it cannot be applied, if so."""
         new = parse_current(asked.text, "that is given", 0)
-        found = plan_schema(units, new, asked.renames, discard_demo=asked.discard_demo)
+        found = plan_schema(units, settings, new, asked.renames, discard_demo=asked.discard_demo)
         return PlanAnswer.model_validate(found)
 
     @router.post(

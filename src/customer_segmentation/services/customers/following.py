@@ -73,11 +73,33 @@ def count_more(schema: Schema, activity: Activity | None, more: Iterable[Transac
 def recount(schema: Schema, activity: Activity | None, kept: Sequence[Transaction]) -> Activity:
     """Return what is to be kept of a customer's transactions, from all that there are."""
     found = activity or Activity(0, {}, {})
-    carried = {
+    return replace(found, states=_count(schema, _carried(schema, found), kept))
+
+
+def carry(
+    schema: Schema, activity: Activity | None, gone: Iterable[Transaction], until: int
+) -> Activity:
+    """Return what is to be kept of a customer's transactions of which some are not any longer.
+
+    Args:
+        schema: of the customers.
+        activity: what was kept.
+        gone: the transactions that are removed.
+        until: in microseconds since 1970; later ones are kept.
+    """
+    found = activity or Activity(0, {}, {})
+    carried = _count(schema, _carried(schema, found), gone)
+    by_key = {one.key: carried[name] for name, one in running_of(schema).items()}
+    return replace(found, until=max(found.until, until), carried=by_key)
+
+
+def _carried(schema: Schema, activity: Activity) -> dict[str, State]:
+    """Return a copy, by attribute, of what follows from transactions that are not kept."""
+    return {
         name: dict(state) if isinstance(state, dict) else list(state)
-        for name, state in found.carried.items()
+        for name, one in running_of(schema).items()
+        if (state := activity.carried.get(one.key)) is not None
     }
-    return replace(found, states=_count(schema, carried, kept))
 
 
 def _count(

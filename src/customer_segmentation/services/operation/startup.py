@@ -24,6 +24,7 @@ from customer_segmentation.services.runtime.current_schema import (
 )
 from customer_segmentation.services.runtime.settings import SHIPPED_DATA, Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork, units_over
+from customer_segmentation.services.transactions.retiring import check_retention
 from customer_segmentation.store.database import wait_for_turn
 from customer_segmentation.store.queries import demo, models, schemas
 from customer_segmentation.store.schema import migrate, require_file
@@ -44,7 +45,8 @@ def open_units(settings: Settings, *, makes: bool = True) -> UnitsOfWork:
     Raises:
         StoreAbsentError: the file is not there, and is not to be made.
         OtherSchemaError: the database has another schema than the settings name.
-        SettingsError: the settings name attributes that there are not.
+        SettingsError: the settings name attributes that there are not, or keep transactions for
+            less than the schema's windows.
         StoreUnavailableError: the database does not answer or cannot be written.
     """
     units = units_over(settings.database_url, audit=settings.audit)
@@ -87,11 +89,12 @@ def settle_schema(units: UnitsOfWork, settings: Settings) -> None:
 
 
 def check_settings(settings: Settings, schema: Schema) -> None:
-    """See that the settings name attributes of a schema only.
+    """See that the settings name attributes of a schema only, and keep what its windows need.
 
     Raises:
         SettingsError: they do not.
     """
+    check_retention(settings, schema)
     try:
         check_attributes(schema, settings.parameters)
     except InvalidInputError as refusal:

@@ -320,6 +320,13 @@ class Settings(BaseSettings):
         description="Segment changes older than this are removed, but for each customer's last "
         "one; 0 is never.",
     )
+    keep_transactions_days: int = Field(
+        default=0,
+        ge=0,
+        le=_MAX_DAYS,
+        description="Transactions older than this are removed, and none so old are taken in; what "
+        "follows from them stays counted. At least the longest window of the schema; 0 is never.",
+    )
     keep_jobs_days: int = Field(
         default=365,
         ge=0,

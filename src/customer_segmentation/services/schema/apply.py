@@ -83,7 +83,7 @@ def apply_schema(
         number = units.current_schema.number
         if {number, number if planned is None else planned} != {held.number}:
             raise SchemaError("Somebody else has changed the schema meanwhile; plan it again")
-        plan = plan_schema(units, new, renames, discard_demo=discard_demo)
+        plan = plan_schema(units, settings, new, renames, discard_demo=discard_demo)
         if plan.refusals:
             raise SchemaRefusedError(plan.refusals)
         if plan.is_demo and discard_demo:

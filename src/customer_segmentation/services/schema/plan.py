@@ -12,10 +12,15 @@ from customer_segmentation.domain.errors import FieldError, InvalidInputError
 from customer_segmentation.domain.numbers import Number
 from customer_segmentation.domain.plurals import counted
 from customer_segmentation.domain.schema import Schema
+from customer_segmentation.domain.transactions import MICROSECONDS_A_DAY, day_of, from_microseconds
+from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.current_schema import CurrentSchema
+from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+from customer_segmentation.services.transactions.retiring import windows_too_long
 from customer_segmentation.store.arrow import arrow_reader
-from customer_segmentation.store.queries import demo, transactions
+from customer_segmentation.store.queries import demo, models, transactions
+from customer_segmentation.store.queries.models import Active
 
 _OF_VALUES = ("kind", "minimum", "maximum", "codes", "categories", "unknown", "missing", "default")
 """What of an attribute decides which values are stored."""
@@ -224,6 +229,7 @@ def _continue(before: Attribute, after: Attribute) -> Continued:
 
 def plan_schema(
     units: UnitsOfWork,
+    settings: Settings,
     new: CurrentSchema,
     renames: Mapping[str, str],
     *,
@@ -233,6 +239,7 @@ def plan_schema(
 
     Args:
         units: over the database.
+        settings: tell how long transactions are kept.
         new: the other schema.
         renames: by the name of an attribute that holds, its new one.
         discard_demo: whether the demonstration goes first, where the database holds it.
@@ -246,10 +253,16 @@ def plan_schema(
         is_demo = demo.is_held(connection)
         stored = units.customers.count(connection)
         kept = transactions.count(connection)
+        has_carried = transactions.has_carried(connection)
+        active = models.active(connection)
     is_discarded = is_demo and discard_demo
     customers = 0 if is_discarded else stored
     refusals = [*_refuse(held.schema, new.schema, found, customers)]
-    refusals += _refuse_transactions(held.schema, new.schema, 0 if is_discarded else kept)
+    refusals += [
+        *_refuse_windows(settings, held.schema, new.schema, None if is_discarded else active)
+    ]
+    if (kept or has_carried) and not is_discarded:
+        refusals += _refuse_transactions(held.schema, new.schema, kept)
     if customers:
         refusals += _refuse_values(units, found)
     return Plan(
@@ -281,12 +294,33 @@ def follows_otherwise(before: Schema, after: Schema) -> bool:
 
 def _refuse_transactions(before: Schema, after: Schema, transactions: int) -> Iterator[str]:
     declared, other = before.transactions, after.transactions
-    if not transactions or declared is None or other is None:
+    if declared is None or other is None:
         return
-    many = counted(transactions, "transaction")
+    many = counted(transactions, "transaction") if transactions else "totals of removed ones"
     for key in ("id_type", "decimals"):
         if getattr(declared, key) != getattr(other, key):
             yield f"transactions.{key} cannot change while there are {many}"
+
+
+def _refuse_windows(
+    settings: Settings, before: Schema, after: Schema, active: Active | None
+) -> Iterator[str]:
+    """Refuse windows that look further back than transactions are kept, or are there."""
+    days = settings.keep_transactions_days
+    for name in windows_too_long(settings, after):
+        yield f"{name}: its window is longer than transactions are kept, {counted(days, 'day')}"
+    if active is None or not active.kept_since or windows_too_long(settings, after):
+        return
+    since = from_microseconds(active.kept_since).date()
+    # Where nothing changes with time, no day begins.
+    day = active.day if before.changes_with_time else day_of(now())
+    for attribute in after.derived:
+        window = attribute.derivation.window if attribute.derivation else None
+        if window is not None and (day - window + 1) * MICROSECONDS_A_DAY < active.kept_since:
+            yield (
+                f"{attribute.name}: its window of {counted(window, 'day')} begins before {since}, "
+                "and transactions of then are not kept any longer"
+            )
 
 
 def _refuse(before: Schema, after: Schema, found: Comparison, customers: int) -> Iterator[str]:
@@ -340,6 +374,8 @@ def _steps(held: CurrentSchema, new: CurrentSchema, found: Comparison) -> Iterat
             given = "is not known"
             if attribute.default is not None:
                 given = f"is {_shown(attribute.default)}"
+            if attribute.derivation is not None:
+                given += ", or follows from those transactions that are kept"
             detail = f"{attribute.kind}; of everybody who is there it {given}"
             yield Step(StepKind.ADDED, attribute.name, detail)
             continue

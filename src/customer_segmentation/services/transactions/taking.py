@@ -23,6 +23,7 @@ from customer_segmentation.domain.transactions import (
     Transaction,
     TransactionSchema,
     UnknownCustomer,
+    from_microseconds,
 )
 from customer_segmentation.services.customers import changes
 from customer_segmentation.services.customers.following import (
@@ -209,8 +210,10 @@ class _Taking:
         known = transactions.read_activity(work.connection, before.ids)
         for place, one in [*new.items()]:
             activity = known.get(int(one.customer_id))
-            if activity is not None and one.time <= activity.until:
-                self.outcomes[place] = _too_old()
+            # It may have been counted: whether it came before is not known any longer.
+            since = max(work.active.kept_since, 0 if activity is None else activity.until + 1)
+            if since > 0 and one.time < since:
+                self.outcomes[place] = _too_old(since)
                 del new[place]
         by_customer: dict[int, list[Transaction]] = {}
         for one in new.values():
@@ -237,8 +240,9 @@ def _nothing_known(schema: Schema) -> Attributes:
     return {attribute.name: attribute.if_left_out for attribute in schema.attributes}
 
 
-def _too_old() -> InvalidInputError:
-    message = "time must be later, as this customer's transactions of then are not kept any longer"
+def _too_old(since: int) -> InvalidInputError:
+    told = from_microseconds(since).date().isoformat()
+    message = f"time must be {told} or later, as transactions of before are not kept any longer"
     return InvalidInputError([FieldError("time", message)])
 
 
@@ -256,17 +260,24 @@ def take_back(work: UnitOfWork, transaction_id: CustomerId) -> SegmentedCustomer
     key = str(transaction_id)
     found = transactions.find(work.connection, [key]).get(key)
     if found is None:
-        raise TransactionNotFoundError(transaction_id)
+        raise _not_found(work, transaction_id)
     number = int(found.customer_id)
     work.customers.find(work.connection, number, for_update=True)
     # Asked again now that nobody else takes it back.
     if key not in transactions.find(work.connection, [key]):
-        raise TransactionNotFoundError(transaction_id)
-    transactions.remove(work.connection, key)
+        raise _not_found(work, transaction_id)
+    transactions.remove(work.connection, [key])
     rebuild(work, np.array([number]))
     (customer_id,) = work.ids.ids_of(work.connection, [number])
     note(work.connection, "transaction", transaction_id, "deleted")
     return _find(work, customer_id)
+
+
+def _not_found(work: UnitOfWork, transaction_id: CustomerId) -> TransactionNotFoundError:
+    since = work.active.kept_since
+    return TransactionNotFoundError(
+        transaction_id, from_microseconds(since).date() if since else None
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,7 @@ class Active:
         rescored_up_to: the re-scoring has passed the customers up to this id.
         schema: the number of the customers' schema.
         day: for which attributes hold that change with time, in days since 1970.
+        kept_since: transactions of before are not kept, in microseconds since 1970; 0 keeps all.
     """
 
     version: int
@@ -73,6 +74,7 @@ class Active:
     rescored_up_to: int
     schema: int
     day: int
+    kept_since: int
 
     @property
     def is_rescored(self) -> bool:
@@ -239,6 +241,12 @@ def begin_day(connection: Connection, day: int) -> None:
     epoch = begin_epoch(connection)
     values = {"day": day, "cause": str(Cause.TIME), "activated_in": epoch, "rescored_up_to": 0}
     connection.execute(update(active_model).values(values))
+
+
+def keep_since(connection: Connection, time: int) -> None:
+    """Keep no transactions of before a time, in microseconds since 1970, from now on."""
+    is_later = active_model.c.kept_since < time
+    connection.execute(update(active_model).where(is_later).values(kept_since=time))
 
 
 def activations_of(connection: Connection) -> list[Activation]:

@@ -49,7 +49,8 @@ class Activity:
 
     Attributes:
         until: transactions until then, in microseconds since 1970, are not kept any longer.
-        carried: what follows from those.
+        carried: what follows from those, by how it follows: an attribute's name may come to mean
+            something else.
         states: what follows from all.
     """
 
@@ -89,9 +90,49 @@ def add(connection: Connection, taken: Iterable[Transaction]) -> None:
         raise TransactionConflictError("Another request adds it too; try again") from error
 
 
-def remove(connection: Connection, transaction_id: str) -> None:
-    """Remove a transaction."""
-    connection.execute(delete(transactions).where(transactions.c.id == transaction_id))
+def remove(connection: Connection, ids: Sequence[str]) -> None:
+    """Remove transactions."""
+    is_one = is_among(connection, transactions.c.id, _texts(ids))
+    connection.execute(delete(transactions).where(is_one))
+
+
+def largest_customer(connection: Connection) -> int:
+    """Return the largest number of a customer with transactions; 0 where there are none."""
+    return connection.execute(select(func.max(transactions.c.customer_id))).scalar_one() or 0
+
+
+def customers_with_older(connection: Connection, numbers: range, time: int, limit: int) -> IntArray:
+    """Return which customers have transactions of before a time, (n,), rising.
+
+    Args:
+        connection: of a transaction.
+        numbers: among which they are.
+        time: in microseconds since 1970.
+        limit: how many transactions to look at, at most.
+    """
+    customer_id = transactions.c.customer_id
+    older = (
+        select(customer_id)
+        .where(customer_id >= numbers.start, customer_id < numbers.stop)
+        .where(transactions.c.time < time)
+        .order_by(customer_id)
+        .limit(limit)
+    )
+    return np.unique(np.array([*connection.execute(older).scalars()], dtype=np.int64))
+
+
+def read_older(
+    connection: Connection, numbers: IntArray, time: int, limit: int
+) -> list[Transaction]:
+    """Return up to `limit` transactions of customers, (n,), of before a time."""
+    query = (
+        select(*_ROW)
+        .where(is_among(connection, transactions.c.customer_id, numbers))
+        .where(transactions.c.time < time)
+        .order_by(transactions.c.customer_id)
+        .limit(limit)
+    )
+    return [_transaction(row) for row in connection.execute(query)]
 
 
 def of_customer(connection: Connection, number: int) -> list[Transaction]:
@@ -131,6 +172,12 @@ def numbers_with_any(connection: Connection, numbers: IntArray) -> IntArray:
         )
         found.update(connection.execute(query.distinct()).scalars())
     return np.array(sorted(found), dtype=np.int64)
+
+
+def has_carried(connection: Connection) -> bool:
+    """Return whether totals of transactions outlive them."""
+    query = select(activity.c.customer_id).where(activity.c.until > 0).limit(1)
+    return connection.execute(query).first() is not None
 
 
 def count(connection: Connection) -> int:
