@@ -411,6 +411,53 @@ class _Service(Generic[Answer]):
         """
         return self._send(_Call("PATCH", f"/v1/segments/{number}", {}, words, _if_match(tag)))
 
+    def count_audience(self, rule: str) -> Answer:
+        """Count the customers who meet a rule now, such as `segment = 2 AND age >= 60`."""
+        call = _Call("POST", "/v1/audiences:count", body={"rule": rule}, repeatable=True)
+        return self._send(call)
+
+    def create_audience(self, name: str, rule: str, **told: object) -> Answer:
+        """Save a rule under a name.
+
+        Args:
+            name: what to call it.
+            rule: who is in it, such as `segment IN (1, 2) AND days_in_segment >= 30`.
+            told: such as `description="..."`, `owner="Ada"`, `frozen=True`, `by="Ada"`.
+        """
+        return self._send(_Call("POST", "/v1/audiences", {}, {"name": name, "rule": rule, **told}))
+
+    def list_audiences(self) -> Answer:
+        """Return the audiences and how many customers each has."""
+        return self._send(_Call("GET", "/v1/audiences"))
+
+    def get_audience(self, audience_id: int) -> Answer:
+        """Return an audience; `list_customers(audience=...)` lists its customers."""
+        return self._send(_Call("GET", f"/v1/audiences/{audience_id}"))
+
+    def change_audience(self, audience_id: int, tag: str | None = None, **told: object) -> Answer:
+        """Change an audience's `name`, `description`, `owner` or `rule`; `by` says who does.
+
+        Given the tag that it was read with, only if nobody has changed it since.
+        """
+        path = f"/v1/audiences/{audience_id}"
+        return self._send(_Call("PATCH", path, {}, told, _if_match(tag)))
+
+    def delete_audience(self, audience_id: int) -> Answer:
+        """Delete an audience; its customers stay."""
+        return self._send(_Call("DELETE", f"/v1/audiences/{audience_id}"))
+
+    def get_audience_profile(self, audience_id: int) -> Answer:
+        """Return what an audience's customers are like, beside all customers."""
+        return self._send(_Call("GET", f"/v1/audiences/{audience_id}/profile", is_long=True))
+
+    def get_audience_overlaps(self, audience_id: int) -> Answer:
+        """Return how many customers an audience shares with each other one."""
+        return self._send(_Call("GET", f"/v1/audiences/{audience_id}/overlaps", is_long=True))
+
+    def get_audience_sizes(self, audience_id: int) -> Answer:
+        """Return how large an audience was, by day."""
+        return self._send(_Call("GET", f"/v1/audiences/{audience_id}/sizes"))
+
     def get_transitions(self, since: datetime, until: datetime) -> Answer:
         """Count who moved from where to where between two moments."""
         query = {"since": since.isoformat(), "until": until.isoformat()}

@@ -33,6 +33,7 @@ from customer_segmentation.api.middleware.body_limits import Bodies, BoundedBodi
 from customer_segmentation.api.middleware.fast_path import FastPath
 from customer_segmentation.api.middleware.tracing import tracer_provider
 from customer_segmentation.api.v1.access import access_router
+from customer_segmentation.api.v1.audiences.routes import audiences_router
 from customer_segmentation.api.v1.audit import audit_router
 from customer_segmentation.api.v1.customers.answers import CustomerAnswers
 from customer_segmentation.api.v1.customers.batches import Batch, BatchAnswers, batches_router
@@ -62,6 +63,7 @@ from customer_segmentation.domain.errors import (
     SegmentationError,
     StoreUnavailableError,
 )
+from customer_segmentation.services.audiences.membership import check_audiences
 from customer_segmentation.services.customers.erasure import Wiping
 from customer_segmentation.services.customers.events import place_changes
 from customer_segmentation.services.jobs.lifecycle import (
@@ -98,6 +100,7 @@ _REFRESH_SECONDS = 0.5
 _COUNT_SECONDS = 2.0
 _RESCORING_SECONDS = 1.0
 _DAY_SECONDS = 5.0
+_AUDIENCES_SECONDS = 5.0
 _JOBS_SECONDS = 5.0
 _READY_SECONDS = 1.0
 _WAITING_SECONDS = 1.0
@@ -169,6 +172,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 _DAY_SECONDS,
                 "look whether a day has begun",
                 lambda: begin_due_day(units, settings, now(), rescoring.begin),
+            ),
+            (
+                _AUDIENCES_SECONDS,
+                "hold customers against the rules of audiences",
+                lambda: check_audiences(units),
             ),
             (_JOBS_SECONDS, "look for dead jobs", lambda: close_dead_jobs(units.database)),
             (
@@ -297,6 +305,7 @@ def _build(
         customers_router(units, types, answers),
         erasures_router(units),
         batches_router(units, types, batch_answers),
+        audiences_router(units),
         segments_router(units, comparisons),
         segment_figures_router(units),
         predictions_router(units, types),

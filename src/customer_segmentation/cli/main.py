@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from customer_segmentation import __version__
+from customer_segmentation.cli.audiences import audiences
 from customer_segmentation.cli.console.commands import Command, Commands
 from customer_segmentation.cli.console.output import ExitCode
 from customer_segmentation.cli.customers import customers
@@ -38,6 +39,7 @@ app.command()(study)
 app.command("import")(import_files)
 app.add_typer(models, name="models")
 app.add_typer(segments, name="segments")
+app.add_typer(audiences, name="audiences")
 app.add_typer(customers, name="customers")
 app.add_typer(transactions, name="transactions")
 app.add_typer(jobs, name="jobs")

@@ -125,6 +125,27 @@ class StaleSegmentError(SegmentationError):
         super().__init__(f"Segment {number} has changed; reload it and try again")
 
 
+class AudienceNotFoundError(SegmentationError):
+    """No audience has this id."""
+
+    def __init__(self, audience_id: int) -> None:
+        super().__init__(f"There is no audience {audience_id}")
+
+
+class AudienceExistsError(SegmentationError):
+    """Another audience has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is an audience {name} already; choose another name")
+
+
+class StaleAudienceError(SegmentationError):
+    """The audience is not any more as the one who changes it has seen it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Audience {name} has changed; reload it and try again")
+
+
 class IdempotencyError(SegmentationError):
     """An idempotency key was used before, for another request."""
 

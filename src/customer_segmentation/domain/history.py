@@ -18,7 +18,7 @@ FEED_START = 0
 
 
 class Cause(StrEnum):
-    """Why a customer came into a segment or left one."""
+    """Why a customer came into a segment or an audience, or left one."""
 
     ADDED = "added"
     UPDATED = "updated"
@@ -28,11 +28,13 @@ class Cause(StrEnum):
     ROLLED_BACK = "rolled back"
     TRANSACTION = "transaction"
     TIME = "time"
+    RULE = "rule"
+    CONSENT = "consent"
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentChange:
-    """A customer's change of segment.
+    """A customer's change of segment, or of an audience.
 
     Attributes:
         customer_id: whose; in the store the number that the customer is inside.
@@ -41,6 +43,9 @@ class SegmentChange:
         from_segment: the number of the segment left; None for a new or an erased customer.
         to_segment: the number of the segment entered; None for a deleted or an erased customer.
         model_version: the version that served, and gave the segment entered.
+        audience_id: the audience that was entered or left; both segments are then the one that the
+            customer is in. None for a change of segment.
+        entered: whether the audience was entered; None for a change of segment.
     """
 
     customer_id: CustomerId
@@ -49,6 +54,8 @@ class SegmentChange:
     from_segment: int | None
     to_segment: int | None
     model_version: int
+    audience_id: int | None = None
+    entered: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ import numpy as np
 from sqlalchemy import (
     ARRAY,
     BigInteger,
-    Column,
     ColumnElement,
     Connection,
     Select,
@@ -59,7 +58,7 @@ def insert_rows(
 
 
 def is_among(
-    connection: Connection, column: Column[int] | Column[str], ids: IdArray
+    connection: Connection, column: ColumnElement[int] | ColumnElement[str], ids: IdArray
 ) -> ColumnElement[bool]:
     """Return the condition that a column holds one of many ids, (n,), given as one parameter."""
     if connection.dialect.name == "sqlite":

@@ -186,12 +186,18 @@ segment_changes = Table(
     Column("model_version", Integer, nullable=False),
     Column("transaction_id", BigInteger),
     Column("position", BigInteger),
+    Column("audience_id", Integer),
+    Column("entered", Boolean),
     Index("segment_changes_in_order", "position"),
     Index("segment_changes_by_time", "changed_at", "from_segment", "to_segment"),
 )
 """Each change of a customer's segment, written in the transaction that makes it. Its position in
 the feed is filled in once that is committed, see `store/queries/feed.py`. Transaction ids, with the
-rows' ids, were the order before there were positions; cursors of then tell them."""
+rows' ids, were the order before there were positions; cursors of then tell them.
+
+A row with an audience tells that the customer entered or left that; the segment left and the one
+entered are then both the one that the customer is in, so that one feed has all in one order, and
+who counts moves between segments counts none."""
 
 feed = Table(
     "feed",
@@ -230,12 +236,14 @@ active_model = Table(
     Column("schema", Integer, nullable=False, server_default="1"),
     Column("day", Integer, nullable=False, server_default="0"),
     Column("kept_since", BigInteger, nullable=False, server_default="0"),
+    Column("audiences", Integer, nullable=False, server_default="0"),
 )
 """One row: the active version, and why; which edition of the segments' words; the number that
 the next new segment gets; the epoch, which what is written to customers carries; whether the
 database began as the demonstration; the number of the schema, so that each transaction sees
 whether it is the one that it knows; the day, in days since 1970, for which attributes hold that
-change with time; and since when transactions are kept, in microseconds since 1970, 0 if for good.
+change with time; since when transactions are kept, in microseconds since 1970, 0 if for good; and
+the edition of the dynamic audiences' rules, 0 before there is one.
 
 The epoch rises with each activation, and when a training begins to read. A customer's row tells its
 segment by this version if it was written in the epoch of the activation or a later one, or if the
@@ -306,6 +314,85 @@ count_checks = Table(
 )
 """One row: when all customers were last counted anew to check what was counted as they changed, and
 how many were found counted wrongly."""
+
+audiences = Table(
+    "audiences",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Words(200), nullable=False, unique=True),
+    Column("description", Text, nullable=False),
+    Column("owner", Words(200), nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("is_frozen", Boolean, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", Words(200), nullable=False),
+    Column("checked", String(100), nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Saved audiences. `checked` tells for which day, model and schema all customers were last held
+against a dynamic audience's rule."""
+
+audience_members = Table(
+    "audience_members",
+    metadata,
+    Column("audience_id", Integer, primary_key=True, autoincrement=False),
+    Column("customer_id", BigInteger, primary_key=True, autoincrement=False),
+    Index("audience_members_by_customer", "customer_id"),
+)
+"""Who is in which audience: of a dynamic one, as the last event about each customer says."""
+
+audience_sizes = Table(
+    "audience_sizes",
+    metadata,
+    Column("audience_id", Integer, primary_key=True, autoincrement=False),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, nullable=False),
+)
+"""How many customers an audience had on a day, in days since 1970."""
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("customer_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("purpose", Words(100), primary_key=True),
+    Column("channel", Words(100), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("source", Words(200), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Index("consents_by_purpose", "purpose", "channel", "state", "customer_id"),
+)
+"""What customers have said of being addressed; of whom there is no row, it is unknown."""
+
+campaigns = Table(
+    "campaigns",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Words(200), nullable=False, unique=True),
+    Column("audience_id", Integer, nullable=False),
+    Column("plan", JSON, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", Words(200), nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    sqlite_autoincrement=True,
+)
+"""Campaigns, and what was planned of each before it started."""
+
+campaign_members = Table(
+    "campaign_members",
+    metadata,
+    Column("campaign_id", Integer, primary_key=True, autoincrement=False),
+    Column("customer_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("arm", Integer, nullable=False),
+    Column("segment", Integer, nullable=False),
+    Column("before", Double),
+    Column("outcome", Double),
+    Column("addressed", Boolean),
+    Index("campaign_members_by_customer", "customer_id"),
+)
+"""Whom a campaign was started with: the arm that was drawn, 0 for who is held out, the segment at
+the start, what was known of the outcome before, and what came of it as far as that was told."""
 
 idempotency_keys = Table(
     "idempotency_keys",

@@ -90,6 +90,9 @@ NO_TRANSACTIONS = ProblemType(409, "no-transactions", "The schema declares no tr
 NO_VERSION = ProblemType(404, "version-not-found", "There is no such model version")
 NO_JOB = ProblemType(404, "job-not-found", "There is no such job")
 NO_SEGMENT = ProblemType(404, "segment-not-found", "There is no such segment")
+NO_AUDIENCE = ProblemType(404, "audience-not-found", "There is no such audience")
+AUDIENCE_EXISTS = ProblemType(409, "audience-exists", "The audience's name is taken")
+STALE_AUDIENCE = ProblemType(412, "stale-audience", "The audience has changed meanwhile")
 NO_GUIDE = ProblemType(404, "guide-not-built", "The guide is not part of this installation")
 NO_WEBHOOK = ProblemType(404, "webhook-not-found", "There is no such webhook or dead letter")
 NOT_DELIVERED = ProblemType(409, "not-delivered", "The receiver did not take the message")
@@ -144,6 +147,9 @@ _BY_ERROR: dict[type[errors.SegmentationError], ProblemType] = {
     errors.CustomerErasedError: ERASED,
     errors.StaleCustomerError: STALE,
     errors.StaleSegmentError: STALE_SEGMENT,
+    errors.AudienceNotFoundError: NO_AUDIENCE,
+    errors.AudienceExistsError: AUDIENCE_EXISTS,
+    errors.StaleAudienceError: STALE_AUDIENCE,
     errors.IdempotencyError: KEY_REUSED,
     errors.KeyExistsError: KEY_EXISTS,
     errors.KeyNotFoundError: NO_KEY,

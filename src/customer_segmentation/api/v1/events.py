@@ -1,4 +1,4 @@
-"""The feed of customers' segment changes: `/v1/events`."""
+"""The feed of customers' changes of segments and audiences: `/v1/events`."""
 
 from typing import Annotated, Any
 
@@ -24,10 +24,17 @@ _LATEST = "latest"
 
 
 class Event(HistoryEntry):
-    """A change of a customer's segment, and its place in the feed."""
+    """A change of a customer's segment, or of an audience, and its place in the feed."""
 
     cursor: str = Field(description="Go on after this event with `after`.")
-    customer_id: int = Field(description="Whose segment changed.")
+    customer_id: int = Field(description="Who changed.")
+    audience_id: int | None = Field(
+        description="The audience that was entered or left; null for a change of segment."
+    )
+    entered: bool | None = Field(
+        description="Whether the audience was entered, and not left; null for a change of segment. "
+        "Both segments are then the one that the customer is in."
+    )
 
 
 class Events(BaseModel):
@@ -45,7 +52,7 @@ def events_router(units: UnitsOfWork) -> Router:
 
     @router.get(
         "/events",
-        summary="Customers' segment changes, to follow",
+        summary="Customers' changes of segments and audiences, to follow",
         operation_id="list_events",
         response_model=answer,
         responses=problem_responses(INVALID, STORE_UNAVAILABLE),

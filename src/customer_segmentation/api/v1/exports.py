@@ -12,6 +12,7 @@ from customer_segmentation.api.http.openapi import problem_responses
 from customer_segmentation.api.http.problems import (
     INVALID,
     JOB_ENDED,
+    NO_AUDIENCE,
     NO_FILE,
     NO_JOB,
     NO_SEGMENT,
@@ -46,6 +47,8 @@ _FILE: dict[int | str, dict[str, Any]] = {
 }
 _Bounds = dict[AttributeName, Annotated[float, Field(allow_inf_nan=False), NUMBER]]
 
+_AWAY = (NOT_READY, STORE_UNAVAILABLE)
+
 ExportId = Annotated[UUID, Path(description="The export's id.")]
 
 
@@ -55,6 +58,9 @@ class ExportBody(Asked):
     format: Format = Field(default=Format.CSV, description="Of the file.")
     segment: Annotated[int, NUMBER] | None = Field(
         default=None, ge=0, lt=2**31, description="Only those in the segment of this number."
+    )
+    audience_id: Annotated[int, NUMBER] | None = Field(
+        default=None, ge=1, lt=2**31, description="Only those in the audience of this id."
     )
     min: _Bounds = Field(
         default={}, description="By attribute, only customers with at least this value."
@@ -85,7 +91,7 @@ class ExportBody(Asked):
     @property
     def asked(self) -> ExportRequest:
         """What is to be exported."""
-        names = ("format", "segment", "among", "missing", "holdout", "split", "audience")
+        names = {*ExportRequest.__slots__} - {"least", "most"}
         given = {name: getattr(self, name) for name in names}
         return ExportRequest(**given, least=dict(self.min), most=dict(self.max))
 
@@ -121,7 +127,9 @@ def exports_router(exports: Exports) -> Router:
         summary="Export customers to a file",
         operation_id="begin_export",
         responses=location_header("The export.")
-        | problem_responses(NO_SEGMENT, TOO_MANY, INVALID, NOT_READY, STORE_UNAVAILABLE),
+        | problem_responses(
+            NO_SEGMENT, NO_AUDIENCE, TOO_MANY, INVALID, NOT_READY, STORE_UNAVAILABLE
+        ),
     )
     @needs(Role.READER)
     def begin(response: Response, actor: Actor, asked: ExportBody | None = None) -> ExportAnswer:

@@ -29,6 +29,9 @@ def export(
     output: OutputOption = None,
     to: OutputFormatOption = None,
     segment: Annotated[int | None, typer.Option(help="Only customers of this segment.")] = None,
+    audience: Annotated[
+        str | None, typer.Option(help="Only customers of this audience, by its name or its id.")
+    ] = None,
     least: Annotated[
         list[str] | None,
         typer.Option("--min", metavar="NAME=NUMBER", help="Only from this value on; repeatable."),
@@ -60,6 +63,7 @@ def export(
     """
     from customer_segmentation.domain.control_groups import ControlGroup
     from customer_segmentation.files.write.tables import open_writer
+    from customer_segmentation.services.audiences.audiences import find_audience_id
     from customer_segmentation.services.transfer.exporting import Export, export_customers
 
     if holdout is None:
@@ -73,14 +77,17 @@ def export(
             context, "is not for --url: the service has a salt of its own", "audience_salt"
         )
         check_outputs([output])
+        from customer_segmentation.cli.audiences import find_audience
         from customer_segmentation.cli.files.remote import export_at
 
         with open_service(url, key) as service:
+            chosen = None if audience is None else find_audience(service, audience)["id"]
             rows = export_at(
                 service,
                 output,
                 format=output_format(output, to),
                 segment=segment,
+                audience_id=chosen,
                 min=_bounds("--min", least),
                 max=_bounds("--max", most),
                 holdout=holdout,
@@ -93,15 +100,15 @@ def export(
         audience_salt = os.environ.get(_SALT)  # The command line takes an empty one for none.
     if audience_salt is not None and not audience_salt.strip():
         raise typer.BadParameter("the salt is empty, and must be a secret", param_hint=_SALT)
-    selection = Selection(
-        segment=segment, least=_bounds("--min", least), most=_bounds("--max", most)
-    )
+    lower, upper = _bounds("--min", least), _bounds("--max", most)
     control = None if holdout is None else ControlGroup(split, holdout)
     form = output_format(output, to)
     check_outputs([output])
-    wanted = Export(selection, control, audience_salt)
     rows = 0
     with open_database() as units:
+        chosen = None if audience is None else find_audience_id(units, audience)
+        selection = Selection(segment, chosen, lower, upper)
+        wanted = Export(selection, control, audience_salt)
         batches = export_customers(units, wanted)
         with open_writer(output_target(output), wanted.columns(units.schema), form) as writer:
             for batch in batches:

@@ -13,6 +13,7 @@ from customer_segmentation.domain.errors import (
     StaleCustomerError,
 )
 from customer_segmentation.domain.history import Cause, SegmentChange
+from customer_segmentation.services.audiences.membership import note_customer
 from customer_segmentation.services.customers.following import (
     check_written,
     has_transactions,
@@ -50,7 +51,9 @@ def add(work: UnitOfWork, customer_id: CustomerId, attributes: Attributes) -> Se
     if has_transactions(work, number):
         # They came before the customer, or the customer was deleted and comes back.
         rebuild(work, np.array([number]))
+        note_customer(work, number, Cause.ADDED)
         return _read(work, customer_id, number)
+    note_customer(work, number, Cause.ADDED)
     return work.segmented(customer_id, attributes, segment)
 
 
@@ -86,6 +89,7 @@ def change(
     distributions.note(work.connection, counted, (attributes, segment))
     if segment != left.segment:
         _note(work, number, Cause.UPDATED, left.segment, segment)
+    note_customer(work, number, Cause.UPDATED)
     work.audit.note_change(work.connection, customer_id, "updated", changes)
     return work.segmented(customer_id, attributes, segment)
 
@@ -102,6 +106,7 @@ def remove(work: UnitOfWork, customer_id: CustomerId, tags: Container[str] | Non
     counted = (attributes, left.segment) if work.active.are_current(number, left.epoch) else None
     distributions.note(work.connection, counted, None)
     _note(work, number, Cause.DELETED, left.segment, None)
+    note_customer(work, number, Cause.DELETED)
     work.audit.note_change(work.connection, customer_id, "deleted")
 
 

@@ -15,6 +15,7 @@ from customer_segmentation.domain.errors import (
 )
 from customer_segmentation.domain.history import SegmentChange
 from customer_segmentation.domain.paging import Page, Selection
+from customer_segmentation.services.audiences.membership import require_audience
 from customer_segmentation.services.customers import changes
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.serving import SegmentedCustomer
@@ -44,8 +45,13 @@ def list_customers(
 
     While customers are re-scored after an activation, a selection by segment goes by the segments
     written down so far; each customer is shown with the segment that the active model gives.
+
+    Raises:
+        AudienceNotFoundError: there is no such audience.
     """
     with units.read() as work:
+        if selection.audience is not None:
+            require_audience(work.connection, selection.audience)
         rows = work.customers.read_page(work.connection, selection, selection.limit + 1)
         shown = rows[: selection.limit]
         ids = work.ids.ids_of(work.connection, [number for number, *_ in shown])

@@ -26,6 +26,7 @@ from customer_segmentation.domain.transactions import (
     counts_for,
     value_of,
 )
+from customer_segmentation.services.audiences.membership import note_customers
 from customer_segmentation.services.monitoring.distribution import count_imported
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.unit_of_work import UnitOfWork
@@ -165,6 +166,7 @@ def follow(
     work.customers.reassign(connection, after.ids, segments, epoch)
     after = replace(after, segments=segments, epochs=np.full(len(segments), epoch))
     _note_moves(work, before, after, cause)
+    note_customers(work, after.ids, cause)
     _note_counts(work, before, after)
     return after
 

@@ -14,6 +14,7 @@ from customer_segmentation.domain.jobs import Phase
 from customer_segmentation.domain.numbers import LARGEST_INTEGER
 from customer_segmentation.files.read.prefetch import prefetch
 from customer_segmentation.model.monitoring.distribution import Distribution
+from customer_segmentation.services.audiences.membership import note_customers
 from customer_segmentation.services.jobs.pool import start_worker
 from customer_segmentation.services.monitoring.distribution import add_counted, count
 from customer_segmentation.services.runtime.clock import now
@@ -268,6 +269,7 @@ def _write(units: UnitsOfWork, active: Active, chunk: _Chunk) -> bool:
         cause = models.activation_cause(work.connection)
         change = (left[moved], segments[moved])
         history.add_many(work.connection, ids, now(), cause, change, work.serving.version)
+        note_customers(work, ids, cause)
         add_counted(work, chunk.counted)
         work.customers.refresh(work.connection, chunk.after, chunk.last)
         models.pass_rescored(work.connection, chunk.last)

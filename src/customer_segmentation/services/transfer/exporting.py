@@ -15,6 +15,7 @@ from customer_segmentation.domain.schema import Schema, check_names
 from customer_segmentation.engines.scoring import WORDS
 from customer_segmentation.files.blocks import ASSIGNMENT_COLUMNS, GROUP_COLUMN
 from customer_segmentation.files.write.audience import group_names, hashed_ids
+from customer_segmentation.services.audiences.membership import require_audience
 from customer_segmentation.services.runtime.serving import ServingModel
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.store.arrow import arrow_reader
@@ -66,8 +67,12 @@ def export_customers(units: UnitsOfWork, export: Export) -> Iterator[pa.RecordBa
         InvalidInputError: attributes are bounded that there are not.
         NotReadyError: there is no model yet.
         SegmentNotFoundError: the model has no such segment.
+        AudienceNotFoundError: there is no such audience.
     """
     check_selection(units.schema, export.selection)
+    if export.selection.audience is not None:
+        with units.database.read() as connection:
+            require_audience(connection, export.selection.audience)
     serving, chosen = units.require_model(), export.selection.segment
     if chosen is not None and chosen not in serving.segments:
         raise SegmentNotFoundError(chosen)

@@ -17,6 +17,7 @@ from customer_segmentation.domain.numbers import Number
 from customer_segmentation.domain.paging import Selection
 from customer_segmentation.domain.schema import Schema, accept_categories
 from customer_segmentation.files.formats import Format
+from customer_segmentation.services.audiences.membership import require_audience
 from customer_segmentation.services.jobs.lifecycle import cancel_job, get_job
 from customer_segmentation.services.jobs.queue import add_waiting, check_room
 from customer_segmentation.services.runtime.settings import Settings
@@ -36,6 +37,7 @@ class ExportRequest:
     Attributes:
         format: of the file.
         segment: only customers of this segment.
+        audience_id: only customers of this audience.
         least: by attribute name, only customers with at least this value.
         most: by attribute name, only customers with at most this value.
         among: by attribute name, only customers of one of these categories.
@@ -47,6 +49,7 @@ class ExportRequest:
 
     format: Format = Format.CSV
     segment: int | None = None
+    audience_id: int | None = None
     least: dict[str, Number] = field(default_factory=dict)
     most: dict[str, Number] = field(default_factory=dict)
     among: dict[str, list[str]] = field(default_factory=dict)
@@ -81,6 +84,7 @@ class ExportRequest:
         group = None if self.holdout is None else ControlGroup(self.split, self.holdout)
         selection = Selection(
             segment=self.segment,
+            audience=self.audience_id,
             least=self.least,
             most=self.most,
             among=accept_categories(schema, self.among, "is.{}"),
@@ -118,6 +122,7 @@ class Exports:
         Raises:
             InvalidInputError: the options do not go together.
             SegmentNotFoundError: the active model has no such segment.
+            AudienceNotFoundError: there is no such audience.
             NotReadyError: there is no model yet.
             TooManyRequestsError: too many jobs wait already.
         """
@@ -125,6 +130,9 @@ class Exports:
         serving = self._units.require_model()
         if asked.segment is not None and asked.segment not in serving.segments:
             raise SegmentNotFoundError(asked.segment)
+        if asked.audience_id is not None:
+            with self._units.database.read() as connection:
+                require_audience(connection, asked.audience_id)
         check_room(self._units.database)
         job = add_waiting(self._units.database, JobKind.EXPORT, origin, asked.request)
         begin_waiting_transfers(self._units, self._settings)

@@ -7,6 +7,7 @@ from customer_segmentation.domain.arrays import FloatArray, IntArray
 from customer_segmentation.domain.history import Cause
 from customer_segmentation.domain.numbers import plain_number
 from customer_segmentation.domain.plurals import counted
+from customer_segmentation.services.audiences.membership import note_customers
 from customer_segmentation.services.customers.following import have_transactions, rebuild
 from customer_segmentation.services.monitoring.distribution import count_imported
 from customer_segmentation.services.runtime.audit import note
@@ -38,6 +39,7 @@ def add(work: UnitOfWork, ids: IntArray, values: FloatArray, source: str) -> Non
     _note(work, ids, values, source, ("added", "added"))
     # Transactions may have come before their customers.
     rebuild(work, have_transactions(work, ids))
+    note_customers(work, ids, Cause.ADDED)
 
 
 def change(work: UnitOfWork, before: StoredCustomers, values: FloatArray, source: str) -> None:
@@ -57,6 +59,7 @@ def change(work: UnitOfWork, before: StoredCustomers, values: FloatArray, source
         serving.version,
     )
     count_imported(work, before, (values, segments))
+    note_customers(work, before.ids, Cause.UPDATED)
     _note(work, before.ids, values, source, ("changed", "updated"))
 
 
@@ -69,6 +72,7 @@ def remove(work: UnitOfWork, before: StoredCustomers, source: str) -> None:
     version = work.serving.version
     history.add_many(work.connection, before.ids, now(), Cause.DELETED, left, version)
     count_imported(work, before, None)
+    note_customers(work, before.ids, Cause.DELETED)
     _note(work, before.ids, None, source, ("removed", "deleted"))
 
 

@@ -39,7 +39,7 @@ from customer_segmentation.store.prepared import Prepared
 from customer_segmentation.store.queries.following import Following
 from customer_segmentation.store.queries.ids import ids_of_schema
 from customer_segmentation.store.queries.models import Active
-from customer_segmentation.store.tables import active_model, customer_table
+from customer_segmentation.store.tables import active_model, audience_members, customer_table
 
 _NO_IDS = np.empty(0, dtype=np.int64)
 
@@ -133,6 +133,10 @@ class CustomerTable:
             update(self.table).where(of_id).values({name: added[name] for name in of_days})
         )
         self._remove = Prepared(delete(self.table).where(of_id).returning(*self._row))
+
+    def shown(self, name: str) -> ColumnElement[Any]:
+        """Return what customers have of an attribute on the day that is active."""
+        return self._by_name[name]
 
     @property
     def width(self) -> int:
@@ -369,9 +373,11 @@ class CustomerTable:
             yield _stored(customers), ids
 
     def _within(self, selection: Selection) -> list[ColumnElement[bool]]:
-        """Return the conditions on attributes."""
+        """Return the conditions on attributes and on the audience."""
         column = self._by_name
+        chosen = [] if selection.audience is None else [is_member(self, selection.audience)]
         return [
+            *chosen,
             *(column[name] >= value for name, value in selection.least.items()),
             *(column[name] <= value for name, value in selection.most.items()),
             *(column[name].in_(values) for name, values in selection.among.items()),
@@ -384,6 +390,11 @@ class CustomerTable:
     def count(self, connection: Connection) -> int:
         """Return the number of customers."""
         return connection.execute(select(func.count()).select_from(self.table)).scalar_one()
+
+    def greatest_number(self, connection: Connection) -> int:
+        """Return the greatest number of a customer, 0 where there is none."""
+        query = select(func.max(self.table.c.customer_id))
+        return connection.execute(query).scalar_one() or 0
 
     def read_all(
         self, read: ArrowReader, expected: int, progress: Callable[[int], None] = lambda _done: None
@@ -514,6 +525,14 @@ class CustomerTable:
         table = numbers.reshape(-1, 1 + len(self._row))
         whole = table[:, [0, -2, -1]].astype(np.int64)
         return StoredCustomers(whole[:, 0], table[:, 1:-2], whole[:, 1], whole[:, 2])
+
+
+def is_member(customers: CustomerTable, audience_id: int) -> ColumnElement[bool]:
+    """Return the condition that a customer is in an audience."""
+    found = select(audience_members.c.customer_id).where(
+        audience_members.c.audience_id == audience_id
+    )
+    return customers.table.c.customer_id.in_(found)
 
 
 def _plain(value: Number | None) -> Number:

@@ -10,6 +10,12 @@ from customer_segmentation.store.tables import (
     activations,
     active_model,
     activity,
+    audience_members,
+    audience_sizes,
+    audiences,
+    campaign_members,
+    campaigns,
+    consents,
     customers,
     idempotency_keys,
     import_changes,
@@ -22,6 +28,16 @@ from customer_segmentation.store.tables import (
 
 _OF_CUSTOMERS = (JobKind.TRAINING, JobKind.STUDY)
 """Kinds of jobs that are about the customers who are stored when they begin."""
+
+
+_OF_AUDIENCES = (
+    audience_members,
+    audience_sizes,
+    audiences,
+    campaign_members,
+    campaigns,
+    consents,
+)
 
 
 def mark(connection: Connection) -> None:
@@ -80,6 +96,7 @@ def _remove(connection: Connection, version: int, moment: datetime) -> None:
         delete(segment_edits),
         delete(import_changes),
         delete(idempotency_keys),
+        *map(delete, _OF_AUDIENCES),
         delete(activations).where(activations.c.version != version),
         delete(jobs).where(ended, jobs.c.finished_at < moment),
         delete(model_versions).where(is_theirs),

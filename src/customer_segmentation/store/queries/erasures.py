@@ -12,6 +12,9 @@ from customer_segmentation.store.bulk import is_among
 from customer_segmentation.store.prepared import Prepared
 from customer_segmentation.store.tables import (
     activity,
+    audience_members,
+    campaign_members,
+    consents,
     customers,
     erasures,
     idempotency_keys,
@@ -22,6 +25,14 @@ from customer_segmentation.store.tables import (
 _IS_ERASED = Prepared(
     select(erasures.c.customer_id).where(erasures.c.customer_id == bindparam("id"))
 )
+
+
+_OF_CUSTOMERS = {
+    "audiences": audience_members,
+    "campaigns": campaign_members,
+    "consents": consents,
+}
+"""Tables in which a customer has rows, by what an erasure's receipt calls them."""
 
 
 def remove_traces(connection: Connection, customer_id: int) -> dict[str, int]:
@@ -35,6 +46,10 @@ def remove_traces(connection: Connection, customer_id: int) -> dict[str, int]:
             idempotency_keys.c.customer_id == customer_id
         ),
         "transactions": delete(transactions).where(transactions.c.customer_id == customer_id),
+        **{
+            name: delete(table).where(table.c.customer_id == customer_id)
+            for name, table in _OF_CUSTOMERS.items()
+        },
     }
     connection.execute(delete(activity).where(activity.c.customer_id == customer_id))
     return {name: connection.execute(query).rowcount for name, query in found.items()}

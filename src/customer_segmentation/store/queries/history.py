@@ -59,6 +59,33 @@ def add_many(
     insert_rows(connection, segment_changes, {"customer_id": ids.tolist(), **columns}, same)
 
 
+def add_memberships(
+    connection: Connection,
+    ids: IntArray,
+    segments: IntArray,
+    change: SegmentChange,
+) -> None:
+    """Append that customers, (n,), who are in segments, (n,), entered or left an audience.
+
+    Args:
+        connection: of a transaction.
+        ids: of the customers.
+        segments: their numbers.
+        change: the rest; the customer and the segments in it do not count.
+    """
+    where = segments.tolist()
+    columns = {"customer_id": ids.tolist(), "from_segment": where, "to_segment": where}
+    positions = feed.draw(connection, len(ids), change.changed_at)
+    same = {
+        "changed_at": change.changed_at,
+        "cause": str(change.cause),
+        "model_version": change.model_version,
+        "audience_id": change.audience_id,
+        "entered": change.entered,
+    }
+    insert_rows(connection, segment_changes, {**columns, "position": positions}, same)
+
+
 def add_entered(connection: Connection, ids: IntArray, moment: datetime, version: int) -> None:
     """Append that customers, (n,), who were added in this transaction are in their segments.
 
@@ -78,12 +105,13 @@ def add_entered(connection: Connection, ids: IntArray, moment: datetime, version
 
 
 def of_customer(connection: Connection, customer_id: int) -> list[SegmentChange]:
-    """Return a customer's changes, the oldest first; that it was erased is none of them."""
+    """Return a customer's changes of segment, the oldest first; that it was erased is none."""
     rows = connection.execute(
         select(*_COLUMNS)
         .where(
             segment_changes.c.customer_id == customer_id,
             segment_changes.c.cause != str(Cause.ERASED),
+            segment_changes.c.audience_id.is_(None),
         )
         .order_by(segment_changes.c.id)
     )
@@ -157,9 +185,8 @@ def count_moves_since(
         .where(segment_changes.c.changed_at > moment)
         .group_by(left, entered)
     )
-    counts = {(was, now): int(count) for was, now, count in rows}
-    counts.pop((None, None), None)
-    return counts
+    # Who only came into an audience, or left one, stayed in the segment.
+    return {(was, now): int(count) for was, now, count in rows if was != now}
 
 
 def remove_superseded(connection: Connection, before: datetime, limit: int) -> int:

@@ -65,6 +65,7 @@ class Active:
         schema: the number of the customers' schema.
         day: for which attributes hold that change with time, in days since 1970.
         kept_since: transactions of before are not kept, in microseconds since 1970; 0 keeps all.
+        audiences: rises with each change of the dynamic audiences' rules; 0 before there is one.
     """
 
     version: int
@@ -75,6 +76,7 @@ class Active:
     schema: int
     day: int
     kept_since: int
+    audiences: int
 
     @property
     def is_rescored(self) -> bool:

@@ -20,6 +20,9 @@ class _Listing(BaseModel):
     segment: int | None = Field(
         default=None, ge=0, lt=2**31, description="Only those in the segment of this number."
     )
+    audience: int | None = Field(
+        default=None, ge=1, lt=2**31, description="Only those in the audience of this id."
+    )
     limit: int = Field(default=100, ge=1, le=1000, description="How many at most.")
     cursor: str | None = Field(
         default=None, max_length=500, description="`next_cursor` of the page before."
@@ -70,6 +73,7 @@ class Listings:
         }
         return Selection(
             segment=listing.segment,
+            audience=listing.audience,
             least=given["min"],
             most=given["max"],
             among=accept_categories(self._schema, given["is"], "{}_is"),

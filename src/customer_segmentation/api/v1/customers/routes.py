@@ -23,6 +23,7 @@ from customer_segmentation.api.http.problems import (
     INVALID,
     KEY_REUSED,
     MEDIA,
+    NO_AUDIENCE,
     NOT_FOUND,
     NOT_READY,
     STALE,
@@ -112,11 +113,11 @@ def customers_router(units: UnitsOfWork, types: CustomerTypes, answers: Customer
         summary="List customers",
         operation_id="list_customers",
         responses=json_response(answers.page, "A page of customers")
-        | problem_responses(INVALID, NOT_READY, STORE_UNAVAILABLE),
+        | problem_responses(NO_AUDIENCE, INVALID, NOT_READY, STORE_UNAVAILABLE),
     )
     @needs(Role.READER)
     def read_page(listing: Annotated[listing_type, Query()]) -> Response:
-        """Select by segment and attribute ranges, sort, and go on with `next_cursor`."""
+        """Select by segment, audience and attribute ranges, sort, and go on with `next_cursor`."""
         found, page = list_customers(units, listings.selection_of(listing))
         answer = answers.page_of(found, None if page is None else cursor_of(page))
         return Response(msgspec.json.encode(answer), media_type=JSON)

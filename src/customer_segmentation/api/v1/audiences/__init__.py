@@ -1,0 +1,1 @@
+"""Audiences as resources, under `/v1/audiences`."""

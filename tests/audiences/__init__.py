@@ -1,0 +1,1 @@
+"""Audiences, what customers agreed to, and campaigns."""

@@ -1,0 +1,148 @@
+"""Audiences over HTTP, by the client and by command."""
+
+import csv
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from customer_segmentation.api.app import create_local_app
+from customer_segmentation.cli.console.in_process import InProcessTransport
+from customer_segmentation.client import Client, ServiceError
+from customer_segmentation.services.runtime.settings import Settings
+from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+from tests.support.commands import run
+from tests.support.shop import attributes, open_shop
+
+RULE = "plan = 'Plus'"
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shop") / "shop.db"
+
+
+@pytest.fixture(scope="module")
+def shop(path: Path) -> Iterator[UnitsOfWork]:
+    with closing(open_shop(f"sqlite:///{path}")) as units:
+        yield units
+
+
+@pytest.fixture(scope="module")
+def client(shop: UnitsOfWork) -> Iterator[Client]:
+    transport = InProcessTransport(create_local_app(shop, Settings()))
+    with Client("http://localhost", transport=transport, tries=1) as client:
+        yield client
+
+
+def test_an_audience_is_saved_listed_changed_and_deleted(client: Client) -> None:
+    made = client.create_audience("Regulars", RULE, owner="Ada", by="Ada")
+    assert (made["name"], made["rule"], made["created_by"]) == ("Regulars", RULE, "Ada")
+    assert not made["is_frozen"]
+    assert client.get_audience(made["id"]) == made
+    assert made in client.list_audiences()["audiences"]
+    everyone = [*client.iterate_customers(audience=made["id"])]
+    assert len(everyone) == made["size"] > 0
+    assert {one["plan"] for one in everyone} == {"Plus"}
+    few = [*client.iterate_customers(audience=made["id"], spent_min=100, sort="-spent", limit=3)]
+    assert [one["spent"] for one in few] == sorted(
+        (one["spent"] for one in everyone if one["spent"] >= 100), reverse=True
+    )
+
+    changed = client.change_audience(made["id"], made["tag"], description="Who come often")
+    assert changed["description"] == "Who come often"
+    with pytest.raises(ServiceError) as stale:
+        client.change_audience(made["id"], made["tag"], name="Others")
+    assert (stale.value.status, stale.value.problem["type"][-14:]) == (412, "stale-audience")
+
+    client.delete_audience(made["id"])
+    with pytest.raises(ServiceError) as gone:
+        client.get_audience(made["id"])
+    assert gone.value.status == 404
+    with pytest.raises(ServiceError) as gone:
+        client.list_customers(audience=made["id"])
+    assert gone.value.status == 404
+
+
+def test_a_rule_is_counted_without_being_saved(client: Client) -> None:
+    counted = client.count_audience(RULE)
+    assert counted["of"] >= 60
+    assert counted["share"] == counted["customers"] / counted["of"]
+    assert sum(one["customers"] for one in counted["segments"]) == counted["customers"]
+    with pytest.raises(ServiceError) as refused:
+        client.count_audience("colour = 1")
+    assert refused.value.status == 422
+    (error,) = refused.value.problem["errors"]
+    assert error["field"] == "rule"
+    assert "at character 1" in error["message"]
+
+
+def test_who_comes_and_goes_is_in_the_feed(client: Client) -> None:
+    made = client.create_audience("Feed", RULE)
+    start = client.list_events("latest")["next"]
+
+    client.add_customer("E1", attributes(plan="Plus"))
+    client.update_customer("E1", {"plan": "Basic"})
+
+    events = client.list_events(start)["events"]
+    told = [e for e in events if e["audience_id"] == made["id"]]
+    assert [(e["customer_id"], e["entered"]) for e in told] == [("E1", True), ("E1", False)]
+    assert {(e["from_segment"], e["to_segment"]) for e in told} == {(told[0]["to_segment"],) * 2}
+    assert [e["cause"] for e in events if e["audience_id"] is None] == ["added"]
+    history = client.get_history("E1")["changes"]
+    assert [change["cause"] for change in history] == ["added"]
+
+
+def test_profile_overlaps_and_sizes_are_shown(client: Client) -> None:
+    rich = client.create_audience("Rich", "spent >= 300")
+    frozen = client.create_audience("Then", RULE, frozen=True)
+    assert frozen["is_frozen"]
+
+    profile = client.get_audience_profile(rich["id"])
+    assert profile["count"]["customers"] == rich["size"]
+    spent = next(one for one in profile["attributes"] if one["attribute"] == "spent")
+    assert spent["mean"] > spent["mean_of_all"]
+    overlaps = client.get_audience_overlaps(rich["id"])["overlaps"]
+    assert {one["name"] for one in overlaps} >= {"Then"}
+    assert client.get_audience_sizes(rich["id"])["sizes"][-1]["customers"] == rich["size"]
+
+
+def test_commands_do_the_same(client: Client, path: Path, tmp_path: Path) -> None:
+    def run_command(*words: str) -> str:
+        result = run(*words, env={"DATABASE_URL": f"sqlite:///{path}"})
+        assert result.exit_code == 0, result.stderr
+        return result.stdout
+
+    output = tmp_path / "out.csv"
+    assert "Audience" in run_command("audiences", "create", "By hand", RULE, "--owner", "Bo")
+    assert "By hand" in run_command("audiences", "list")
+    assert "plan" in run_command("audiences", "show", "By hand")
+    assert "customers" in run_command("audiences", "count", RULE)
+    run_command("export", "--audience", "By hand", "-o", str(output))
+    with output.open() as file:
+        rows = [*csv.DictReader(file)]
+    made = next(a for a in client.list_audiences()["audiences"] if a["name"] == "By hand")
+    assert len(rows) == made["size"]
+    run_command("audiences", "change", "By hand", "--name", "By foot")
+    run_command("audiences", "delete", "By foot")
+    assert made["id"] not in [one["id"] for one in client.list_audiences()["audiences"]]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"name": " ", "rule": RULE}, "name"),
+        ({"name": "x"}, "rule"),
+        ({"name": "x", "rule": RULE, "colour": 1}, "colour"),
+        ({"name": "x" * 201, "rule": RULE}, "name"),
+        ({"name": "x", "rule": RULE, "frozen": "yes"}, "frozen"),
+    ],
+)
+def test_a_fault_names_its_field(shop: UnitsOfWork, body: dict[str, object], field: str) -> None:
+    transport = InProcessTransport(create_local_app(shop, Settings()))
+    with httpx.Client(base_url="http://localhost", transport=transport) as plain:
+        answer = plain.post("/v1/audiences", json=body)
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
