@@ -231,8 +231,7 @@ def rebuild(
     known = transactions.read_activity(connection, before.ids)
     schema = work.customers.schema
     kept, without = {}, []
-    for number in before.ids.tolist():
-        own = transactions.of_customer(connection, number)
+    for number, own in transactions.of_customers(connection, before.ids).items():
         kept[number] = recount(schema, known.get(number), own)
         if not own and not kept[number].until:
             without.append(number)

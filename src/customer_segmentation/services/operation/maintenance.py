@@ -18,6 +18,7 @@ from customer_segmentation.services.monitoring.distribution import current_of
 from customer_segmentation.services.monitoring.recount import recount
 from customer_segmentation.services.runtime.settings import Settings, settings_file
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork, units_over
+from customer_segmentation.services.transactions.recounting import recount_transactions
 from customer_segmentation.store import backup
 from customer_segmentation.store.queries import distributions, models
 from customer_segmentation.store.schema import LATEST, current_migration, migrate, require_file
@@ -179,6 +180,10 @@ def _recount(units: UnitsOfWork) -> Iterator[Finding]:
     wrong = recount(units)
     found = f"wrong by {counted(wrong, 'customer')}; repaired" if wrong else "each is right"
     yield Finding("counts", wrong == 0, found)
+    if units.schema.transactions is not None:
+        wrong = recount_transactions(units)
+        found = f"{counted(wrong, 'customer')} did not follow; repaired" if wrong else "all follow"
+        yield Finding("transactions", wrong == 0, found)
 
 
 def _look_at_jobs(units: UnitsOfWork) -> Iterator[Finding]:

@@ -135,9 +135,14 @@ def read_older(
     return [_transaction(row) for row in connection.execute(query)]
 
 
-def of_customer(connection: Connection, number: int) -> list[Transaction]:
-    """Return all transactions of a customer, in no order."""
-    return [_transaction(row) for row in connection.execute(_OF_CUSTOMER, {"number": number})]
+def of_customers(connection: Connection, numbers: IntArray) -> dict[int, list[Transaction]]:
+    """Return all transactions of many customers, (n,), by their numbers, in no order."""
+    found: dict[int, list[Transaction]] = {number: [] for number in numbers.tolist()}
+    query = select(*_ROW).where(is_among(connection, transactions.c.customer_id, numbers))
+    for row in connection.execute(query):
+        one = _transaction(row)
+        found[int(one.customer_id)].append(one)
+    return found
 
 
 def read_page(
