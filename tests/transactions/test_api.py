@@ -215,3 +215,22 @@ def test_without_a_declaration_no_transaction_is_taken(tmp_path: Path) -> None:
             answer = client.post("/v1/transactions", json=sale(1, 1))
             assert answer.status_code == 409
             assert "add a section [transactions]" in answer.json()["detail"]
+
+
+def test_a_page_tells_when_time_changes_what_follows(client: httpx.Client) -> None:
+    # Another customer's is another matter, and one that lies outside a window counts no more.
+    client.post("/v1/transactions", json=[sale(1, 7), sale(2, 8)])
+    old = (SOLD - timedelta(days=40)).isoformat()
+    client.post("/v1/transactions", json=sale(2, 7, time=old, kind="return"))
+
+    page = client.get("/v1/customers/7/transactions").json()
+
+    assert page["follows"]
+    day = SOLD.date()
+    assert page["next_changes"]["spent_lately"] == (day + timedelta(days=90)).isoformat()
+    assert page["next_changes"]["bought_lately"] == (day + timedelta(days=7)).isoformat()
+    assert page["next_changes"]["mean_lately"] == (day + timedelta(days=30)).isoformat()
+    assert page["next_changes"]["recency"] > day.isoformat()
+    assert "monetary" not in page["next_changes"]
+    nothing = client.get("/v1/customers/30/transactions").json()
+    assert (nothing["follows"], nothing["next_changes"]) == (False, {})

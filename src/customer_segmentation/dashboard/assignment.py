@@ -1,11 +1,12 @@
 """How an explained assignment looks: segment, confidence, what decided, what would change it."""
 
+from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
 import streamlit as st
 
-from customer_segmentation.dashboard import parts
+from customer_segmentation.dashboard import parts, plots
 from customer_segmentation.dashboard.schema import declared
 from customer_segmentation.dashboard.style import (
     colour_of,
@@ -60,6 +61,11 @@ def show_assignment(found: dict[str, Any], titles: dict[int, str]) -> None:
 
 def show_history(changes: list[dict[str, Any]], titles: dict[int, str]) -> None:
     """Show a customer's way from segment to segment, the last step first."""
+    moves = [(change["changed_at"], change["to_segment"]) for change in changes]
+    if len(moves) > 1:
+        figure = plots.steps(moves, titles, datetime.now(UTC).isoformat())
+        number = len({segment for _, segment in moves})
+        plots.show(figure, "segments-over-time", 90 + 48 * number, "The segment over time")
     steps = "".join(_step(change, titles) for change in reversed(changes))
     st.html(f'<ol class="steps">{steps}</ol>')
 

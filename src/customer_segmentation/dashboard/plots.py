@@ -1,5 +1,6 @@
 """Plots that are more than bars: distributions, profiles side by side, maps, flows and curves."""
 
+import textwrap
 from html import escape
 from typing import Any
 
@@ -16,6 +17,7 @@ from customer_segmentation.dashboard.style import (
 
 _CONFIG = {"displayModeBar": False, "scrollZoom": False, "responsive": True}
 _GRID = "rgba(128,138,148,0.25)"
+_LINE = 20
 _MARGIN = {"l": 8, "r": 8, "t": 12, "b": 8}
 
 Points = list[dict[str, Any]]
@@ -194,6 +196,47 @@ def curve(xs: list[int], lines: dict[str, list[float | None]], marked: int | Non
         figure.add_vline(marked, line={"color": EVERYBODY, "dash": "dash"})
     figure.update_xaxes(title="number of segments", dtick=1)
     return figure
+
+
+def steps(moves: list[tuple[str, int | None]], titles: dict[int, str], until: str) -> go.Figure:
+    """Return a way from segment to segment over time.
+
+    Args:
+        moves: the moments, as ISO 8601 has them, and the segments that were entered then; None is
+            gone.
+        titles: of the segments, by number.
+        until: to which moment the last one goes.
+    """
+    names = [
+        "gone" if number is None else _in_lines(titles.get(number, f"segment {number}"))
+        for _, number in moves
+    ]
+    colours = [EVERYBODY if number is None else colour_of(number) for _, number in moves]
+    signs = ["circle" if number is None else symbol_of(number) for _, number in moves]
+    figure = go.Figure(
+        go.Scatter(
+            x=[*(moment for moment, _ in moves), until],
+            y=[*names, names[-1]],
+            mode="lines+markers",
+            line={"shape": "hv", "color": EVERYBODY, "width": 2},
+            # The last point is now, where nothing happens.
+            marker={
+                "color": [*colours, EVERYBODY],
+                "symbol": [*signs, "circle"],
+                "size": [*[13] * len(moves), 1],
+                "opacity": 1.0,
+            },
+            hovertemplate="%{y}, %{x}<extra></extra>",
+        )
+    )
+    figure.update_yaxes(type="category", categoryorder="category ascending")
+    figure.update_xaxes(type="date", showgrid=True)
+    return figure
+
+
+def _in_lines(text: str) -> str:
+    """Return words beside a plot, which on a phone has little room, in short lines."""
+    return "<br>".join(_literal(line) for line in textwrap.wrap(text, _LINE))
 
 
 def _literal(text: str) -> str:

@@ -8,6 +8,10 @@ from customer_segmentation.client import Reply, ServiceError
 from customer_segmentation.dashboard import parts
 from customer_segmentation.dashboard.address_bar import follow, say
 from customer_segmentation.dashboard.assignment import show_assignment, show_history
+from customer_segmentation.dashboard.customer.transactions import (
+    show_attributes,
+    show_transactions,
+)
 from customer_segmentation.dashboard.fields import (
     attribute_fields,
     check_attributes,
@@ -17,7 +21,7 @@ from customer_segmentation.dashboard.fields import (
 from customer_segmentation.dashboard.opened import close, opened
 from customer_segmentation.dashboard.schema import the_schema
 from customer_segmentation.dashboard.service import forget, may, refusals_told, service
-from customer_segmentation.dashboard.style import id_of, label_of, title_of, titles_of, value_of
+from customer_segmentation.dashboard.style import id_of, label_of, title_of, titles_of
 from customer_segmentation.domain.attributes import CustomerId
 
 _NOT_FOUND, _INVALID = 404, 422
@@ -65,13 +69,19 @@ def show_card(segments: list[dict[str, Any]]) -> None:
 def _show(customer_id: CustomerId, found: Reply, segments: list[dict[str, Any]]) -> None:
     titles = titles_of(segments)
     show_assignment(service().explain_customer(customer_id), titles)
-    about, history, change, remove = st.tabs(
-        ["Attributes", "History", "Change", "Delete"], key=f"card-{customer_id}", on_change="rerun"
+    has_transactions = the_schema().transactions is not None
+    names = ["Attributes", *["Transactions"] * has_transactions, "History", "Change", "Delete"]
+    about, *sold, history, change, remove = st.tabs(
+        names, key=f"card-{customer_id}", on_change="rerun"
     )
     if about.open:
         with about:
-            _show_attributes(found)
+            show_attributes(customer_id, found)
             parts.link("What if", "Try other values", "tune", id=customer_id)
+    for tab in sold:
+        if tab.open:
+            with tab:
+                show_transactions(customer_id)
     if history.open:
         with history:
             show_history(service().get_history(customer_id)["changes"], titles)
@@ -81,15 +91,6 @@ def _show(customer_id: CustomerId, found: Reply, segments: list[dict[str, Any]])
     if remove.open:
         with remove:
             _delete(customer_id, found)
-
-
-def _show_attributes(found: Reply) -> None:
-    parts.table(
-        [
-            {"attribute": label_of(one), "value": value_of(one, found[one.name])}
-            for one in the_schema().attributes
-        ]
-    )
 
 
 def _change(customer_id: CustomerId, found: Reply, titles: dict[int, str]) -> None:

@@ -1,6 +1,7 @@
 """The use cases of transactions: take them in, take one back, list a customer's."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -30,6 +31,7 @@ from customer_segmentation.services.customers.following import (
     OutOfRangeError,
     count_more,
     follow,
+    has_transactions,
     rebuild,
 )
 from customer_segmentation.services.runtime.audit import note
@@ -287,10 +289,14 @@ class TransactionPage:
     Attributes:
         transactions: with ids as they are outside.
         after: where the next page begins, a time and an id; None after the last.
+        follows: whether attributes follow, as the customer has transactions or had some.
+        next_changes: by attribute, the day, since 1970, on which time may change it next.
     """
 
     transactions: list[Transaction]
     after: tuple[int, str] | None
+    follows: bool
+    next_changes: Mapping[str, int]
 
 
 def list_transactions(
@@ -310,12 +316,22 @@ def list_transactions(
             if number is None
             else transactions.read_page(work.connection, number, after, limit + 1)
         )
-        if not found and (number is None or work.customers.find(work.connection, number) is None):
+        stored = None if number is None else work.customers.find(work.connection, number)
+        if not found and stored is None:
             raise CustomerNotFoundError(customer_id)
+        follows = number is not None and has_transactions(work, number)
+        changes = _next_changes(work, number, stored[0]) if number and stored and follows else {}
     units.audit.note_reads(units.database, [customer_id])
     shown = [_outside(declared, customer_id, one) for one in found[:limit]]
     last = found[limit - 1] if len(found) > limit else None
-    return TransactionPage(shown, None if last is None else (last.time, str(last.transaction_id)))
+    following = None if last is None else (last.time, str(last.transaction_id))
+    return TransactionPage(shown, following, follows, changes)
+
+
+def _next_changes(work: UnitOfWork, number: int, attributes: Attributes) -> dict[str, int]:
+    of_days = [name for name in work.customers.of_days if not math.isnan(attributes[name])]
+    tomorrow = dict.fromkeys(of_days, work.active.day + 1)
+    return tomorrow | work.customers.next_changes(work.connection, number)
 
 
 def _outside(declared: TransactionSchema, customer_id: CustomerId, one: Transaction) -> Transaction:

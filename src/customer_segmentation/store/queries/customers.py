@@ -275,6 +275,10 @@ class CustomerTable:
         """Let customers tell of all their transactions; see `Following.follow`."""
         self._following.follow(connection, customers)
 
+    def next_changes(self, connection: Connection, customer_id: int) -> dict[str, int]:
+        """Return when time may change a customer's attributes; see `Following.next_changes`."""
+        return self._following.next_changes(connection, customer_id)
+
     def refresh(self, connection: Connection, after: int, last: int) -> None:
         """Write what has expired of customers above a number and up to another."""
         statement = self._following.refresh(after, last)

@@ -126,14 +126,33 @@ class Following:
         assert derivation.window is not None  # noqa: S101
         of = transactions.alias("counted")
         unit = self._declared.unit_of_amount
-        counts = [of.c.customer_id == self._table.c.customer_id, _is_within(of, derivation.window)]
-        for name, texts in derivation.where.items():
-            # What is prepared cannot hold a list.
-            counts.append(or_(*(_field(of, name) == text for text in texts)))
-        if derivation.of_amounts:
-            counts.append(of.c.amount.is_not(None))
-        found = select(_aggregate(of, derivation, unit)).where(*counts)
+        found = select(_aggregate(of, derivation, unit)).where(
+            of.c.customer_id == self._table.c.customer_id,
+            _is_within(of, derivation.window),
+            *_counts(of, derivation),
+        )
         return found.correlate(self._table).scalar_subquery()
+
+    def next_changes(self, connection: Connection, number: int) -> dict[str, int]:
+        """Return on which days, since 1970, a transaction leaves attributes' windows, by name.
+
+        Args:
+            connection: of a transaction.
+            number: of the customer.
+        """
+        if not self.windowed:
+            return {}
+        columns = []
+        for name in self.windowed:
+            derivation = self._derivations[name]
+            window = derivation.window or 0
+            of = transactions.alias(f"of_{name}")
+            first = select(func.min(of.c.time // _A_DAY)).where(
+                of.c.customer_id == number, _is_within(of, window), *_counts(of, derivation)
+            )
+            columns.append((first.scalar_subquery() + window).label(name))
+        row = connection.execute(select(*columns)).mappings().one()
+        return {name: int(day) for name, day in row.items() if day is not None}
 
     def _expiry(self) -> ScalarSelect[Any]:
         """Return the day on which the first transaction leaves a window; null if none will."""
@@ -154,6 +173,16 @@ def _is_within(of: FromClause, window: int) -> ColumnElement[bool]:
     """Tell whether a transaction lies in a window of so many days that ends on the active day."""
     is_within: ColumnElement[bool] = of.c.time >= (_DAY - (window - 1)) * _A_DAY
     return is_within
+
+
+def _counts(of: FromClause, derivation: Derivation) -> list[ColumnElement[bool]]:
+    """Tell which transactions count for an attribute, their time aside."""
+    # What is prepared cannot hold a list.
+    counts = [
+        or_(*(_field(of, name) == text for text in texts))
+        for name, texts in derivation.where.items()
+    ]
+    return [*counts, of.c.amount.is_not(None)] if derivation.of_amounts else counts
 
 
 def _field(of: FromClause, name: str) -> ColumnElement[str]:

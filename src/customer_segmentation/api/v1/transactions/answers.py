@@ -63,9 +63,22 @@ class TransactionAnswers:
             **strict,  # type: ignore[arg-type]
         )
         following = Annotated[str | None, Meta(description="Where the next page begins.")]
+        follows = Annotated[
+            bool,
+            Meta(description="Whether attributes follow: the customer has transactions or had."),
+        ]
+        changes = Annotated[
+            dict[str, str],
+            Meta(description="By attribute, the day on which time may change it next."),
+        ]
         self.page: Any = defstruct(
             "TransactionPage",
-            [("transactions", list[whole]), ("next_cursor", following)],
+            [
+                ("transactions", list[whole]),
+                ("next_cursor", following),
+                ("follows", follows),
+                ("next_changes", changes),
+            ],
             **strict,  # type: ignore[arg-type]
         )
         self.example = {

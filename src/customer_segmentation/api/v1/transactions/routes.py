@@ -207,7 +207,12 @@ def transactions_router(
     ) -> Response:
         """Return the customer's transactions, the newest first; go on with `next_cursor`."""
         page = list_transactions(units, customer_id, _place(cursor), limit)
-        shown = answers.page([answers.show(one) for one in page.transactions], _cursor(page.after))
+        shown = answers.page(
+            [answers.show(one) for one in page.transactions],
+            _cursor(page.after),
+            page.follows,
+            {name: from_day(day).isoformat() for name, day in page.next_changes.items()},
+        )
         return Response(msgspec.json.encode(shown), media_type=JSON)
 
     of_customers.add_to(own)
