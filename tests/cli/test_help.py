@@ -146,7 +146,12 @@ ONLY_WITH = {
     "--until": "--transactions",
 }
 VALUES = {"--spark-conf": "a=b", "--since": "2026-01-01", "--until": "2026-01-01"}
-ARGUMENTS = {("score",): ["x.csv"], ("import",): ["x.csv"], ("models", "onnx"): ["-o", "x"]}
+ARGUMENTS = {
+    ("consume",): ["nats://localhost", "--topic", "sales"],
+    ("score",): ["x.csv"],
+    ("import",): ["x.csv"],
+    ("models", "onnx"): ["-o", "x"],
+}
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)

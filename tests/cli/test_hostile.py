@@ -53,6 +53,14 @@ BY_TYPE: dict[type, list[str]] = {
 }
 BY_NAME = {
     "url": ["http://", "http://[", "http://a:99999", "http://a b", "http://xn--a", "http://a?b"],
+    "broker": [
+        "nats://",
+        "amqp://[",
+        "redis://a:99999",
+        "mqtt://a:b",
+        "http://a",
+        "nats://\x1b[2J",
+    ],
     "query_of": ["sqlite://", "sqlite:///none.db", "klingon://x", "postgresql://127.0.0.1:1/x"],
     "least": ["age", "age=", "age=1e400", "age=nan", "=1"],
     "strategy": ["@", "x@", "x@nowhere"],
@@ -67,6 +75,8 @@ BY_NAME = {
 }
 """What is hostile to an option or argument beside what is to all of its type."""
 NEEDED = {
+    "broker": "redis://127.0.0.1:1",
+    "topic": "sales",
     "files": "people.csv",
     "file": "people.csv",
     "customers": "5",

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from customer_segmentation.api.http import problems
@@ -12,6 +13,7 @@ from customer_segmentation.api.v1.events import Event
 from customer_segmentation.domain.history import Cause
 from customer_segmentation.files.schema_file import allowed_by_key, parse_schema
 from customer_segmentation.services.runtime.settings import OTHER_VARIABLES, Settings, variable_of
+from customer_segmentation.streams.metrics import ConsumerMetrics
 from tests.support.commands import command
 from tests.support.reference import DOCS, sections, setting_entry
 from tests.support.servers import Server
@@ -71,6 +73,10 @@ def test_every_metric_has_an_entry_with_its_labels(bank_url: str, tmp_path: Path
     with Server(bank_url, tmp_path) as server:
         server.client.get("/v1/customers/56")
         families = [*text_string_to_metric_families(server.client.get("/metrics").text)]
+    consumer = ConsumerMetrics()
+    consumer.messages.labels("stored").inc()
+    consumer.failures.labels("broker").inc()
+    families += text_string_to_metric_families(generate_latest(consumer.registry).decode())
 
     names = {
         f"{family.name}_total" if family.type == "counter" else family.name: {

@@ -159,6 +159,10 @@ class ExtraMissingError(SegmentationError):
         )
 
 
+class StreamError(SegmentationError):
+    """A broker has something else under a name than is asked for."""
+
+
 class EngineUnavailableError(SegmentationError):
     """The engine that was asked for cannot run on this machine."""
 

@@ -58,7 +58,7 @@ def open_service(
             from customer_segmentation.client import Client
 
             stack.enter_context(errors_told())
-            stack.enter_context(_answers_told())
+            stack.enter_context(answers_told())
             yield stack.enter_context(Client(url, key or None))
 
 
@@ -71,12 +71,12 @@ def serve_in_process(units: "UnitsOfWork", settings: "Settings") -> Iterator["Cl
 
     transport = InProcessTransport(create_local_app(units, settings))
     # What a database refuses now may be tried again by who runs the command.
-    with _answers_told(), Client("http://localhost", transport=transport, tries=1) as service:
+    with answers_told(), Client("http://localhost", transport=transport, tries=1) as service:
         yield service
 
 
 @contextmanager
-def _answers_told() -> Iterator[None]:
+def answers_told() -> Iterator[None]:
     """Tell what a service refuses in a line, and exit with its code."""
     import httpx
 

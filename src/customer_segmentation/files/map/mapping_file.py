@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from customer_segmentation.domain.attributes import Attribute, Column
 from customer_segmentation.domain.errors import MappingError
-from customer_segmentation.domain.schema import Schema
+from customer_segmentation.domain.schema import Schema, transaction_fields
 from customer_segmentation.domain.toml import TomlError, parse_toml, to_toml
 from customer_segmentation.files.map.entry_file import (
     UNSURE_STYLE,
@@ -23,13 +23,15 @@ from customer_segmentation.files.map.entry_file import (
 from customer_segmentation.files.map.inference import Guess
 from customer_segmentation.files.map.mapping import ColumnMapping, Entry, code_key
 from customer_segmentation.files.map.number_texts import NumberStyle
+from customer_segmentation.files.map.record_rules import RecordRules
 from customer_segmentation.files.map.synonyms import TRANSACTION_COLUMNS
 from customer_segmentation.files.map.transaction_rules import KINDS, Direction, TransactionRules
 from customer_segmentation.files.toml_tables import faults_of
 
 _TRANSACTIONS = "transactions"
 _DIRECTIONS = {"deposits": Direction.DEPOSIT, "withdrawals": Direction.WITHDRAWAL}
-_TRANSACTION_KEYS = (*TRANSACTION_COLUMNS, *_DIRECTIONS, "decimal", "thousands", "date_format")
+_STYLE_KEYS = ("decimal", "thousands")
+_TRANSACTION_KEYS = (*TRANSACTION_COLUMNS, *_DIRECTIONS, *_STYLE_KEYS, "date_format")
 _DECIMALS = (".", ",")
 _THOUSANDS = ("", ",", ".", " ", "\u00a0", "'")
 _MAX_TEXT = 2**20
@@ -71,6 +73,38 @@ def read_rules(path: Path | None, columns: Sequence[str]) -> TransactionRules:
         raise MappingError(
             f"The mapping {path} cannot be used. {_TRANSACTIONS}: {fault}"
         ) from fault
+
+
+def read_record_rules(schema: Schema, path: Path) -> RecordRules:
+    """Read how single transactions are read, such as those of messages.
+
+    Args:
+        schema: of the customers.
+        path: of a mapping; its table `transactions` names the column of each field.
+
+    Raises:
+        MappingError: names what is wrong in that table, and what is allowed.
+    """
+    told = _document(read_mapping_text(path), str(path)).get(_TRANSACTIONS, {})
+    try:
+        return _record_rules(told, schema)
+    except ValueError as fault:
+        raise MappingError(
+            f"The mapping {path} cannot be used. {_TRANSACTIONS}: {fault}"
+        ) from fault
+
+
+def _record_rules(told: object, schema: Schema) -> RecordRules:
+    fields = transaction_fields(schema)
+    table = _keyed(told, (*fields, *_STYLE_KEYS, "date_format"))
+    for key in (*fields, "date_format"):
+        if not (isinstance(table.get(key, "a"), str) and table.get(key, "a")):
+            raise ValueError(f"{key} must be a text")
+    columns = {field: table[field] for field in fields if field in table}
+    missing = [field for field in (schema.id.name, "time") if field not in columns]
+    if missing:
+        raise ValueError(f"give the column of {missing[0]}")
+    return RecordRules(columns, table.get("date_format"), _style(table))
 
 
 def read_mapping_text(path: Path) -> str:

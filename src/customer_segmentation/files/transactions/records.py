@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from customer_segmentation.domain.attributes import Id
@@ -66,30 +67,57 @@ def find_columns(names: Sequence[str], schema: Schema, named: Mapping[str, str])
     return found
 
 
-def read_records(block: Block, rules: RecordRules, schema: Schema) -> Iterator[dict[str, Any]]:
-    """Yield the transaction of each row of a block, as JSON has it.
+class RecordReader:
+    """Makes transactions, as JSON has them, of rows.
 
     What cannot be read stays as it stands: whoever takes transactions in says what is wrong.
     """
-    declared = schema.transactions or TransactionSchema()
-    columns = {field: block.table[column].to_pylist() for field, column in rules.columns.items()}
-    keys: Mapping[str, Id] = {"transaction_id": declared.id, schema.id.name: schema.id}
-    for row in range(block.table.num_rows):
+
+    def __init__(self, rules: RecordRules, schema: Schema) -> None:
+        """Read nothing yet.
+
+        Args:
+            rules: how a row is read.
+            schema: of the customers.
+        """
+        declared = schema.transactions or TransactionSchema()
+        self.columns = tuple(dict.fromkeys(rules.columns.values()))
+        self._rules = rules
+        self._is_text = declared.id.is_text
+        self._keys: Mapping[str, Id] = {
+            "transaction_id": declared.id,
+            schema.id.name: schema.id,
+        }
+
+    def read(self, row: Mapping[str, object]) -> dict[str, Any]:
+        """Return the transaction of a row, given its values by column."""
         record: dict[str, Any] = {}
-        for field, values in columns.items():
-            value = values[row]
-            if field in keys:
-                record[field] = _id_of(keys[field], value)
+        for field, column in self._rules.columns.items():
+            value = row[column]
+            if field in self._keys:
+                record[field] = _id_of(self._keys[field], value)
             elif field == "time":
-                record[field] = _time_of(value, rules.date_form)
+                record[field] = _time_of(value, self._rules.date_form)
             elif field == "amount":
-                record[field] = _amount_of(value, rules.style)
+                record[field] = _amount_of(value, self._rules.style)
             else:
                 record[field] = text_of(value).strip()
-        if "transaction_id" not in record:
-            line = int(block.lines[row])
-            record["transaction_id"] = line if not declared.id.is_text else f"{rules.prefix}{line}"
-        yield record
+        return record
+
+    def read_block(self, block: Block) -> Iterator[dict[str, Any]]:
+        """Yield the transaction of each row of a block; one without an id has its line."""
+        values = [block.table[column].to_pylist() for column in self.columns]
+        for line, row in zip(block.lines.tolist(), zip(*values, strict=True), strict=True):
+            record = self.read(dict(zip(self.columns, row, strict=True)))
+            if "transaction_id" not in record:
+                key = f"{self._rules.prefix}{line}" if self._is_text else line
+                record["transaction_id"] = key
+            yield record
+
+
+def read_records(block: Block, rules: RecordRules, schema: Schema) -> Iterator[dict[str, Any]]:
+    """Yield the transaction of each row of a block, as JSON has it; see `RecordReader`."""
+    return RecordReader(rules, schema).read_block(block)
 
 
 def _id_of(key: Id, value: object) -> object:
@@ -120,6 +148,8 @@ def _has_zone(text: str) -> bool:
 
 
 def _amount_of(value: object, style: NumberStyle) -> object:
+    if type(value) is int or (type(value) is float and isfinite(value)):
+        return value
     text = style.plain(text_of(value))
     if not text:
         return None

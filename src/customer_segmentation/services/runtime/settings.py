@@ -38,10 +38,11 @@ OTHER_VARIABLES = frozenset(
         "CUSTOMER_SEGMENTATION_CONFIG",
         "CUSTOMER_SEGMENTATION_URL",
         "CUSTOMER_SEGMENTATION_KEY",
+        "CUSTOMER_SEGMENTATION_BROKER",
     }
 )
 """Variables that are no settings of the service: where its settings file is, and for the dashboard
-and the command line where the service is and by which key to call it."""
+and the command line where the service is and by which key to call it, and where the broker is."""
 
 _OF_KUBERNETES = re.compile(
     r"_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$"

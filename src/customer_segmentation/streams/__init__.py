@@ -1,0 +1,1 @@
+"""Streams: transactions and customers from a message broker, changes of segment to one."""

@@ -1,0 +1,1 @@
+"""Tests of streams, against the real brokers."""
