@@ -131,15 +131,15 @@ def test_what_cannot_be_used_is_put_aside_with_its_reason(
 def test_killed_in_the_middle_and_started_again_it_loses_nothing_and_counts_nothing_twice(
     place: Place, topic: str, shop: str, tmp_path: Path
 ) -> None:
-    place.send(topic, sales_of(103, 200))
+    place.send(topic, sales_of(103, 600))
     with consuming(place, topic, shop, tmp_path, "--batch", "3"):
         until(lambda: taken(shop, 103) >= 20)
-    assert 20 <= taken(shop, 103) < 200
+    assert 20 <= taken(shop, 103) < 600
 
     consume(place, topic, shop)
 
     found = customer(shop, 103)
-    assert (found["frequency"], found["monetary"]) == (200, 300)
+    assert (found["frequency"], found["monetary"]) == (600, 900)
 
 
 def taken(shop: str, customer_id: int) -> int:
