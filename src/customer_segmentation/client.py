@@ -458,6 +458,68 @@ class _Service(Generic[Answer]):
         """Return how large an audience was, by day."""
         return self._send(_Call("GET", f"/v1/audiences/{audience_id}/sizes"))
 
+    def create_campaign(
+        self, name: str, audience_id: int, arms: Sequence[Json], outcome: Json, **plan: object
+    ) -> Answer:
+        """Plan a campaign; nothing is done before `start_campaign`.
+
+        Args:
+            name: what to call it.
+            audience_id: whom it is for.
+            arms: such as `[{"name": "Cashback", "channel": "e-mail", "cost": 0.1}]`.
+            outcome: such as `{"what": "renewals", "days": 30, "value": 40}`.
+            plan: such as `holdout_percent=10`, `expected_rate=0.05`, `by="Ada"`.
+        """
+        body = {"name": name, "audience_id": audience_id, "arms": arms, "outcome": outcome, **plan}
+        return self._send(_Call("POST", "/v1/campaigns", {}, body))
+
+    def forecast_campaign(
+        self, audience_id: int, arms: Sequence[Json], outcome: Json, **plan: object
+    ) -> Answer:
+        """Tell what a campaign could show; arguments as for `create_campaign`."""
+        body = {"audience_id": audience_id, "arms": arms, "outcome": outcome, **plan}
+        return self._send(_Call("POST", "/v1/campaigns:forecast", {}, body, repeatable=True))
+
+    def list_campaigns(self) -> Answer:
+        """Return the campaigns."""
+        return self._send(_Call("GET", "/v1/campaigns"))
+
+    def get_campaign(self, campaign_id: int) -> Answer:
+        """Return a campaign."""
+        return self._send(_Call("GET", f"/v1/campaigns/{campaign_id}"))
+
+    def change_plan(self, campaign_id: int, plan: Json) -> Answer:
+        """Give a campaign that has not started another plan."""
+        return self._send(_Call("PUT", f"/v1/campaigns/{campaign_id}/plan", {}, plan))
+
+    def delete_campaign(self, campaign_id: int) -> Answer:
+        """Delete a campaign that is not running."""
+        return self._send(_Call("DELETE", f"/v1/campaigns/{campaign_id}"))
+
+    def start_campaign(self, campaign_id: int, by: str = "") -> Answer:
+        """Draw a campaign's customers; `begin_export(campaign_id=...)` writes them to a file."""
+        path = f"/v1/campaigns/{campaign_id}:start"
+        return self._send(_Call("POST", path, {}, {"by": by}, is_long=True))
+
+    def end_campaign(self, campaign_id: int, by: str = "") -> Answer:
+        """End a campaign before its outcomes are complete."""
+        return self._send(_Call("POST", f"/v1/campaigns/{campaign_id}:end", {}, {"by": by}))
+
+    def report_outcomes(self, campaign_id: int, outcomes: Sequence[Json], by: str = "") -> Answer:
+        """Report what came of up to 10,000 customers of a campaign.
+
+        Args:
+            campaign_id: of the campaign.
+            outcomes: such as `{"customer_id": 56, "outcome": 1, "addressed": True}`.
+            by: who says so.
+        """
+        path, body = f"/v1/campaigns/{campaign_id}/outcomes", {"outcomes": outcomes, "by": by}
+        return self._send(_Call("POST", path, {}, body, repeatable=True, is_long=True))
+
+    def read_out_campaign(self, campaign_id: int) -> Answer:
+        """Return what a campaign has brought, as known now."""
+        return self._send(_Call("GET", f"/v1/campaigns/{campaign_id}/read-out", is_long=True))
+
     def get_transitions(self, since: datetime, until: datetime) -> Answer:
         """Count who moved from where to where between two moments."""
         query = {"since": since.isoformat(), "until": until.isoformat()}

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -146,3 +147,86 @@ def test_a_fault_names_its_field(shop: UnitsOfWork, body: dict[str, object], fie
         answer = plain.post("/v1/audiences", json=body)
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
+ARMS = [{"name": "Letter", "channel": "any", "cost": 2}]
+
+
+def test_a_campaign_goes_from_plan_to_read_out(client: Client, path: Path, tmp_path: Path) -> None:
+    audience = client.create_audience("Everybody", "spent >= 0")
+    outcome = {"what": "renewals", "value": 40}
+    told = client.forecast_campaign(audience["id"], ARMS, outcome, holdout_percent=50)
+    assert told["customers"] == audience["size"]
+    assert told["arms"][0]["name"] == "Letter"
+
+    made = client.create_campaign("May", audience["id"], ARMS, outcome, holdout_percent=50)
+    assert (made["state"], made["customers"], made["due_at"]) == ("planned", 0, None)
+    plan = made["plan"] | {"description": "To all"}
+    assert client.change_plan(made["id"], plan)["plan"]["description"] == "To all"
+    started = client.start_campaign(made["id"], by="Ada")
+    assert (started["state"], started["customers"]) == ("running", audience["size"])
+    assert client.list_campaigns()["campaigns"] == [started]
+
+    output = tmp_path / "arms.csv"
+    environment = {"DATABASE_URL": f"sqlite:///{path}"}
+    result = run("export", "--campaign", "May", "-o", str(output), env=environment)
+    assert result.exit_code == 0, result.stderr
+    with output.open() as file:
+        rows = [*csv.DictReader(file)]
+    assert {row["group"] for row in rows} == {"holdout", "Letter"}
+    outcomes = [
+        {
+            "customer_id": row["Customer"],
+            "outcome": place % 2,
+            "addressed": row["group"] != "holdout",
+        }
+        for place, row in enumerate(rows)
+    ]
+    noted = client.report_outcomes(made["id"], [*outcomes, {"customer_id": "nobody", "outcome": 1}])
+    assert noted == {"noted": len(rows), "not_in_campaign": ["nobody"], "others": 1}
+
+    found = client.read_out_campaign(made["id"])
+    (letter,) = found["arms"]
+    arm = [row for row in rows if row["group"] == "Letter"]
+    assert letter["overall"]["size"] == len(arm)
+    assert letter["overall"]["effect"]["lift"] == pytest.approx(
+        _rate(outcomes, rows, "Letter") - _rate(outcomes, rows, "holdout")
+    )
+    assert sum(one["size"] for one in letter["segments"]) == len(arm)
+    assert client.end_campaign(made["id"])["state"] == "ended"
+    with pytest.raises(ServiceError) as refused:
+        client.report_outcomes(made["id"], outcomes)
+    assert (refused.value.status, refused.value.problem["type"][-14:]) == (409, "campaign-state")
+    client.delete_campaign(made["id"])
+    with pytest.raises(ServiceError) as gone:
+        client.get_campaign(made["id"])
+    assert gone.value.status == 404
+
+
+def _rate(outcomes: list[dict[str, Any]], rows: list[dict[str, Any]], group: str) -> float:
+    of_group = [
+        told["outcome"] for told, row in zip(outcomes, rows, strict=True) if row["group"] == group
+    ]
+    return sum(of_group) / len(of_group)
+
+
+def test_a_file_of_outcomes_tells_which_rows_it_does_not_take(
+    client: Client, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    audience = client.create_audience("All of them", "spent >= 0")
+    made = client.create_campaign("June", audience["id"], ARMS, {"what": "visits"})
+    client.start_campaign(made["id"])
+    ids = [one["customer_id"] for one in client.list_customers(limit=4)["customers"]]
+    told = ["yes", "0", "perhaps", ""]
+    lines = [f"{one},{outcome}" for one, outcome in zip(ids, told, strict=True)]
+    Path("june.csv").write_text("\n".join(["Customer,outcome", *lines, "nobody,1"]))
+
+    result = run(
+        "campaigns", "outcomes", "June", "june.csv", env={"DATABASE_URL": f"sqlite:///{path}"}
+    )
+
+    assert result.exit_code == 7
+    assert "3 noted, 1 not in the campaign, 1 rejected" in result.stdout
+    rejects = Path("june.rejects.csv").read_text()
+    assert "outcome must be a number, or yes or no" in rejects

@@ -35,6 +35,7 @@ from customer_segmentation.api.middleware.tracing import tracer_provider
 from customer_segmentation.api.v1.access import access_router
 from customer_segmentation.api.v1.audiences.routes import audiences_router
 from customer_segmentation.api.v1.audit import audit_router
+from customer_segmentation.api.v1.campaigns.routes import campaigns_router
 from customer_segmentation.api.v1.customers.answers import CustomerAnswers
 from customer_segmentation.api.v1.customers.batches import Batch, BatchAnswers, batches_router
 from customer_segmentation.api.v1.customers.erasures import erasures_router
@@ -64,6 +65,7 @@ from customer_segmentation.domain.errors import (
     StoreUnavailableError,
 )
 from customer_segmentation.services.audiences.membership import check_audiences
+from customer_segmentation.services.campaigns.campaigns import end_due_campaigns
 from customer_segmentation.services.customers.erasure import Wiping
 from customer_segmentation.services.customers.events import place_changes
 from customer_segmentation.services.jobs.lifecycle import (
@@ -177,6 +179,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 _AUDIENCES_SECONDS,
                 "hold customers against the rules of audiences",
                 lambda: check_audiences(units),
+            ),
+            (
+                _SWEEP_SECONDS,
+                "end campaigns whose outcomes are complete",
+                lambda: end_due_campaigns(units, now()),
             ),
             (_JOBS_SECONDS, "look for dead jobs", lambda: close_dead_jobs(units.database)),
             (
@@ -306,6 +313,7 @@ def _build(
         erasures_router(units),
         batches_router(units, types, batch_answers),
         audiences_router(units),
+        campaigns_router(units),
         segments_router(units, comparisons),
         segment_figures_router(units),
         predictions_router(units, types),

@@ -146,6 +146,24 @@ class StaleAudienceError(SegmentationError):
         super().__init__(f"Audience {name} has changed; reload it and try again")
 
 
+class CampaignNotFoundError(SegmentationError):
+    """No campaign has this id."""
+
+    def __init__(self, campaign_id: int) -> None:
+        super().__init__(f"There is no campaign {campaign_id}")
+
+
+class CampaignExistsError(SegmentationError):
+    """Another campaign has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is a campaign {name} already; choose another name")
+
+
+class CampaignStateError(SegmentationError):
+    """A campaign is not so far, or further, than what is asked of it needs."""
+
+
 class IdempotencyError(SegmentationError):
     """An idempotency key was used before, for another request."""
 

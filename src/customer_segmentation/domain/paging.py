@@ -25,6 +25,7 @@ class Selection:
     Attributes:
         segment: only those in this one.
         audience: only those in the one of this id.
+        campaign: only those who were drawn into the one of this id.
         least: by attribute name, only those with at least this value.
         most: by attribute name, only those with at most this value.
         among: by attribute name, only those with one of these values.
@@ -38,6 +39,7 @@ class Selection:
 
     segment: int | None = None
     audience: int | None = None
+    campaign: int | None = None
     least: dict[str, Number] = field(default_factory=dict)
     most: dict[str, Number] = field(default_factory=dict)
     among: dict[str, tuple[Number, ...]] = field(default_factory=dict)

@@ -375,9 +375,10 @@ campaigns = Table(
     Column("created_by", Words(200), nullable=False),
     Column("started_at", UtcDateTime),
     Column("ended_at", UtcDateTime),
+    Column("result", JSON(none_as_null=True)),
     sqlite_autoincrement=True,
 )
-"""Campaigns, and what was planned of each before it started."""
+"""Campaigns, what was planned of each before it started, and what had come of it when it ended."""
 
 campaign_members = Table(
     "campaign_members",

@@ -93,6 +93,9 @@ NO_SEGMENT = ProblemType(404, "segment-not-found", "There is no such segment")
 NO_AUDIENCE = ProblemType(404, "audience-not-found", "There is no such audience")
 AUDIENCE_EXISTS = ProblemType(409, "audience-exists", "The audience's name is taken")
 STALE_AUDIENCE = ProblemType(412, "stale-audience", "The audience has changed meanwhile")
+NO_CAMPAIGN = ProblemType(404, "campaign-not-found", "There is no such campaign")
+CAMPAIGN_EXISTS = ProblemType(409, "campaign-exists", "The campaign's name is taken")
+CAMPAIGN_STATE = ProblemType(409, "campaign-state", "The campaign is not in this state")
 NO_GUIDE = ProblemType(404, "guide-not-built", "The guide is not part of this installation")
 NO_WEBHOOK = ProblemType(404, "webhook-not-found", "There is no such webhook or dead letter")
 NOT_DELIVERED = ProblemType(409, "not-delivered", "The receiver did not take the message")
@@ -150,6 +153,9 @@ _BY_ERROR: dict[type[errors.SegmentationError], ProblemType] = {
     errors.AudienceNotFoundError: NO_AUDIENCE,
     errors.AudienceExistsError: AUDIENCE_EXISTS,
     errors.StaleAudienceError: STALE_AUDIENCE,
+    errors.CampaignNotFoundError: NO_CAMPAIGN,
+    errors.CampaignExistsError: CAMPAIGN_EXISTS,
+    errors.CampaignStateError: CAMPAIGN_STATE,
     errors.IdempotencyError: KEY_REUSED,
     errors.KeyExistsError: KEY_EXISTS,
     errors.KeyNotFoundError: NO_KEY,

@@ -60,13 +60,19 @@ class Bodies:
         ]
         self._most_at |= dict.fromkeys(of_files, settings.max_import_bytes)
         self._seconds_at = dict.fromkeys(of_files, settings.import_seconds)
+        # A path with a customer or a campaign in it is told by its pattern only.
+        self._patterns = [
+            (route.path_regex, route.path_format)
+            for route in iter_route_contexts([*routes])
+            if route.path_format in self._most_at and "{" in (route.path_format or "")
+        ]
         self._due: dict[asyncio.Task[object], float] = {}
         self._late: set[asyncio.Task[object]] = set()
         self._is_looking = False
 
     def bound(self, scope: Scope, receive: Receive) -> Receive:
         """Return a receive that gives up on a body; it raises `RequestProblemError`."""
-        path = get_route_path(scope)
+        path = self._format_of(get_route_path(scope))
         most = self._most_at.get(path, self._most)
         seconds = self._seconds_at.get(path, self._seconds)
         due = asyncio.get_running_loop().time() + seconds
@@ -90,6 +96,13 @@ class Bodies:
             return message
 
         return bounded
+
+    def _format_of(self, path: str) -> str:
+        """Return a path as the routes that take much declare it."""
+        if path in self._most_at:
+            return path
+        found = (form for pattern, form in self._patterns if pattern.match(path))
+        return next(found, None) or path
 
     async def read(self, scope: Scope, receive: Receive) -> bytes:
         """Return a whole body.

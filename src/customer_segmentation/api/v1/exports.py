@@ -10,9 +10,11 @@ from starlette.responses import FileResponse
 from customer_segmentation.api.http.fields import NUMBER, AttributeName, Line
 from customer_segmentation.api.http.openapi import problem_responses
 from customer_segmentation.api.http.problems import (
+    CAMPAIGN_STATE,
     INVALID,
     JOB_ENDED,
     NO_AUDIENCE,
+    NO_CAMPAIGN,
     NO_FILE,
     NO_JOB,
     NO_SEGMENT,
@@ -47,8 +49,6 @@ _FILE: dict[int | str, dict[str, Any]] = {
 }
 _Bounds = dict[AttributeName, Annotated[float, Field(allow_inf_nan=False), NUMBER]]
 
-_AWAY = (NOT_READY, STORE_UNAVAILABLE)
-
 ExportId = Annotated[UUID, Path(description="The export's id.")]
 
 
@@ -61,6 +61,12 @@ class ExportBody(Asked):
     )
     audience_id: Annotated[int, NUMBER] | None = Field(
         default=None, ge=1, lt=2**31, description="Only those in the audience of this id."
+    )
+    campaign_id: Annotated[int, NUMBER] | None = Field(
+        default=None,
+        ge=1,
+        lt=2**31,
+        description="Only those drawn into the campaign of this id, with their arms as `group`.",
     )
     min: _Bounds = Field(
         default={}, description="By attribute, only customers with at least this value."
@@ -127,9 +133,8 @@ def exports_router(exports: Exports) -> Router:
         summary="Export customers to a file",
         operation_id="begin_export",
         responses=location_header("The export.")
-        | problem_responses(
-            NO_SEGMENT, NO_AUDIENCE, TOO_MANY, INVALID, NOT_READY, STORE_UNAVAILABLE
-        ),
+        | problem_responses(NO_SEGMENT, NO_AUDIENCE, NO_CAMPAIGN, CAMPAIGN_STATE)
+        | problem_responses(TOO_MANY, INVALID, NOT_READY, STORE_UNAVAILABLE),
     )
     @needs(Role.READER)
     def begin(response: Response, actor: Actor, asked: ExportBody | None = None) -> ExportAnswer:

@@ -32,6 +32,12 @@ def export(
     audience: Annotated[
         str | None, typer.Option(help="Only customers of this audience, by its name or its id.")
     ] = None,
+    campaign: Annotated[
+        str | None,
+        typer.Option(
+            help="Only customers drawn into this campaign, with their arms; its name, or its id."
+        ),
+    ] = None,
     least: Annotated[
         list[str] | None,
         typer.Option("--min", metavar="NAME=NUMBER", help="Only from this value on; repeatable."),
@@ -64,8 +70,11 @@ def export(
     from customer_segmentation.domain.control_groups import ControlGroup
     from customer_segmentation.files.write.tables import open_writer
     from customer_segmentation.services.audiences.audiences import find_audience_id
+    from customer_segmentation.services.campaigns.campaigns import find_campaign_id
     from customer_segmentation.services.transfer.exporting import Export, export_customers
 
+    if campaign is not None:
+        refuse_given(context, "is not for --campaign, which has drawn already", "holdout", "split")
     if holdout is None:
         refuse_given(context, "is for --holdout", "split")
     elif not split.strip():
@@ -78,16 +87,19 @@ def export(
         )
         check_outputs([output])
         from customer_segmentation.cli.audiences import find_audience
+        from customer_segmentation.cli.campaigns import find_campaign
         from customer_segmentation.cli.files.remote import export_at
 
         with open_service(url, key) as service:
             chosen = None if audience is None else find_audience(service, audience)["id"]
+            drawn = None if campaign is None else find_campaign(service, campaign)["id"]
             rows = export_at(
                 service,
                 output,
                 format=output_format(output, to),
                 segment=segment,
                 audience_id=chosen,
+                campaign_id=drawn,
                 min=_bounds("--min", least),
                 max=_bounds("--max", most),
                 holdout=holdout,
@@ -107,7 +119,8 @@ def export(
     rows = 0
     with open_database() as units:
         chosen = None if audience is None else find_audience_id(units, audience)
-        selection = Selection(segment, chosen, lower, upper)
+        drawn = None if campaign is None else find_campaign_id(units, campaign)
+        selection = Selection(segment, chosen, drawn, lower, upper)
         wanted = Export(selection, control, audience_salt)
         batches = export_customers(units, wanted)
         with open_writer(output_target(output), wanted.columns(units.schema), form) as writer:

@@ -1,6 +1,6 @@
 """The use case of exporting customers with their segments, as a stream of constant memory."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,17 +8,21 @@ import pyarrow as pa
 
 from customer_segmentation.domain.arrays import FloatArray, IdArray, IntArray
 from customer_segmentation.domain.attributes import Attribute, Missing
-from customer_segmentation.domain.control_groups import ControlGroup
+from customer_segmentation.domain.campaigns import group_names
+from customer_segmentation.domain.control_groups import ControlGroup, Group
 from customer_segmentation.domain.errors import SegmentNotFoundError
 from customer_segmentation.domain.paging import Selection
 from customer_segmentation.domain.schema import Schema, check_names
 from customer_segmentation.engines.scoring import WORDS
 from customer_segmentation.files.blocks import ASSIGNMENT_COLUMNS, GROUP_COLUMN
-from customer_segmentation.files.write.audience import group_names, hashed_ids
+from customer_segmentation.files.write.audience import group_names as split_names
+from customer_segmentation.files.write.audience import hashed_ids
 from customer_segmentation.services.audiences.membership import require_audience
+from customer_segmentation.services.campaigns.campaigns import find_campaign
 from customer_segmentation.services.runtime.serving import ServingModel
-from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+from customer_segmentation.services.runtime.unit_of_work import UnitOfWork, UnitsOfWork
 from customer_segmentation.store.arrow import arrow_reader
+from customer_segmentation.store.queries import campaigns
 from customer_segmentation.store.queries.customers import StoredCustomers
 from customer_segmentation.store.queries.models import Active
 
@@ -41,11 +45,16 @@ class Export:
     split: ControlGroup | None = None
     salt: str | None = None
 
+    @property
+    def has_groups(self) -> bool:
+        """Whether customers are on one side or another of a campaign."""
+        return self.split is not None or self.selection.campaign is not None
+
     def columns(self, schema: Schema) -> pa.Schema:
         """Return the columns, of customers of a schema."""
         if self.salt is not None:
             return pa.schema([("hashed_id", pa.string())])
-        group = [] if self.split is None else [_GROUP]
+        group = [_GROUP] if self.has_groups else []
         key = (schema.id.record_name, pa.string() if schema.id.is_text else pa.int64())
         return pa.schema([key, *_attribute_columns(schema), *_ASSIGNMENT, *group])
 
@@ -68,11 +77,15 @@ def export_customers(units: UnitsOfWork, export: Export) -> Iterator[pa.RecordBa
         NotReadyError: there is no model yet.
         SegmentNotFoundError: the model has no such segment.
         AudienceNotFoundError: there is no such audience.
+        CampaignNotFoundError: there is no such campaign.
+        CampaignStateError: it has not started, so that nobody is drawn yet.
     """
     check_selection(units.schema, export.selection)
-    if export.selection.audience is not None:
-        with units.database.read() as connection:
-            require_audience(connection, export.selection.audience)
+    with units.read() as work:
+        if export.selection.audience is not None:
+            require_audience(work.connection, export.selection.audience)
+        if export.selection.campaign is not None:
+            find_campaign(work, export.selection.campaign, started=True)
     serving, chosen = units.require_model(), export.selection.segment
     if chosen is not None and chosen not in serving.segments:
         raise SegmentNotFoundError(chosen)
@@ -94,18 +107,38 @@ def _read(units: UnitsOfWork, export: Export) -> Iterator[pa.RecordBatch]:
     chosen = export.selection.segment
     with units.read() as work:
         active, serving = work.active, work.serving
+        groups = _groups_of(work, export)
     with arrow_reader(units.database) as read:
         for stored, ids in units.customers.read_selection(read, export.selection, active):
             segments = _current(active, serving, stored)
             kept = np.arange(len(segments))
             if chosen is not None:
                 kept = np.flatnonzero(segments == chosen)
-            if export.salt is not None and export.split is not None:
-                kept = kept[~export.split.holdouts(_array(ids.take(kept)))]
+            names = None if groups is None else groups(stored.ids, ids)
+            if export.salt is not None and names is not None:
+                kept = kept[np.asarray(names)[kept] != Group.HOLDOUT.value]
             chosen_ids = ids.take(kept)
             units.audit.note_reads(units.database, _array(chosen_ids).tolist())
             found = chosen_ids, stored.values[kept], segments[kept]
-            yield _batch(export, units.schema, serving, *found)
+            told = None if names is None else names.take(kept)
+            yield _batch(export, units.schema, serving, *found, told)
+
+
+_Groups = Callable[[IntArray, pa.Array], pa.Array]
+"""Returns the names of the groups, (n,), of customers by their numbers and ids, (n,) each."""
+
+
+def _groups_of(work: UnitOfWork, export: Export) -> _Groups | None:
+    """Return what tells on which side of a campaign customers are; None where nothing does."""
+    split, campaign_id = export.split, export.selection.campaign
+    if campaign_id is not None:
+        campaign = find_campaign(work, campaign_id, started=True)
+        members = campaigns.read_members(work.connection, campaign_id)
+        names = pa.array(group_names(campaign.plan))
+        return lambda numbers, _ids: names.take(
+            pa.array(members.arms[np.searchsorted(members.numbers, numbers)])
+        )
+    return None if split is None else lambda _numbers, ids: split_names(_array(ids), split)
 
 
 def _current(active: Active, serving: ServingModel, stored: StoredCustomers) -> IntArray:
@@ -123,11 +156,11 @@ def _batch(
     ids: pa.Array,
     values: FloatArray,
     segments: IntArray,
+    groups: pa.Array | None,
 ) -> pa.RecordBatch:
     columns = export.columns(schema)
     if export.salt is not None:
         return pa.record_batch([hashed_ids(_array(ids), export.salt)], schema=columns)
-    groups = [] if export.split is None else [group_names(_array(ids), export.split)]
     names, strategies = serving.words(segments)
     arrays = [
         ids,
@@ -136,7 +169,7 @@ def _batch(
         names,
         pa.array(serving.assess(values).confidence),
         strategies,
-        *groups,
+        *([] if groups is None else [groups]),
     ]
     return pa.record_batch(arrays, schema=columns)
 

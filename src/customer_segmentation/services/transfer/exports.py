@@ -18,6 +18,7 @@ from customer_segmentation.domain.paging import Selection
 from customer_segmentation.domain.schema import Schema, accept_categories
 from customer_segmentation.files.formats import Format
 from customer_segmentation.services.audiences.membership import require_audience
+from customer_segmentation.services.campaigns.campaigns import find_campaign
 from customer_segmentation.services.jobs.lifecycle import cancel_job, get_job
 from customer_segmentation.services.jobs.queue import add_waiting, check_room
 from customer_segmentation.services.runtime.settings import Settings
@@ -38,6 +39,7 @@ class ExportRequest:
         format: of the file.
         segment: only customers of this segment.
         audience_id: only customers of this audience.
+        campaign_id: only customers drawn into this campaign, with the names of their arms.
         least: by attribute name, only customers with at least this value.
         most: by attribute name, only customers with at most this value.
         among: by attribute name, only customers of one of these categories.
@@ -50,6 +52,7 @@ class ExportRequest:
     format: Format = Format.CSV
     segment: int | None = None
     audience_id: int | None = None
+    campaign_id: int | None = None
     least: dict[str, Number] = field(default_factory=dict)
     most: dict[str, Number] = field(default_factory=dict)
     among: dict[str, list[str]] = field(default_factory=dict)
@@ -81,10 +84,14 @@ class ExportRequest:
         if (self.holdout is None) != (not self.split.strip()):
             message = "split must name the campaign that holdout is for, and only then be given"
             raise InvalidInputError([FieldError("split", message)])
+        if self.holdout is not None and self.campaign_id is not None:
+            message = "holdout must not be given beside campaign_id, which has drawn already"
+            raise InvalidInputError([FieldError("holdout", message)])
         group = None if self.holdout is None else ControlGroup(self.split, self.holdout)
         selection = Selection(
             segment=self.segment,
             audience=self.audience_id,
+            campaign=self.campaign_id,
             least=self.least,
             most=self.most,
             among=accept_categories(schema, self.among, "is.{}"),
@@ -123,6 +130,8 @@ class Exports:
             InvalidInputError: the options do not go together.
             SegmentNotFoundError: the active model has no such segment.
             AudienceNotFoundError: there is no such audience.
+            CampaignNotFoundError: there is no such campaign.
+            CampaignStateError: it has not started.
             NotReadyError: there is no model yet.
             TooManyRequestsError: too many jobs wait already.
         """
@@ -130,9 +139,11 @@ class Exports:
         serving = self._units.require_model()
         if asked.segment is not None and asked.segment not in serving.segments:
             raise SegmentNotFoundError(asked.segment)
-        if asked.audience_id is not None:
-            with self._units.database.read() as connection:
-                require_audience(connection, asked.audience_id)
+        with self._units.read() as work:
+            if asked.audience_id is not None:
+                require_audience(work.connection, asked.audience_id)
+            if asked.campaign_id is not None:
+                find_campaign(work, asked.campaign_id, started=True)
         check_room(self._units.database)
         job = add_waiting(self._units.database, JobKind.EXPORT, origin, asked.request)
         begin_waiting_transfers(self._units, self._settings)

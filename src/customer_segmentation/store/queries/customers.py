@@ -39,7 +39,12 @@ from customer_segmentation.store.prepared import Prepared
 from customer_segmentation.store.queries.following import Following
 from customer_segmentation.store.queries.ids import ids_of_schema
 from customer_segmentation.store.queries.models import Active
-from customer_segmentation.store.tables import active_model, audience_members, customer_table
+from customer_segmentation.store.tables import (
+    active_model,
+    audience_members,
+    campaign_members,
+    customer_table,
+)
 
 _NO_IDS = np.empty(0, dtype=np.int64)
 
@@ -380,6 +385,11 @@ class CustomerTable:
         """Return the conditions on attributes and on the audience."""
         column = self._by_name
         chosen = [] if selection.audience is None else [is_member(self, selection.audience)]
+        if selection.campaign is not None:
+            drawn = select(campaign_members.c.customer_id).where(
+                campaign_members.c.campaign_id == selection.campaign
+            )
+            chosen.append(self.table.c.customer_id.in_(drawn))
         return [
             *chosen,
             *(column[name] >= value for name, value in selection.least.items()),

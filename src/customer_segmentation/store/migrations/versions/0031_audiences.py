@@ -60,6 +60,7 @@ def upgrade() -> None:
         sa.Column("created_by", _NAME, nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True)),
         sa.Column("ended_at", sa.DateTime(timezone=True)),
+        sa.Column("result", sa.JSON),
         sqlite_autoincrement=True,
     )
     op.create_table(

@@ -1,0 +1,1 @@
+"""Campaigns as resources, under `/v1/campaigns`."""

@@ -1,0 +1,1 @@
+"""Campaigns: plan one, draw its arms, take in what came of it, and read out what it brought."""
