@@ -18,6 +18,7 @@ from tests.support.servers import free_port
 TABS = {
     "Overview": [],
     "Segments": ["Profile", "Distributions", "Compare", "Map", "Fairness", "Strategies"],
+    "Audiences": ["All", "Audience", "Build"],
     "Customer": ["Card", "Search", "Add"],
     "What if": [],
     "Model": ["Versions", "Train", "Compare", "Drift", "Study"],

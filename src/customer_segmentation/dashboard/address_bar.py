@@ -16,18 +16,33 @@ def follow(name: str, key: str, read: Callable[[str], Value]) -> None:
         key: of the widget, which is about to be shown.
         read: returns the widget's value from the parameter's text, which is empty for none.
     """
-    said = st.query_params.get(name, "")
-    if key not in st.session_state or st.session_state.get(_seen(name)) != said:
-        st.session_state[_seen(name)] = said
-        st.session_state[key] = read(said)
+    has_moved = moved(name)
+    if has_moved or key not in st.session_state:
+        st.session_state[key] = read(said(name))
+
+
+def moved(name: str) -> bool:
+    """Return whether a link or Back has changed what the address says, since this was asked."""
+    has_moved = st.session_state.get(_seen(name)) != said(name)
+    st.session_state[_seen(name)] = said(name)
+    return has_moved
+
+
+def said(name: str) -> str:
+    """Return what the address says; empty for nothing."""
+    return str(st.query_params.get(name, ""))
 
 
 def say(name: str, text: str) -> None:
-    """Let the address say what a widget holds, if somebody has chosen that there."""
-    if st.session_state.get(_seen(name)) != text:
-        st.session_state[_seen(name)] = text
-        # Each is a step that Back goes back by.
+    """Let the address say what a widget holds, or nothing of it where the text is empty."""
+    if st.session_state.get(_seen(name)) == text:
+        return
+    st.session_state[_seen(name)] = text
+    # Each is a step that Back goes back by.
+    if text:
         st.query_params[name] = text
+    else:
+        st.query_params.pop(name, None)
 
 
 def _seen(name: str) -> str:

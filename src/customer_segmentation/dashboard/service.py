@@ -35,6 +35,8 @@ _ADVICE = {
     "`customer-segmentation doctor` tells why; try again in a moment.",
     "approval-required": "Somebody other than who asked for the training must activate it.",
     "stale-customer": "Somebody else has changed this customer meanwhile. Load the page again.",
+    "stale-audience": "Somebody else has changed this audience meanwhile. What you wrote is still "
+    "in the form: show the current values to go on from them.",
     "stale-segment": "Somebody else has changed this segment meanwhile. Load the page again.",
 }
 
@@ -143,6 +145,18 @@ def read_map(size: int) -> dict[str, Any]:
 def read_impact(before: int, after: int) -> dict[str, Any]:
     """Return what changes for the customers between two versions."""
     return service().get_impact(after, before)
+
+
+@st.cache_data(ttl=_FRESH_SECONDS, show_spinner=False)
+def read_audiences() -> list[dict[str, Any]]:
+    """Return every audience with its size, the oldest first."""
+    return list(service().list_audiences()["audiences"])
+
+
+@st.cache_data(ttl=_FRESH_SECONDS, max_entries=64, show_spinner="Counting…")
+def read_count(rule: str) -> dict[str, Any]:
+    """Return how many customers meet a rule."""
+    return service().count_audience(rule)
 
 
 def forget() -> None:

@@ -12,7 +12,9 @@ from customer_segmentation.dashboard.service import read_segments, service
 from customer_segmentation.dashboard.style import titles_of
 from customer_segmentation.domain.plurals import counted
 
-_FORMATS = {"CSV": ("csv", "csv"), "Parquet": ("parquet", "parquet"), "Excel": ("excel", "xlsx")}
+FORMATS = {"CSV": ("csv", "csv"), "Parquet": ("parquet", "parquet"), "Excel": ("excel", "xlsx")}
+"""By what people call a format: what the service calls it, and how its files' names end."""
+
 _EVERYBODY = "All customers"
 _LOOK_SECONDS = 0.1
 
@@ -28,8 +30,8 @@ def show_export() -> None:
         format_func=lambda n: _EVERYBODY if n is None else titles[n],
         width=420,
     )
-    chosen = st.radio("Format", list(_FORMATS), horizontal=True)
-    form, ending = _FORMATS[chosen]
+    chosen = st.radio("Format", list(FORMATS), horizontal=True)
+    form, ending = FORMATS[chosen]
     who = _EVERYBODY if number is None else titles[number]
     size = found["customers"] if number is None else sizes[number]
     st.caption(f"{counted(size, 'customer')}, each with segment, confidence and strategy.")
@@ -43,12 +45,13 @@ def show_export() -> None:
     )
 
 
-def export(selection: Mapping[str, object], form: str) -> bytes:
+def export(selection: Mapping[str, object], form: str, **asked: object) -> bytes:
     """Return customers, by rising ids, as a file of a format.
 
     Args:
         selection: who, as the service lists customers; its order does not count.
         form: of the file.
+        asked: what else the service is told, such as `audience_id=3`, `holdout=10`.
 
     Raises:
         ServiceError: the service cannot write it.
@@ -62,7 +65,7 @@ def export(selection: Mapping[str, object], form: str) -> bytes:
         }
         for end in ("min", "max", "is", "missing")
     }
-    begun = client.begin_export(format=form, segment=selection.get("segment"), **bounds)
+    begun = client.begin_export(format=form, segment=selection.get("segment"), **bounds, **asked)
     *_, last = client.follow_export(begun["id"], _LOOK_SECONDS)
     if last["state"] != "succeeded":
         raise ServiceError(500, {"detail": f"The export {last['state']}: {last['error']}"})

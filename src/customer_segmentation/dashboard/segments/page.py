@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from customer_segmentation.dashboard import parts
-from customer_segmentation.dashboard.address_bar import follow, say
+from customer_segmentation.dashboard.address_bar import follow, said, say
 from customer_segmentation.dashboard.data.exporting import export
 from customer_segmentation.dashboard.segments.compare import show_comparison
 from customer_segmentation.dashboard.segments.distributions import show_distribution
@@ -60,8 +60,8 @@ def _choose(segments: list[dict[str, Any]]) -> dict[str, Any] | None:
     """Show the segments; return the one that is chosen, None where the address asks for another."""
     by_number = {str(segment["number"]): segment for segment in segments}
 
-    def read(said: str) -> str | None:
-        return said if said in by_number else None if said else next(iter(by_number))
+    def read(asked: str) -> str | None:
+        return asked if asked in by_number else None if asked else next(iter(by_number))
 
     follow("segment", _CHOSEN, read)
     chosen = st.pills(
@@ -76,7 +76,7 @@ def _choose(segments: list[dict[str, Any]]) -> dict[str, Any] | None:
         st.info("There is no such segment. Choose one of these.", icon=":material/groups:")
         return None
     # The first one is shown where the address names none.
-    if chosen != read(""):
+    if chosen != read("") or said("segment"):
         say("segment", chosen)
     return by_number[chosen]
 

@@ -1,0 +1,226 @@
+"""The dashboard's page on audiences, in a browser: build, save, look at, export, change, delete."""
+
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support.dashboards import (
+    choose,
+    dashboard,
+    go,
+    picture,
+    put,
+    serious_findings,
+    settled,
+)
+from tests.support.servers import Server, running
+
+expect.set_options(timeout=90_000)
+
+RULE = "segment = 2\nAND age >= 60\nAND gender = 'Female'"
+
+
+@pytest.fixture(scope="module")
+def bank(loaded_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A service that the tests of this module change."""
+    directory = tmp_path_factory.mktemp("bank")
+    (directory / "bank.db").write_bytes(loaded_sqlite.read_bytes())
+    with running(f"sqlite:///{directory / 'bank.db'}", directory) as server:
+        others = {
+            "Older people": "age >= 70",
+            "Borrowers": "has_loan AND segment IN (1, 2)",
+            "Short-lived": "age < 20",
+        }
+        for name, rule in others.items():
+            body = {"name": name, "rule": rule, "owner": "Ada"}
+            server.client.post("/v1/audiences", json=body).raise_for_status()
+        yield server
+
+
+@pytest.fixture(scope="module")
+def address(bank: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The dashboard's address."""
+    with dashboard(bank.url, tmp_path_factory.mktemp("dashboard")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """The dashboard in a window that the tests of this module share."""
+    opened = browser.new_page(viewport={"width": 1440, "height": 1000})
+    faults: list[str] = []
+    opened.on("console", lambda told: faults.append(told.text) if told.type == "error" else None)
+    opened.goto(address)
+    settled(opened)
+    yield opened
+    assert faults == []
+    opened.close()
+
+
+def pick(page: Page, label: str, option: str) -> None:
+    """Choose one more option of a list of several."""
+    field = page.get_by_role("combobox", name=label, exact=True).locator("visible=true")
+    field.fill(option)
+    page.get_by_role("option", name=option, exact=True).click()
+    page.keyboard.press("Escape")
+    settled(page)
+
+
+def test_an_audience_is_built_by_fields_and_text_and_saved(page: Page, bank: Server) -> None:
+    go(page, "Audiences", "Build")
+    expect(page.get_by_text("Choose at least one condition")).to_be_visible()
+    pick(page, "In segments", "2: Affluent Inactives")
+    pick(page, "Attributes", "Age")
+    put(page, "Age (years), from", "60")
+    pick(page, "Attributes", "Gender")
+    pick(page, "Gender", "Female")
+    rule = page.get_by_label("Rule", exact=True)
+    expect(rule).to_have_value(RULE)
+    told = bank.client.post("/v1/audiences:count", json={"rule": RULE}).json()
+    expect(page.get_by_text(f"{told['customers']:,}", exact=True).first).to_be_visible()
+    picture(page, "audiences-build")
+
+    rule.fill(f"{RULE} AND (has_loan OR email_interaction)")
+    rule.press("Control+Enter")
+    whole = f"{RULE}\nAND (has_loan OR email_interaction)"
+    told = bank.client.post("/v1/audiences:count", json={"rule": whole}).json()
+    expect(page.get_by_text(f"{told['customers']:,}", exact=True).first).to_be_visible()
+    expect(page.get_by_role("spinbutton", name="Age (years), from")).to_have_value("60")
+    put(page, "Age (years), from", "65")
+    expect(rule).to_have_value(whole.replace("60", "65"))
+    assert serious_findings(page) == {}
+
+    page.get_by_role("button", name="Save the audience").click()
+    expect(page.get_by_text("The audience needs a name.")).to_be_visible()
+    put(page, "Name", "older people")
+    page.get_by_role("button", name="Save the audience").click()
+    expect(page.get_by_text("already")).to_be_visible()
+    put(page, "Name", "Older *affluent*")
+    page.get_by_role("button", name="Save the audience").click()
+    expect(page.get_by_text("Older *affluent* is saved.")).to_be_visible()
+    made = bank.client.get("/v1/audiences").json()["audiences"][-1]
+    assert (made["name"], made["is_frozen"]) == ("Older *affluent*", False)
+    assert made["rule"] == whole.replace("60", "65")
+
+
+def test_a_rule_that_is_none_is_told_where_it_is_written(page: Page) -> None:
+    go(page, "Audiences", "Build")
+    rule = page.get_by_label("Rule", exact=True)
+    rule.fill("segment = 2 AND height > 3")
+    rule.press("Control+Enter")
+
+    expect(page.get_by_role("alert").filter(has_text="height")).to_be_visible()
+    expect(page.get_by_role("button", name="Save the audience")).to_have_count(0)
+
+
+def test_the_address_and_back_lead_to_the_rule_and_the_audience(
+    browser: Browser, address: str
+) -> None:
+    window = browser.new_page(viewport={"width": 1440, "height": 1000})
+    window.goto(f"{address}/audiences?view=one&audience=2")
+    settled(window)
+    expect(window.get_by_text("has_loan AND segment IN (1, 2)").first).to_be_visible()
+    window.get_by_role("button", name="Build another from this rule").click()
+    rule = window.get_by_label("Rule", exact=True)
+    expect(rule).to_have_value("has_loan AND segment IN (1, 2)")
+    settled(window)
+    expect(window).to_have_url(re.compile("view=build"))
+    window.go_back()
+    expect(window.get_by_role("tab", name="Audience", exact=True)).to_have_attribute(
+        "aria-selected", "true"
+    )
+    settled(window)
+
+    window.goto(f"{address}/audiences?view=one&audience=99")
+    expect(window.get_by_text("There is no such audience.")).to_be_visible()
+    window.close()
+
+
+def test_an_audience_is_looked_at(page: Page, bank: Server) -> None:
+    go(page, "Audiences", "All")
+    expect(page.get_by_text("audiences. Choose a row to look closer.")).to_be_visible()
+    go(page, "Audiences", "Audience")
+    choose(page, "Which audience", "Older people")
+    expect(page.get_by_role("row").filter(has_text="Age (years)")).to_be_visible()
+    picture(page, "audiences")
+    assert serious_findings(page) == {}
+    page.get_by_role("tab", name="Overlap").click()
+    shared = bank.client.get("/v1/audiences/1/overlaps").json()["overlaps"][0]["customers"]
+    expect(page.get_by_text(f"{shared:,}, ")).to_be_visible()
+    page.get_by_role("tab", name="Size").click()
+    expect(page.get_by_role("figure", name="Customers of Older people by day")).to_be_visible()
+    settled(page)
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Download as CSV").click()
+    rows = list(csv.DictReader(started.value.path().read_text().splitlines()))
+    assert int(rows[-1]["customers"]) == bank.client.get("/v1/audiences/1").json()["size"]
+
+
+def test_an_audience_is_exported_with_a_holdout(page: Page, bank: Server) -> None:
+    go(page, "Audiences", "Audience")
+    choose(page, "Which audience", "Borrowers")
+    page.get_by_role("tab", name="Export").click()
+    settled(page)
+    put(page, "Hold out, in percent", "10")
+    expect(page.get_by_text("Name the campaign")).to_be_visible()
+    put(page, "Campaign", "spring")
+    with page.expect_download(timeout=90_000) as started:
+        page.get_by_role("button", name="Export Borrowers as CSV").click()
+
+    rows = list(csv.DictReader(started.value.path().read_text().splitlines()))
+    assert len(rows) == bank.client.get("/v1/audiences/2").json()["size"]
+    held_out = sum(row["group"] == "holdout" for row in rows) / len(rows)
+    assert held_out == pytest.approx(0.1, abs=0.03)
+
+
+def test_who_changes_an_audience_undoes_nothing_that_another_changed_meanwhile(
+    page: Page, bank: Server
+) -> None:
+    go(page, "Audiences", "Audience")
+    choose(page, "Which audience", "Borrowers")
+    page.get_by_role("tab", name="Change").click()
+    settled(page)
+    put(page, "Description", "Who owe us something.")
+    bank.client.patch("/v1/audiences/2", json={"owner": "Bob"}).raise_for_status()
+    page.get_by_role("button", name="Save changes").click()
+
+    expect(page.get_by_text("What you wrote is still in the form")).to_be_visible()
+    settled(page)
+    expect(page.get_by_label("Description", exact=True)).to_have_value("Who owe us something.")
+    assert bank.client.get("/v1/audiences/2").json()["description"] == ""
+
+    page.get_by_role("button", name="Show the current values").click()
+    expect(page.locator("input[aria-label='Owner'][value='Bob']")).to_be_visible()
+    settled(page)
+    put(page, "Description", "Who owe us something.")
+    page.get_by_role("button", name="Save changes").click()
+    expect(page.get_by_text("Borrowers is saved.")).to_be_visible()
+    found = bank.client.get("/v1/audiences/2").json()
+    assert (found["description"], found["owner"]) == ("Who owe us something.", "Bob")
+
+
+def test_an_audience_is_deleted_by_who_is_sure(page: Page, bank: Server) -> None:
+    go(page, "Audiences", "Audience")
+    choose(page, "Which audience", "Short-lived")
+    page.get_by_role("tab", name="Delete").click()
+    expect(page.get_by_role("button", name="Delete")).to_be_disabled()
+    page.get_by_text("I want Short-lived to be deleted").click()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("Short-lived is deleted.")).to_be_visible()
+    names = [one["name"] for one in bank.client.get("/v1/audiences").json()["audiences"]]
+    assert "Short-lived" not in names
+    expect(page).not_to_have_url(re.compile("audience="))
+
+
+def test_every_tab_fits_a_phone(browser: Browser, address: str) -> None:
+    opened = browser.new_page(viewport={"width": 390, "height": 900})
+    for view in ("", "?view=one&audience=1", "?view=build&rule=segment%20%3D%202"):
+        opened.goto(f"{address}/audiences{view}")
+        settled(opened)
+        expect(opened.get_by_test_id("stException")).to_have_count(0)
+        assert opened.evaluate("document.documentElement.scrollWidth") <= 390, view
+    opened.close()
