@@ -520,6 +520,36 @@ class _Service(Generic[Answer]):
         """Return what a campaign has brought, as known now."""
         return self._send(_Call("GET", f"/v1/campaigns/{campaign_id}/read-out", is_long=True))
 
+    def get_consents(self, customer_id: int | str) -> Answer:
+        """Return what a customer has said of being addressed, by purpose and channel."""
+        return self._send(_Call("GET", _customer(customer_id, "/consents")))
+
+    def set_consents(
+        self, customer_id: int | str, consents: Sequence[Json], by: str = ""
+    ) -> Answer:
+        """Keep what a customer has said; other purposes and channels stay as they are.
+
+        Args:
+            customer_id: whose.
+            consents: such as `{"purpose": "marketing", "channel": "e-mail", "state": "granted"}`.
+            by: who says so.
+        """
+        path, body = _customer(customer_id, "/consents"), {"consents": consents, "by": by}
+        return self._send(_Call("PUT", path, {}, body))
+
+    def set_many_consents(self, consents: Sequence[Json], by: str = "") -> Answer:
+        """Keep up to 5,000 consents; each as for `set_consents`, with its `customer_id`."""
+        body = {"consents": consents, "by": by}
+        return self._send(_Call("POST", "/v1/consents:batch", {}, body, repeatable=True))
+
+    def get_dossier(self, customer_id: int | str) -> Answer:
+        """Return all that is kept about a customer."""
+        return self._send(_Call("GET", _customer(customer_id, "/dossier")))
+
+    def list_results(self, segment: int) -> Answer:
+        """Return what ended campaigns brought in a segment."""
+        return self._send(_Call("GET", f"/v1/segments/{segment}/results"))
+
     def get_transitions(self, since: datetime, until: datetime) -> Answer:
         """Count who moved from where to where between two moments."""
         query = {"since": since.isoformat(), "until": until.isoformat()}
@@ -914,6 +944,11 @@ class Client(_Service[Reply]):
         """Return the schema as `toml`, `table-schema` or `json-schema`."""
         return _content(self._http.get("/v1/schema", params={"format": form})).decode()
 
+    def get_dossier_page(self, customer_id: int | str) -> str:
+        """Return all that is kept about a customer, as a page of HTML."""
+        path = _customer(customer_id, "/dossier")
+        return _content(self._http.get(path, params={"format": "html"})).decode()
+
     def get_onnx(self) -> bytes:
         """Return the active model's rule as an ONNX model."""
         return _content(self._http.get(_ONNX, timeout=self._timeout or LONG_TIMEOUT))
@@ -1043,6 +1078,11 @@ class AsyncClient(_Service[Awaitable[Reply]]):
     async def get_schema_text(self, form: str = "toml") -> str:
         """Return the schema as `toml`, `table-schema` or `json-schema`."""
         return _content(await self._http.get("/v1/schema", params={"format": form})).decode()
+
+    async def get_dossier_page(self, customer_id: int | str) -> str:
+        """Return all that is kept about a customer, as a page of HTML."""
+        path = _customer(customer_id, "/dossier")
+        return _content(await self._http.get(path, params={"format": "html"})).decode()
 
     async def get_onnx(self) -> bytes:
         """Return the active model's rule as an ONNX model."""

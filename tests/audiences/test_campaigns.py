@@ -32,14 +32,13 @@ from customer_segmentation.services.campaigns.campaigns import (
     Reported,
     change_plan,
     delete_campaign,
-    end_campaign,
-    end_due_campaigns,
     forecast,
     list_campaigns,
     plan_campaign,
     report_outcomes,
     start_campaign,
 )
+from customer_segmentation.services.campaigns.ending import end_campaign, end_due_campaigns
 from customer_segmentation.services.campaigns.outcomes import outcomes_of
 from customer_segmentation.services.campaigns.reading import read_out
 from customer_segmentation.services.customers.commands import (

@@ -36,6 +36,7 @@ from customer_segmentation.api.v1.access import access_router
 from customer_segmentation.api.v1.audiences.routes import audiences_router
 from customer_segmentation.api.v1.audit import audit_router
 from customer_segmentation.api.v1.campaigns.routes import campaigns_router
+from customer_segmentation.api.v1.consents import consents_router
 from customer_segmentation.api.v1.customers.answers import CustomerAnswers
 from customer_segmentation.api.v1.customers.batches import Batch, BatchAnswers, batches_router
 from customer_segmentation.api.v1.customers.erasures import erasures_router
@@ -65,7 +66,8 @@ from customer_segmentation.domain.errors import (
     StoreUnavailableError,
 )
 from customer_segmentation.services.audiences.membership import check_audiences
-from customer_segmentation.services.campaigns.campaigns import end_due_campaigns
+from customer_segmentation.services.campaigns.ending import end_due_campaigns
+from customer_segmentation.services.customers.actions import NextBestActions
 from customer_segmentation.services.customers.erasure import Wiping
 from customer_segmentation.services.customers.events import place_changes
 from customer_segmentation.services.jobs.lifecycle import (
@@ -183,7 +185,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             (
                 _SWEEP_SECONDS,
                 "end campaigns whose outcomes are complete",
-                lambda: end_due_campaigns(units, now()),
+                lambda: end_due_campaigns(units, now(), settings.min_group_size),
             ),
             (_JOBS_SECONDS, "look for dead jobs", lambda: close_dead_jobs(units.database)),
             (
@@ -301,7 +303,9 @@ def _build(
     app.state.units = units
     documentation = [*app.routes]
     types = CustomerTypes(units.schema)
-    answers, functions_answers = CustomerAnswers(units.schema), FunctionAnswers(units.schema)
+    actions = NextBestActions(units, settings)
+    answers = CustomerAnswers(units.schema, actions)
+    functions_answers = FunctionAnswers(units.schema)
     batch_answers = BatchAnswers(answers)
     transaction_answers = TransactionAnswers(units.schema, answers)
     functions = add_functions(app, units, settings, types, functions_answers)
@@ -313,7 +317,8 @@ def _build(
         erasures_router(units),
         batches_router(units, types, batch_answers),
         audiences_router(units),
-        campaigns_router(units),
+        campaigns_router(units, settings),
+        consents_router(units),
         segments_router(units, comparisons),
         segment_figures_router(units),
         predictions_router(units, types),

@@ -261,7 +261,7 @@ def report_outcomes(
     Example: customer-segmentation campaigns outcomes spring renewals.csv
     """
     from customer_segmentation.files.check.rejects import RejectsFile
-    from customer_segmentation.files.outcomes import find_outcome_columns, read_outcomes
+    from customer_segmentation.files.customer_rows import find_outcome_columns, read_outcomes
     from customer_segmentation.files.read.tables import Reading
     from customer_segmentation.files.schema_file import parse_schema_file
 

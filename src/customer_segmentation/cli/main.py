@@ -7,6 +7,7 @@ import typer
 from customer_segmentation import __version__
 from customer_segmentation.cli.audiences import audiences
 from customer_segmentation.cli.campaigns import campaigns
+from customer_segmentation.cli.consents import consents
 from customer_segmentation.cli.console.commands import Command, Commands
 from customer_segmentation.cli.console.output import ExitCode
 from customer_segmentation.cli.customers import customers
@@ -44,6 +45,7 @@ app.add_typer(models, name="models")
 app.add_typer(segments, name="segments")
 app.add_typer(audiences, name="audiences")
 app.add_typer(campaigns, name="campaigns")
+app.add_typer(consents, name="consents")
 app.add_typer(customers, name="customers")
 app.add_typer(transactions, name="transactions")
 app.add_typer(jobs, name="jobs")

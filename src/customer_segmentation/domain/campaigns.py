@@ -169,6 +169,8 @@ class Campaign:
         created_by: by whom, as far as known.
         started_at: when its customers were drawn; None before.
         ended_at: when it was ended; None before.
+        left_out: how many customers of the audience were not drawn, as they had not agreed to be
+            addressed.
     """
 
     id: int
@@ -180,6 +182,7 @@ class Campaign:
     created_by: str
     started_at: datetime | None
     ended_at: datetime | None
+    left_out: int
 
     def window(self, moment: datetime) -> tuple[datetime, datetime]:
         """Return from when to when outcomes count that are known at a moment."""
@@ -193,6 +196,41 @@ class Campaign:
         if self.started_at is None:
             return None
         return self.started_at + timedelta(days=self.plan.outcome.days)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What an arm of an ended campaign brought in a segment.
+
+    Attributes:
+        campaign: its name.
+        arm: that of the arm.
+        strategy: what was done.
+        channel: on which channel.
+        segment: the number of the segment.
+        outcome: what it was to bring.
+        lift: of each customer.
+        low: the lower end of the lift's 95 % interval.
+        high: the upper end.
+        is_clear: whether that is clear, also among all comparisons of the campaign.
+        net_per_customer: in money; None where nobody said what an outcome is worth.
+        sentence: for people.
+        ended: when the campaign ended, in microseconds since 1970.
+    """
+
+    campaign: str
+    arm: str
+    strategy: str
+    channel: str
+    segment: int
+    outcome: str
+    lift: float
+    low: float
+    high: float
+    is_clear: bool
+    net_per_customer: float | None
+    sentence: str
+    ended: int
 
 
 def draw_arms(plan: Plan, name: str, ids: IdArray) -> IntArray:

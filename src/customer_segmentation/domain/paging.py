@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from customer_segmentation.domain.consents import Agreement
 from customer_segmentation.domain.numbers import Number
 
 
@@ -26,6 +27,7 @@ class Selection:
         segment: only those in this one.
         audience: only those in the one of this id.
         campaign: only those who were drawn into the one of this id.
+        agreement: only those who may be addressed so.
         least: by attribute name, only those with at least this value.
         most: by attribute name, only those with at most this value.
         among: by attribute name, only those with one of these values.
@@ -40,6 +42,7 @@ class Selection:
     segment: int | None = None
     audience: int | None = None
     campaign: int | None = None
+    agreement: Agreement | None = None
     least: dict[str, Number] = field(default_factory=dict)
     most: dict[str, Number] = field(default_factory=dict)
     among: dict[str, tuple[Number, ...]] = field(default_factory=dict)

@@ -72,7 +72,11 @@ class Segment:
         return self.strategies[0].text if self.strategies else NO_STRATEGY
 
     def next_best_action(
-        self, attributes: Mapping[str, Number], reach: Mapping[str, str]
+        self,
+        attributes: Mapping[str, Number],
+        reach: Mapping[str, str],
+        closed: Collection[str] = (),
+        preferred: Iterable[Strategy] = (),
     ) -> Strategy | None:
         """Return the first strategy on a channel that reached the customer before.
 
@@ -82,15 +86,21 @@ class Segment:
         Args:
             attributes: the customer's, by request name.
             reach: by channel, the attribute that is 1 where it reached the customer before.
+            closed: channels on which the customer must not be addressed.
+            preferred: strategies that come before the order that people wrote.
         """
+        allowed = [one for one in self.strategies if one.channel not in closed]
+        for strategy in preferred:
+            if strategy in allowed:
+                return strategy
         reaching = [
             strategy
-            for strategy in self.strategies
+            for strategy in allowed
             if strategy.channel == ANY_CHANNEL
             or (strategy.channel in reach and attributes[reach[strategy.channel]] == 1)
         ]
         direct = [strategy for strategy in reaching if strategy.channel != ANY_CHANNEL]
-        return next(iter(direct + reaching + list(self.strategies)), None)
+        return next(iter(direct + reaching + allowed), None)
 
 
 def check_words(

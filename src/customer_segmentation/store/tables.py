@@ -375,7 +375,8 @@ campaigns = Table(
     Column("created_by", Words(200), nullable=False),
     Column("started_at", UtcDateTime),
     Column("ended_at", UtcDateTime),
-    Column("result", JSON(none_as_null=True)),
+    Column("left_out", BigInteger, nullable=False, server_default="0"),
+    Column("results", JSON(none_as_null=True)),
     sqlite_autoincrement=True,
 )
 """Campaigns, what was planned of each before it started, and what had come of it when it ended."""

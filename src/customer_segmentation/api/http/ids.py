@@ -9,6 +9,7 @@ from pydantic import BeforeValidator
 from starlette.routing import Match
 from starlette.types import Scope
 
+from customer_segmentation.api.http.requests import JsonRoute
 from customer_segmentation.api.http.routers import Router
 from customer_segmentation.domain.attributes import ID_PATTERN, LONGEST_ID, CustomerId, Id
 from customer_segmentation.domain.errors import FieldError, InvalidInputError
@@ -20,9 +21,17 @@ STORED = 56
 """A customer who is stored in the shipped data, as an example."""
 
 
-def router_by_id(id_: Id, prefix: str, tag: str) -> Router:
-    """Return a router whose paths may hold customers' ids."""
-    kind = _EncodedRoute if id_.is_text else APIRoute
+def router_by_id(id_: Id, prefix: str, tag: str, *, takes_json: bool = False) -> Router:
+    """Return a router whose paths may hold customers' ids.
+
+    Args:
+        id_: what tells customers apart.
+        prefix: of the paths.
+        tag: under which the document lists them.
+        takes_json: whether bodies are read as `JsonRoute` reads them.
+    """
+    plain, encoded = (JsonRoute, _EncodedJsonRoute) if takes_json else (APIRoute, _EncodedRoute)
+    kind: type[APIRoute] = encoded if id_.is_text else plain
     return Router(prefix, tag, route_class=kind)
 
 
@@ -88,3 +97,7 @@ class _EncodedRoute(APIRoute):
         if sent is None:
             return super().matches(scope)
         return super().matches({**scope, "path": sent.decode("ascii")})
+
+
+class _EncodedJsonRoute(_EncodedRoute, JsonRoute):
+    """The same, whose bodies are read as those of `JsonRoute`."""

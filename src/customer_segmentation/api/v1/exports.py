@@ -28,6 +28,7 @@ from customer_segmentation.api.http.routers import Router
 from customer_segmentation.api.middleware.authentication import Actor
 from customer_segmentation.api.v1.jobs import Asked, JobAnswer, location_header
 from customer_segmentation.domain.access import Role
+from customer_segmentation.domain.consents import LONGEST_WORD
 from customer_segmentation.files.formats import Format
 from customer_segmentation.services.transfer.exports import ExportRequest, Exports, KeptExport
 
@@ -68,6 +69,12 @@ class ExportBody(Asked):
         lt=2**31,
         description="Only those drawn into the campaign of this id, with their arms as `group`.",
     )
+    purpose: Annotated[Line, Field(max_length=LONGEST_WORD)] = Field(
+        default="", description="Only those who have agreed to be addressed for this, on `channel`."
+    )
+    channel: Annotated[Line, Field(max_length=LONGEST_WORD)] = Field(
+        default="", description="On which they are to be addressed."
+    )
     min: _Bounds = Field(
         default={}, description="By attribute, only customers with at least this value."
     )
@@ -106,6 +113,9 @@ class ExportResult(BaseModel):
     """What an export has written."""
 
     customers: int = Field(description="How many customers are in the file.")
+    left_out: int = Field(
+        default=0, description="How many were left out, as they had not agreed to be addressed."
+    )
     bytes: int = Field(description="How large the file is.")
 
 

@@ -8,7 +8,12 @@ import typer
 
 from customer_segmentation.cli.console.commands import refuse_given
 from customer_segmentation.cli.console.options import Key, Url
-from customer_segmentation.cli.console.output import errors, open_database, this_person
+from customer_segmentation.cli.console.output import (
+    errors,
+    open_database,
+    read_settings,
+    this_person,
+)
 from customer_segmentation.cli.console.service import open_service
 from customer_segmentation.cli.files.outputs import (
     OutputFormatOption,
@@ -36,6 +41,13 @@ def export(
         str | None,
         typer.Option(
             help="Only customers drawn into this campaign, with their arms; its name, or its id."
+        ),
+    ] = None,
+    consent: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PURPOSE@CHANNEL",
+            help="Only customers who have agreed to be addressed so, such as marketing@e-mail.",
         ),
     ] = None,
     least: Annotated[
@@ -71,10 +83,16 @@ def export(
     from customer_segmentation.files.write.tables import open_writer
     from customer_segmentation.services.audiences.audiences import find_audience_id
     from customer_segmentation.services.campaigns.campaigns import find_campaign_id
-    from customer_segmentation.services.transfer.exporting import Export, export_customers
+    from customer_segmentation.services.customers.consents import agreement
+    from customer_segmentation.services.transfer.exporting import (
+        Export,
+        count_left_out,
+        export_customers,
+    )
 
     if campaign is not None:
         refuse_given(context, "is not for --campaign, which has drawn already", "holdout", "split")
+    purpose, channel = _consent(consent)
     if holdout is None:
         refuse_given(context, "is for --holdout", "split")
     elif not split.strip():
@@ -100,6 +118,8 @@ def export(
                 segment=segment,
                 audience_id=chosen,
                 campaign_id=drawn,
+                purpose=purpose,
+                channel=channel,
                 min=_bounds("--min", least),
                 max=_bounds("--max", most),
                 holdout=holdout,
@@ -120,14 +140,28 @@ def export(
     with open_database() as units:
         chosen = None if audience is None else find_audience_id(units, audience)
         drawn = None if campaign is None else find_campaign_id(units, campaign)
-        selection = Selection(segment, chosen, drawn, lower, upper)
+        asked = agreement(read_settings(), purpose, [channel]) if purpose else None
+        selection = Selection(segment, chosen, drawn, asked, lower, upper)
         wanted = Export(selection, control, audience_salt)
+        left_out = count_left_out(units, selection)
         batches = export_customers(units, wanted)
         with open_writer(output_target(output), wanted.columns(units.schema), form) as writer:
             for batch in batches:
                 writer.write(batch)
                 rows += batch.num_rows
     errors.print(f"{counted(rows, 'customer')} written")
+    if purpose:
+        errors.print(f"{counted(left_out, 'customer')} left out, who have not agreed")
+
+
+def _consent(text: str | None) -> tuple[str, str]:
+    """Return the purpose and the channel that are asked for; empty where nothing is."""
+    if text is None:
+        return "", ""
+    purpose, _, channel = text.partition("@")
+    if not purpose.strip() or not channel.strip():
+        raise typer.BadParameter("must be PURPOSE@CHANNEL", param_hint="--consent")
+    return purpose, channel
 
 
 def _bounds(option: str, given: list[str] | None) -> dict[str, Number]:

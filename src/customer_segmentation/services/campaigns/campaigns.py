@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from customer_segmentation.domain.campaigns import (
     check_plan,
     draw_arms,
 )
+from customer_segmentation.domain.consents import Agreement
 from customer_segmentation.domain.errors import (
     CampaignExistsError,
     CampaignNotFoundError,
@@ -23,7 +23,7 @@ from customer_segmentation.domain.errors import (
     InvalidInputError,
 )
 from customer_segmentation.domain.numbers import LARGEST_INTEGER
-from customer_segmentation.domain.segments import as_read
+from customer_segmentation.domain.segments import ANY_CHANNEL, as_read
 from customer_segmentation.model.experiments.corrections import simultaneous_alpha
 from customer_segmentation.model.experiments.effects import ALPHA
 from customer_segmentation.model.experiments.power import (
@@ -37,6 +37,7 @@ from customer_segmentation.services.runtime.audit import note
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.unit_of_work import UnitOfWork, UnitsOfWork, retried
 from customer_segmentation.store.queries import audiences, campaigns
+from customer_segmentation.store.queries.consents import has_agreed
 
 CAMPAIGN = "campaign"
 
@@ -206,12 +207,23 @@ def forecast(units: UnitsOfWork, audience_id: int, plan: Plan) -> Forecast:
     return Forecast(customers, sizes, lifts, {names[one]: n for one, n in running.items()})
 
 
-def start_campaign(units: UnitsOfWork, campaign_id: int, by: str) -> Campaign:
+def start_campaign(
+    units: UnitsOfWork, campaign_id: int, by: str, unknown_consent: str = "denied"
+) -> Campaign:
     """Draw a campaign's customers from its audience, as that is now, into its arms.
+
+    Where the plan names a purpose, who has not agreed to be addressed for it on the channels of all
+    arms is left out: else arms would not be alike.
+
+    Args:
+        units: over the database.
+        campaign_id: of the campaign.
+        by: who starts it.
+        unknown_consent: what it counts as where a customer has said nothing.
 
     Raises:
         CampaignNotFoundError: there is no such campaign.
-        CampaignStateError: it has started before, or its audience is empty.
+        CampaignStateError: it has started before, or nobody of its audience can be addressed.
         AudienceNotFoundError: the audience is not there any more.
         InvalidInputError: the plan cannot be carried out any more.
     """
@@ -223,12 +235,13 @@ def start_campaign(units: UnitsOfWork, campaign_id: int, by: str) -> Campaign:
             _require(found, CampaignState.PLANNED)
             check_plan(found.plan, work.customers.schema, [*work.serving.segments])
             require_audience(work.connection, found.audience_id)
-            numbers = audiences.find_members(
+            everybody = audiences.find_members(
                 work.connection, found.audience_id, (0, LARGEST_INTEGER)
             )
+            numbers = _who_may(work, found.plan, everybody, unknown_consent)
             stored = work.customers.find_many(work.connection, numbers)
             if len(stored.ids) == 0:
-                raise CampaignStateError(f"The audience of campaign {found.name} is empty")
+                raise CampaignStateError(f"Nobody can be addressed by campaign {found.name}")
             segments = stored.segments.copy()
             old = np.flatnonzero(~work.active.are_current(stored.ids, stored.epochs))
             segments[old] = work.serving.reassign_many(stored.values[old], stored.segments[old])
@@ -243,35 +256,19 @@ def start_campaign(units: UnitsOfWork, campaign_id: int, by: str) -> Campaign:
                 np.full(len(arms), np.nan),
             )
             state = str(CampaignState.RUNNING)
-            campaigns.change(work.connection, campaign_id, state=state, started_at=now())
+            left_out = len(everybody) - len(numbers)
+            campaigns.change(
+                work.connection, campaign_id, state=state, started_at=now(), left_out=left_out
+            )
             started = find_campaign(work, campaign_id)
             before = known_before(work, started, stored.ids)
             campaigns.set_before(work.connection, campaign_id, stored.ids, before)
             note(work.connection, CAMPAIGN, found.name, "started", by)
+            if found.plan.purpose:
+                note(work.connection, "consent", found.plan.purpose, f"{left_out} left out", by)
             return started
 
     return start()
-
-
-def end_campaign(units: UnitsOfWork, campaign_id: int, by: str) -> Campaign:
-    """End a campaign: outcomes of later count no more.
-
-    Raises:
-        CampaignNotFoundError: there is no such campaign.
-        CampaignStateError: it is not running.
-    """
-
-    @retried
-    def end() -> Campaign:
-        with units.write() as work:
-            found = find_campaign(work, campaign_id, for_update=True)
-            _require(found, CampaignState.RUNNING)
-            state = str(CampaignState.ENDED)
-            campaigns.change(work.connection, campaign_id, state=state, ended_at=now())
-            note(work.connection, CAMPAIGN, found.name, "ended", by)
-            return find_campaign(work, campaign_id)
-
-    return end()
 
 
 def report_outcomes(
@@ -329,16 +326,15 @@ def find_campaign(
     return found
 
 
-def end_due_campaigns(units: UnitsOfWork, moment: datetime) -> None:
-    """End each campaign whose outcomes are complete."""
-    with units.database.read() as connection:
-        due = [
-            one
-            for one in campaigns.read_all(connection)
-            if one.state is CampaignState.RUNNING and one.due_at and one.due_at <= moment
-        ]
-    for one in due:
-        end_campaign(units, one.id, "")
+def _who_may(work: UnitOfWork, plan: Plan, numbers: IntArray, unknown_consent: str) -> IntArray:
+    """Return which of an audience's customers, (n,), may be addressed by every arm, (m,)."""
+    channels = {arm.channel for arm in plan.arms} - {ANY_CHANNEL}
+    if not plan.purpose or not channels:
+        return numbers
+    asked = Agreement(plan.purpose, tuple(sorted(channels)), unknown_consent == "granted")
+    held = has_agreed(work.customers.table.c.customer_id, asked)
+    found, _ = audiences.find_matching(work.connection, work.customers, held, numbers)
+    return found
 
 
 def _require(campaign: Campaign, state: CampaignState) -> None:

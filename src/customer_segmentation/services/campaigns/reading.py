@@ -111,11 +111,16 @@ def read_out(units: UnitsOfWork, campaign_id: int, least: int = 0) -> ReadOut:
         CampaignStateError: it has not started.
     """
     with units.read() as work:
-        campaign = find_campaign(work, campaign_id, started=True)
-        moment = now()
-        members = campaigns.read_members(work.connection, campaign_id)
-        outcomes = outcomes_of(work, campaign, members, moment)
-        return _Reading(work, campaign, members, outcomes, least).read_out(moment)
+        return read_out_within(work, campaign_id, least)
+
+
+def read_out_within(work: UnitOfWork, campaign_id: int, least: int) -> ReadOut:
+    """Do as `read_out`, in a transaction that may do more."""
+    campaign = find_campaign(work, campaign_id, started=True)
+    moment = now()
+    members = campaigns.read_members(work.connection, campaign_id)
+    outcomes = outcomes_of(work, campaign, members, moment)
+    return _Reading(work, campaign, members, outcomes, least).read_out(moment)
 
 
 _TOO_FEW = "Too few customers to show what came of them."

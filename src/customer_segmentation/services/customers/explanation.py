@@ -1,13 +1,14 @@
 """The use cases of telling why someone is in a segment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from customer_segmentation.domain.attributes import Attribute, CustomerId
 from customer_segmentation.domain.customer import Attributes
 from customer_segmentation.domain.errors import CustomerNotFoundError
 from customer_segmentation.domain.segments import Segment, Strategy
 from customer_segmentation.model.describing.explain import Explanation, explain
+from customer_segmentation.services.customers.actions import Addressee, NextBestActions
 from customer_segmentation.services.runtime.serving import ServingModel
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 
@@ -41,8 +42,15 @@ def explain_attributes(units: UnitsOfWork, attributes: Attributes) -> ExplainedA
     return _explain(units, units.serving, attributes, None)
 
 
-def explain_customer(units: UnitsOfWork, customer_id: CustomerId) -> ExplainedAssignment:
+def explain_customer(
+    units: UnitsOfWork, customer_id: CustomerId, actions: NextBestActions
+) -> ExplainedAssignment:
     """Explain which segment a customer is in.
+
+    Args:
+        units: over the database.
+        customer_id: of the customer.
+        actions: chooses what to do about it.
 
     Raises:
         CustomerNotFoundError: there is no such customer.
@@ -56,7 +64,9 @@ def explain_customer(units: UnitsOfWork, customer_id: CustomerId) -> ExplainedAs
         segment = work.segment_of(number, attributes, assignment)
         serving = work.serving
     units.audit.note_reads(units.database, [customer_id])
-    return _explain(units, serving, attributes, segment)
+    explained = _explain(units, serving, attributes, segment)
+    (action,) = actions.choose([Addressee(customer_id, explained.segment, attributes)])
+    return replace(explained, action=None if action is None else action.strategy)
 
 
 def _explain(

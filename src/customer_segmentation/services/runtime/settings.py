@@ -353,6 +353,22 @@ class Settings(BaseSettings):
         description="Secret salt of audience files: with it, exports for ad platforms hold hashed "
         "ids. Unless set, the API writes none, and `export` does with `--audience-salt`.",
     )
+    consent_purpose: str = Field(
+        default="",
+        max_length=100,
+        description="For which purpose customers must have agreed to be addressed before a next "
+        "best action names a channel, such as `marketing`. Unless set, nobody is asked.",
+    )
+    unknown_consent: Literal["granted", "denied"] = Field(
+        default="denied",
+        description="What it counts as where a customer has said nothing of a purpose and a "
+        "channel: `granted` or `denied`.",
+    )
+    prefer_measured: bool = Field(
+        default=False,
+        description="Whether the next best action prefers a strategy that an ended campaign has "
+        "shown to work in the customer's segment over the order that people wrote.",
+    )
     transfer_folder: Path | None = Field(
         default=None,
         description="Folder for the files of imports and exports, which only the service's user "

@@ -5,7 +5,7 @@ from customer_segmentation.files.write.tables import open_writer
 from customer_segmentation.services.runtime.audit import acting_as
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
-from customer_segmentation.services.transfer.exporting import export_customers
+from customer_segmentation.services.transfer.exporting import count_left_out, export_customers
 from customer_segmentation.services.transfer.exports import ExportRequest
 from customer_segmentation.services.transfer.folder import TransferFolder
 from customer_segmentation.services.transfer.records import Progress, end_noted, finish
@@ -29,13 +29,13 @@ def run_export(units: UnitsOfWork, settings: Settings, job_id: str) -> None:
         asked = ExportRequest.of(job.request)
         wanted = asked.export(settings, units.schema)
         progress = Progress(database, job_id, Phase.EXPORTING, total)
-        rows = 0
+        rows, left_out = 0, count_left_out(units, wanted.selection)
         folder.make()
         with open_writer(target, wanted.columns(units.schema), asked.format) as writer:
             for batch in export_customers(units, wanted):
                 writer.write(batch)
                 rows += batch.num_rows
                 progress(rows)
-        told = {"customers": rows, "bytes": target.stat().st_size}
+        told = {"customers": rows, "left_out": left_out, "bytes": target.stat().st_size}
         with database.write() as connection:
             finish(connection, job_id, JobState.SUCCEEDED, phase=Phase.DONE, result=told)

@@ -1,7 +1,7 @@
 """The use case of exporting customers with their segments, as a stream of constant memory."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,7 @@ from customer_segmentation.files.write.audience import group_names as split_name
 from customer_segmentation.files.write.audience import hashed_ids
 from customer_segmentation.services.audiences.membership import require_audience
 from customer_segmentation.services.campaigns.campaigns import find_campaign
+from customer_segmentation.services.runtime.audit import note
 from customer_segmentation.services.runtime.serving import ServingModel
 from customer_segmentation.services.runtime.unit_of_work import UnitOfWork, UnitsOfWork
 from customer_segmentation.store.arrow import arrow_reader
@@ -90,6 +91,25 @@ def export_customers(units: UnitsOfWork, export: Export) -> Iterator[pa.RecordBa
     if chosen is not None and chosen not in serving.segments:
         raise SegmentNotFoundError(chosen)
     return _read(units, export)
+
+
+def count_left_out(units: UnitsOfWork, selection: Selection) -> int:
+    """Return how many of a selection's customers have not agreed to be addressed, and note the use.
+
+    Raises:
+        NotReadyError: there is no model yet.
+    """
+    asked = selection.agreement
+    if asked is None:
+        return 0
+    with units.write() as work:
+        everybody = replace(selection, agreement=None)
+        left_out = work.customers.count_selected(
+            work.connection, everybody
+        ) - work.customers.count_selected(work.connection, selection)
+        told = f"{left_out} left out of an export"
+        note(work.connection, "consent", f"{asked.purpose}: {', '.join(asked.channels)}", told)
+    return left_out
 
 
 def check_selection(schema: Schema, selection: Selection) -> None:

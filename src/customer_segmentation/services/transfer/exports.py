@@ -19,6 +19,7 @@ from customer_segmentation.domain.schema import Schema, accept_categories
 from customer_segmentation.files.formats import Format
 from customer_segmentation.services.audiences.membership import require_audience
 from customer_segmentation.services.campaigns.campaigns import find_campaign
+from customer_segmentation.services.customers.consents import agreement
 from customer_segmentation.services.jobs.lifecycle import cancel_job, get_job
 from customer_segmentation.services.jobs.queue import add_waiting, check_room
 from customer_segmentation.services.runtime.settings import Settings
@@ -40,6 +41,9 @@ class ExportRequest:
         segment: only customers of this segment.
         audience_id: only customers of this audience.
         campaign_id: only customers drawn into this campaign, with the names of their arms.
+        purpose: only customers who have agreed to be addressed for this, on `channel`; empty asks
+            nobody.
+        channel: on which they are to be addressed.
         least: by attribute name, only customers with at least this value.
         most: by attribute name, only customers with at most this value.
         among: by attribute name, only customers of one of these categories.
@@ -53,6 +57,8 @@ class ExportRequest:
     segment: int | None = None
     audience_id: int | None = None
     campaign_id: int | None = None
+    purpose: str = ""
+    channel: str = ""
     least: dict[str, Number] = field(default_factory=dict)
     most: dict[str, Number] = field(default_factory=dict)
     among: dict[str, list[str]] = field(default_factory=dict)
@@ -84,6 +90,9 @@ class ExportRequest:
         if (self.holdout is None) != (not self.split.strip()):
             message = "split must name the campaign that holdout is for, and only then be given"
             raise InvalidInputError([FieldError("split", message)])
+        if bool(self.purpose) != bool(self.channel):
+            message = "purpose and channel must be given together"
+            raise InvalidInputError([FieldError("purpose", message)])
         if self.holdout is not None and self.campaign_id is not None:
             message = "holdout must not be given beside campaign_id, which has drawn already"
             raise InvalidInputError([FieldError("holdout", message)])
@@ -92,6 +101,7 @@ class ExportRequest:
             segment=self.segment,
             audience=self.audience_id,
             campaign=self.campaign_id,
+            agreement=agreement(settings, self.purpose, [self.channel]) if self.purpose else None,
             least=self.least,
             most=self.most,
             among=accept_categories(schema, self.among, "is.{}"),

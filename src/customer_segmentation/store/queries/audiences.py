@@ -240,6 +240,13 @@ def _pairs(connection: Connection, query: Select[Any]) -> tuple[IntArray, IntArr
     return table[:, 0], table[:, 1]
 
 
+def of_customer(connection: Connection, number: int) -> list[int]:
+    """Return the ids of the audiences that a customer is in."""
+    of = audience_members.c
+    query = select(of.audience_id).where(of.customer_id == number).order_by(of.audience_id)
+    return [*connection.execute(query).scalars()]
+
+
 def enter(connection: Connection, audience_id: int, numbers: IntArray) -> None:
     """Put customers, (n,), who are not in an audience into it."""
     rows = rows_of(connection, numbers).subquery()

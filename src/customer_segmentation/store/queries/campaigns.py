@@ -1,7 +1,7 @@
 """Queries on campaigns: who is in which arm, and what came of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
-from customer_segmentation.domain.campaigns import Campaign, CampaignState, Measure, Plan
+from customer_segmentation.domain.campaigns import Campaign, CampaignState, Measure, Plan, Result
 from customer_segmentation.store.bulk import insert_rows
 from customer_segmentation.store.tables import (
     audience_members,
@@ -117,6 +117,18 @@ def add_members(
         "before": [None if np.isnan(value) else value for value in before.tolist()],
     }
     insert_rows(connection, campaign_members, columns, {"campaign_id": campaign_id})
+
+
+def of_customer(
+    connection: Connection, number: int
+) -> list[tuple[int, int, float | None, bool | None]]:
+    """Return the campaigns that a customer was drawn into: the id, the arm, the outcome that was
+    reported and whether it was addressed, as far as that was told.
+    """
+    of = campaign_members.c
+    query = select(of.campaign_id, of.arm, of.outcome, of.addressed)
+    rows = connection.execute(query.where(of.customer_id == number).order_by(of.campaign_id))
+    return [(one, arm, outcome, addressed) for one, arm, outcome, addressed in rows]
 
 
 def set_before(
@@ -261,6 +273,18 @@ def _of(campaign_id: int) -> Select[Any]:
     return select(campaign_members.c.customer_id).where(
         campaign_members.c.campaign_id == campaign_id
     )
+
+
+def keep_results(connection: Connection, campaign_id: int, results: Sequence[Result]) -> None:
+    """Keep what an ended campaign brought."""
+    change(connection, campaign_id, results=[asdict(one) for one in results])
+
+
+def read_results(connection: Connection) -> list[Result]:
+    """Return what all ended campaigns brought."""
+    query = select(campaigns.c.results).where(campaigns.c.results.is_not(None))
+    found = connection.execute(query.order_by(campaigns.c.id)).scalars()
+    return [Result(**one) for results in found for one in results]
 
 
 def count_overlaps(connection: Connection, audience_id: int) -> dict[int, int]:

@@ -36,6 +36,7 @@ from customer_segmentation.store.arrow import ArrowReader
 from customer_segmentation.store.bulk import insert_rows, is_among
 from customer_segmentation.store.database import Database
 from customer_segmentation.store.prepared import Prepared
+from customer_segmentation.store.queries.consents import has_agreed
 from customer_segmentation.store.queries.following import Following
 from customer_segmentation.store.queries.ids import ids_of_schema
 from customer_segmentation.store.queries.models import Active
@@ -382,7 +383,7 @@ class CustomerTable:
             yield _stored(customers), ids
 
     def _within(self, selection: Selection) -> list[ColumnElement[bool]]:
-        """Return the conditions on attributes and on the audience."""
+        """Return the conditions on all but the segment."""
         column = self._by_name
         chosen = [] if selection.audience is None else [is_member(self, selection.audience)]
         if selection.campaign is not None:
@@ -390,6 +391,8 @@ class CustomerTable:
                 campaign_members.c.campaign_id == selection.campaign
             )
             chosen.append(self.table.c.customer_id.in_(drawn))
+        if selection.agreement is not None:
+            chosen.append(has_agreed(self.table.c.customer_id, selection.agreement))
         return [
             *chosen,
             *(column[name] >= value for name, value in selection.least.items()),
@@ -404,6 +407,13 @@ class CustomerTable:
     def count(self, connection: Connection) -> int:
         """Return the number of customers."""
         return connection.execute(select(func.count()).select_from(self.table)).scalar_one()
+
+    def count_selected(self, connection: Connection, selection: Selection) -> int:
+        """Return how many customers a selection has, by the segments written down so far."""
+        query = select(func.count()).select_from(self.table).where(*self._within(selection))
+        if selection.segment is not None:
+            query = query.where(self.table.c.segment == selection.segment)
+        return connection.execute(query).scalar_one()
 
     def greatest_number(self, connection: Connection) -> int:
         """Return the greatest number of a customer, 0 where there is none."""

@@ -29,6 +29,9 @@ class CampaignAnswer(BaseModel):
     due_at: datetime | None = Field(description="When its outcomes are complete, and it ends.")
     ended_at: datetime | None = Field(description="When it ended.")
     customers: int = Field(description="How many were drawn, those held out included.")
+    left_out: int = Field(
+        description="How many of the audience were not drawn, as they had not agreed."
+    )
 
 
 class CampaignList(BaseModel):
@@ -182,6 +185,30 @@ class ReadOutAnswer(BaseModel):
     arms: list[ArmAnswer]
 
 
+class ResultAnswer(BaseModel):
+    """What an arm of an ended campaign brought in a segment."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    campaign: str = Field(description="Its name.")
+    arm: str
+    strategy: str = Field(description="What was done.")
+    channel: str
+    outcome: str = Field(description="What it was to bring.")
+    lift: float = Field(description="Of each customer.")
+    low: float = Field(description="The lower end of the lift's 95 % interval.")
+    high: float = Field(description="The upper end.")
+    is_clear: bool = Field(description="Whether it is clear among all of the campaign's arms.")
+    net_per_customer: float | None = Field(description="In money, where its value was said.")
+    sentence: str = Field(description="For people.")
+
+
+class Results(BaseModel):
+    """What ended campaigns brought in a segment, the newest first."""
+
+    results: list[ResultAnswer]
+
+
 def show_campaign(found: tuple[Campaign, int]) -> CampaignAnswer:
     """Return a campaign, and how many customers it has drawn, as it is shown."""
     campaign, customers = found
@@ -197,6 +224,7 @@ def show_campaign(found: tuple[Campaign, int]) -> CampaignAnswer:
         due_at=campaign.due_at,
         ended_at=campaign.ended_at,
         customers=customers,
+        left_out=campaign.left_out,
     )
 
 

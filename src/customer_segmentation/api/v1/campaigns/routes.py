@@ -12,6 +12,7 @@ from customer_segmentation.api.http.problems import (
     INVALID,
     NO_AUDIENCE,
     NO_CAMPAIGN,
+    NO_SEGMENT,
     NOT_READY,
     STORE_UNAVAILABLE,
 )
@@ -25,6 +26,8 @@ from customer_segmentation.api.v1.campaigns.answers import (
     CampaignList,
     ForecastAnswer,
     ReadOutAnswer,
+    ResultAnswer,
+    Results,
     show_campaign,
     show_forecast,
     show_read_out,
@@ -43,7 +46,6 @@ from customer_segmentation.domain.access import Role
 from customer_segmentation.services.campaigns.campaigns import (
     change_plan,
     delete_campaign,
-    end_campaign,
     forecast,
     get_campaign,
     list_campaigns,
@@ -51,7 +53,9 @@ from customer_segmentation.services.campaigns.campaigns import (
     report_outcomes,
     start_campaign,
 )
+from customer_segmentation.services.campaigns.ending import end_campaign, list_results
 from customer_segmentation.services.campaigns.reading import read_out
+from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 
 CampaignId = Annotated[int, Path(ge=1, le=2**31 - 1, description="The campaign's id.")]
@@ -71,8 +75,8 @@ class OutcomesTaken(BaseModel):
 _TOLD = 100
 
 
-def campaigns_router(units: UnitsOfWork) -> Router:
-    """Return the routes under `/v1/campaigns`."""
+def campaigns_router(units: UnitsOfWork, settings: Settings) -> Router:
+    """Return the routes under `/v1/campaigns`, and of what a segment's campaigns brought."""
     router = Router("/v1", "Campaigns", route_class=JsonRoute)
     outcomes_type: Any = outcomes_body(units.schema.id)
 
@@ -165,7 +169,7 @@ def campaigns_router(units: UnitsOfWork) -> Router:
     def start(campaign_id: CampaignId, actor: Actor, asked: Asked | None = None) -> CampaignAnswer:
         """Draw the audience's customers of now into the arms; export them with `campaign_id`."""
         origin = (asked or Asked()).origin(actor)
-        start_campaign(units, campaign_id, origin.by)
+        start_campaign(units, campaign_id, origin.by, settings.unknown_consent)
         return show_campaign(get_campaign(units, campaign_id))
 
     @router.post(
@@ -178,7 +182,7 @@ def campaigns_router(units: UnitsOfWork) -> Router:
     def end(campaign_id: CampaignId, actor: Actor, asked: Asked | None = None) -> CampaignAnswer:
         """Let no outcome of later count; it ends by itself once all that count are known."""
         origin = (asked or Asked()).origin(actor)
-        end_campaign(units, campaign_id, origin.by)
+        end_campaign(units, campaign_id, origin.by, settings.min_group_size)
         return show_campaign(get_campaign(units, campaign_id))
 
     @router.post(
@@ -208,5 +212,19 @@ def campaigns_router(units: UnitsOfWork) -> Router:
     def read(campaign_id: CampaignId, least: MinGroupSize) -> ReadOutAnswer:
         """Compare each arm with who is held out, in all and by segment, as known now."""
         return show_read_out(read_out(units, campaign_id, least))
+
+    @router.get(
+        "/segments/{number:int}/results",
+        summary="What campaigns brought in a segment",
+        operation_id="list_segment_results",
+        responses=problem_responses(NO_SEGMENT, INVALID, NOT_READY, STORE_UNAVAILABLE),
+    )
+    @needs(Role.READER)
+    def results(
+        number: Annotated[int, Path(ge=0, lt=2**31, description="The segment's number.")],
+    ) -> Results:
+        """List what each strategy of an ended campaign brought, with its interval."""
+        found = list_results(units, number)
+        return Results(results=[ResultAnswer.model_validate(one) for one in found])
 
     return router

@@ -12,16 +12,21 @@ from customer_segmentation.domain.attributes import Id
 from customer_segmentation.domain.customer import CustomerTable
 from customer_segmentation.domain.history import Cause
 from customer_segmentation.domain.schema import Schema
+from customer_segmentation.services.customers.actions import Action, Addressee, NextBestActions
 from customer_segmentation.services.runtime.serving import SegmentedCustomer, assess
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
 
 class NextBestAction(Struct, forbid_unknown_fields=True):
-    """The first strategy on a channel that reached the customer before, if any."""
+    """The first strategy on a channel that reached the customer before, if any.
+
+    A setting prefers strategies that worked; another leaves out who has not agreed.
+    """
 
     text: Annotated[str, Meta(description="What to do.")]
     channel: Annotated[str, Meta(description="On which channel.")]
+    reason: Annotated[str, Meta(description="Why this one.")]
 
 
 _ASSIGNMENT = [
@@ -52,14 +57,21 @@ class CustomerAnswers:
 
     Attributes:
         id: what tells them apart.
+        actions: chooses what to do about them.
         customer: the type of one.
         page: the type of some of them, with how to go on.
     """
 
-    def __init__(self, schema: Schema) -> None:
-        """Make the types."""
+    def __init__(self, schema: Schema, actions: NextBestActions) -> None:
+        """Make the types.
+
+        Args:
+            schema: of the customers.
+            actions: chooses what to do about them.
+        """
+        self.actions = actions
         self.id = schema.id
-        self._customers, self._reach = CustomerTable(schema), schema.reach
+        self._customers = CustomerTable(schema)
         customer: Any = structure_of(
             "Customer",
             "A stored customer, the segment it is in, and what to do about it.",
@@ -85,15 +97,22 @@ class CustomerAnswers:
             return []
         assessment = assess(found)
         nearest, outliers = assessment.segments.tolist(), assessment.outliers.tolist()
-        return [self._answer(*one) for one in zip(found, nearest, outliers, strict=True)]
+        chosen = self.actions.choose(
+            [
+                Addressee(one.customer.customer_id, one.segment, one.customer.attributes)
+                for one in found
+            ]
+        )
+        return [self._answer(*one) for one in zip(found, nearest, outliers, chosen, strict=True)]
 
     def page_of(self, found: Sequence[SegmentedCustomer], next_cursor: str | None) -> Any:  # noqa: ANN401
         """Return some customers of one model, and how to go on."""
         return self.page(self.answers(found), next_cursor)
 
-    def _answer(self, found: SegmentedCustomer, nearest: int, is_outlier: bool) -> Any:  # noqa: ANN401
+    def _answer(
+        self, found: SegmentedCustomer, nearest: int, is_outlier: bool, action: Action | None
+    ) -> Any:  # noqa: ANN401
         attributes = found.customer.attributes
-        action = found.segment.next_best_action(attributes, self._reach)
         return self.customer(
             found.customer.customer_id,
             *self._customers.show(attributes),
@@ -101,9 +120,14 @@ class CustomerAnswers:
             found.segment.name,
             nearest,
             is_outlier,
-            None if action is None else NextBestAction(action.text, action.channel),
+            None if action is None else _shown(action),
             found.model_version,
         )
+
+
+def _shown(action: Action) -> NextBestAction:
+    strategy = action.strategy
+    return NextBestAction(strategy.text, strategy.channel, action.reason)
 
 
 def whose(answer: type[Answer], id_: Id) -> type[Answer]:

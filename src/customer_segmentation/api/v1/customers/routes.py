@@ -261,7 +261,9 @@ def customers_router(units: UnitsOfWork, types: CustomerTypes, answers: Customer
     @needs(Role.READER)
     def explanation(customer_id: of_path) -> AssignmentAnswer:
         """Tell how near each segment is, which attributes decided, and what would change it."""
-        return assignment_answer(explain_customer(units, customer_id), explained=True)
+        return assignment_answer(
+            explain_customer(units, customer_id, answers.actions), explained=True
+        )
 
     return router
 

@@ -60,7 +60,8 @@ def upgrade() -> None:
         sa.Column("created_by", _NAME, nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True)),
         sa.Column("ended_at", sa.DateTime(timezone=True)),
-        sa.Column("result", sa.JSON),
+        sa.Column("left_out", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("results", sa.JSON),
         sqlite_autoincrement=True,
     )
     op.create_table(
