@@ -564,6 +564,10 @@ class _Service(Generic[Answer]):
         """Count who entered and who left each segment after a moment."""
         return self._send(_Call("GET", "/v1/segments/growth", {"since": since.isoformat()}))
 
+    def get_segment_sizes(self, weeks: int = 12) -> Answer:
+        """Return how large the segments were before each of the last weeks, and are now."""
+        return self._send(_Call("GET", "/v1/segments/sizes", {"weeks": weeks}))
+
     def get_distributions(self) -> Answer:
         """Return how each segment's customers are spread over the values of each attribute."""
         return self._send(_Call("GET", "/v1/segments/distributions"))

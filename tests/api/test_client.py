@@ -48,6 +48,7 @@ def test_every_call_is_answered(server: Server) -> None:
         assert bank.list_segments()["segments"][1]["name"] == "Bargain Hunters"
         assert bank.get_transitions(before, datetime.now(UTC))["transitions"]
         assert bank.get_growth(before)["segments"][1]["segment"] == 1
+        assert len(bank.get_segment_sizes(weeks=3)["sizes"]) == 4
         assert len(bank.get_distributions()["attributes"]) == len(ATTRIBUTES)
         assert len(bank.get_map(200)["points"]) == 200
         assert bank.get_access() == {"name": "", "role": "admin"}

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,20 @@ def test_growth_follows_who_comes_moves_and_goes(server: Server) -> None:
     problem(client.get("/v1/segments/growth"), 422)
     problem(client.get("/v1/segments/growth?since=2026-11-01"), 422)
     problem(client.get("/v1/segments/growth?since=0.5"), 422)
+
+
+def test_sizes_by_week_follow_from_who_came_and_went_since(server: Server) -> None:
+    client = server.client
+    present = {s["number"]: s["size"] for s in client.get("/v1/segments").json()["segments"]}
+
+    sizes = client.get("/v1/segments/sizes?weeks=2").json()["sizes"]
+
+    moments = [datetime.fromisoformat(one["at"]) for one in sizes]
+    assert [later - at for at, later in pairwise(moments)] == [timedelta(weeks=1)] * 2
+    assert {int(number): size for number, size in sizes[-1]["customers"].items()} == present
+    # All have been loaded within the last minutes.
+    assert {*sizes[0]["customers"].values(), *sizes[1]["customers"].values()} == {0}
+    problem(client.get("/v1/segments/sizes?weeks=0"), 422)
 
 
 def test_distributions_count_every_customer_once_and_codes_one_by_one(

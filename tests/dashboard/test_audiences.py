@@ -1,13 +1,20 @@
-"""The dashboard's page on audiences, in a browser: build, save, look at, export, change, delete."""
+"""The dashboard's pages on audiences and on trends, in a browser."""
 
 import csv
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import select, update
 
+from customer_segmentation.domain.history import Cause
+from customer_segmentation.store.database import Database
+from customer_segmentation.store.queries import history
+from customer_segmentation.store.tables import segment_changes
 from tests.support.dashboards import (
     choose,
     dashboard,
@@ -29,6 +36,7 @@ def bank(loaded_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """A service that the tests of this module change."""
     directory = tmp_path_factory.mktemp("bank")
     (directory / "bank.db").write_bytes(loaded_sqlite.read_bytes())
+    _give_a_past(directory / "bank.db")
     with running(f"sqlite:///{directory / 'bank.db'}", directory) as server:
         others = {
             "Older people": "age >= 70",
@@ -39,6 +47,30 @@ def bank(loaded_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
             body = {"name": name, "rule": rule, "owner": "Ada"}
             server.client.post("/v1/audiences", json=body).raise_for_status()
         yield server
+
+
+def _give_a_past(path: Path) -> None:
+    """Let customers have come over half a year, and some have moved within four weeks."""
+    database = Database(f"sqlite:///{path}")
+    number = segment_changes.c.customer_id
+    today = datetime.now(UTC)
+    with database.write() as connection:
+        for part in range(12):
+            moment = today - timedelta(days=29 + 13 * part)
+            connection.execute(
+                update(segment_changes).where(number % 12 == part).values(changed_at=moment)
+            )
+        for place in range(4):
+            some = (number % 97 == place) & (segment_changes.c.to_segment == place)
+            ids = np.array(connection.scalars(select(number).where(some)).all())
+            others = np.resize(np.array([n for n in range(4) if n != place]), len(ids))
+            for other in range(4):
+                chosen = number.in_(ids[others == other].tolist())
+                connection.execute(update(segment_changes).where(chosen).values(to_segment=other))
+            sides = (others, np.full(len(ids), place))
+            moment = today - timedelta(days=3 + 7 * place)
+            history.add_many(connection, ids, moment, Cause.UPDATED, sides, 1)
+    database.close()
 
 
 @pytest.fixture(scope="module")
@@ -216,10 +248,46 @@ def test_an_audience_is_deleted_by_who_is_sure(page: Page, bank: Server) -> None
     expect(page).not_to_have_url(re.compile("audience="))
 
 
+def test_trends_show_sizes_flows_and_audiences_and_download_them(page: Page, bank: Server) -> None:
+    go(page, "Trends")
+    page.get_by_role("radio", name="26 weeks").click()
+    expect(page).to_have_url(re.compile("weeks=26$"))
+    page.get_by_role("radio", name="12 weeks").click()
+    expect(page).not_to_have_url(re.compile("weeks="))
+    expect(page.get_by_role("figure", name="Customers by segment and week")).to_be_visible()
+    settled(page)
+    picture(page, "trends")
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Download as CSV").click()
+    rows = list(csv.DictReader(started.value.path().read_text().splitlines()))
+    told = bank.client.get("/v1/segments/sizes?weeks=12").json()["sizes"]
+    assert [int(row["2: Affluent Inactives"]) for row in rows] == [
+        one["customers"]["2"] for one in told[-len(rows) :]
+    ]
+    assert len(rows) > 10
+
+    go(page, "Trends", "Flows")
+    expect(page.get_by_role("figure", name="Customers who moved")).to_be_visible()
+    picture(page, "flows")
+    go(page, "Trends", "Audiences")
+    expect(page.get_by_role("figure", name="Customers by audience and day")).to_be_visible()
+    page.get_by_role("figure", name="Customers by audience and day").hover()
+    with page.expect_download() as started:
+        page.locator("[data-title^='Download plot as']").locator("visible=true").click()
+    assert started.value.suggested_filename == "audience-sizes.png"
+    assert serious_findings(page) == {}
+
+
 def test_every_tab_fits_a_phone(browser: Browser, address: str) -> None:
     opened = browser.new_page(viewport={"width": 390, "height": 900})
-    for view in ("", "?view=one&audience=1", "?view=build&rule=segment%20%3D%202"):
-        opened.goto(f"{address}/audiences{view}")
+    for view in (
+        "audiences",
+        "audiences?view=one&audience=1",
+        "audiences?view=build&rule=segment%20%3D%202",
+        "trends",
+        "trends?view=flows&weeks=26",
+    ):
+        opened.goto(f"{address}/{view}")
         settled(opened)
         expect(opened.get_by_test_id("stException")).to_have_count(0)
         assert opened.evaluate("document.documentElement.scrollWidth") <= 390, view

@@ -65,6 +65,7 @@ NEEDED: dict[tuple[str, str], Role | None] = {
     ("GET", "/v1/segments/transitions"): READER,
     ("GET", "/v1/segments/disparity"): READER,
     ("GET", "/v1/segments/growth"): READER,
+    ("GET", "/v1/segments/sizes"): READER,
     ("GET", "/v1/segments/distributions"): READER,
     ("GET", "/v1/segments/map"): READER,
     ("POST", "/v1/segments:predict"): READER,

@@ -19,6 +19,7 @@ TABS = {
     "Overview": [],
     "Segments": ["Profile", "Distributions", "Compare", "Map", "Fairness", "Strategies"],
     "Audiences": ["All", "Audience", "Build"],
+    "Trends": ["Segments", "Flows", "Audiences"],
     "Customer": ["Card", "Search", "Add"],
     "What if": [],
     "Model": ["Versions", "Train", "Compare", "Drift", "Study"],

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from customer_segmentation.client import ServiceError
-from customer_segmentation.dashboard import guide, overview, parts, what_if
+from customer_segmentation.dashboard import guide, overview, parts, trends, what_if
 from customer_segmentation.dashboard.audiences import page as audiences
 from customer_segmentation.dashboard.customer import page as customer
 from customer_segmentation.dashboard.data import page as data
@@ -35,7 +35,8 @@ def main() -> None:
     pages = [
         _page(overview.page, "Overview", "home", default=True),
         _page(segments.page, "Segments", "groups"),
-        _page(audiences.page, "Audiences", "campaign"),
+        _page(audiences.page, "Audiences", "ads_click"),
+        _page(trends.page, "Trends", "trending_up"),
         _page(customer.page, "Customer", "badge"),
         _page(what_if.page, "What if", "tune"),
         _page(model.page, "Model", "model_training"),

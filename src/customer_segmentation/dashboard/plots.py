@@ -26,6 +26,9 @@ _GRID = "rgba(128,138,148,0.25)"
 _LINE = 20
 _MARGIN = {"l": 8, "r": 8, "t": 12, "b": 8}
 
+NEW, GONE = -1, -2
+"""In place of a segment's number, for customers who were in none, or are in none any more."""
+
 Points = list[dict[str, Any]]
 
 
@@ -166,7 +169,7 @@ def sankey(matrix: dict[str, dict[str, int | None]], titles: dict[int, str]) -> 
         go.Sankey(
             node={
                 "label": [_literal(titles.get(number, str(number))) for number in ends],
-                "color": [colour_of(number) for number in ends],
+                "color": [_colour(number) for number in ends],
                 "pad": 22,
                 "thickness": 16,
                 "line": {"width": 0},
@@ -176,7 +179,7 @@ def sankey(matrix: dict[str, dict[str, int | None]], titles: dict[int, str]) -> 
                 "source": [flow[0] for flow in flows],
                 "target": [flow[1] for flow in flows],
                 "value": [flow[2] for flow in flows],
-                "color": [faint(colour_of(flow[3]), 0.35) for flow in flows],
+                "color": [faint(_colour(flow[3]), 0.35) for flow in flows],
                 "hovertemplate": "%{source.label} → %{target.label}: %{value:,}<extra></extra>",
             },
             valueformat=",",
@@ -267,6 +270,10 @@ def over_time(days: list[str], lines: dict[str, tuple[int, list[int | None]]]) -
     figure.update_xaxes(type="date", tickformat="%d %b<br>%Y", showgrid=False)
     figure.update_yaxes(tickformat=",", rangemode="tozero")
     return figure
+
+
+def _colour(number: int) -> str:
+    return EVERYBODY if number in (NEW, GONE) else colour_of(number)
 
 
 def _literal(text: str) -> str:

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -133,6 +133,26 @@ def read_disparity() -> dict[str, Any]:
 def read_growth(since: datetime) -> dict[int, int | None]:
     """Return by how many customers each segment has grown since a moment."""
     return {one["segment"]: one["net"] for one in service().get_growth(since)["segments"]}
+
+
+@st.cache_data(ttl=60, show_spinner=False)
+def read_sizes(weeks: int) -> list[dict[str, Any]]:
+    """Return how large each segment was before each of the last weeks, and is now."""
+    return list(service().get_segment_sizes(weeks)["sizes"])
+
+
+@st.cache_data(ttl=60, show_spinner="Counting who moved…")
+def read_transitions(weeks: int) -> list[dict[str, Any]]:
+    """Return how many customers are in which segments now and were in which before some weeks."""
+    until = datetime.now(UTC)
+    found = service().get_transitions(until - timedelta(weeks=weeks), until)
+    return list(found["transitions"])
+
+
+@st.cache_data(ttl=60, show_spinner=False)
+def read_audience_sizes(audience_id: int) -> list[dict[str, Any]]:
+    """Return how many customers an audience had by day."""
+    return list(service().get_audience_sizes(audience_id)["sizes"])
 
 
 @st.cache_data(ttl=60, show_spinner="Drawing customers by chance…")

@@ -25,6 +25,7 @@ from customer_segmentation.api.v1.segments.figure_answers import (
     Distributions,
     GrowthAnswer,
     MapAnswer,
+    SegmentSizes,
 )
 from customer_segmentation.domain.disclosure import hide_small
 
@@ -94,6 +95,22 @@ def suppress_growth(answer: GrowthAnswer, least: int) -> GrowthAnswer:
         for s in answer.segments
     ]
     return answer.model_copy(update={"segments": segments})
+
+
+def suppress_sizes(answer: SegmentSizes, least: int) -> SegmentSizes:
+    """Hide small segments, and sizes that differ by few from the one told after it."""
+    after: dict[int, int | None] = {}
+    told = []
+    for one in reversed(answer.sizes):
+        counts = {number: count or 0 for number, count in one.customers.items()}
+        kept = suppress_counts(counts, least)
+        for number, count in kept.items():
+            known = after.get(number)
+            if count is not None and known is not None and 0 < abs(count - known) < least:
+                kept[number] = None
+        after |= {number: count for number, count in kept.items() if count is not None}
+        told.append(one.model_copy(update={"customers": kept}))
+    return answer.model_copy(update={"sizes": told[::-1]})
 
 
 def suppress_distributions(answer: Distributions, least: int) -> Distributions:

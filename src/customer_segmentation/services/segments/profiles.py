@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from customer_segmentation.domain.attributes import Attribute
 from customer_segmentation.domain.errors import (
@@ -25,7 +25,7 @@ from customer_segmentation.services.runtime.audit import note
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.serving import load_model
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
-from customer_segmentation.store.queries import history, models, segments
+from customer_segmentation.store.queries import audiences, history, models, segments
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +199,39 @@ def count_transitions(
         raise InvalidInputError([FieldError("until", "until must not be before since")])
     with units.database.read() as connection:
         return history.count_transitions(connection, before, after)
+
+
+def list_sizes(units: UnitsOfWork, weeks: int) -> list[tuple[datetime, dict[int, int]]]:
+    """Return the segments' sizes by number, now and before each of the last weeks, oldest first.
+
+    What is known of the past is what the history keeps.
+
+    Args:
+        units: over the database.
+        weeks: how many, at least 1.
+    """
+    until = now()
+    moments = [until - timedelta(weeks=ago) for ago in range(weeks, -1, -1)]
+    with units.read() as work:
+        moves = history.count_moves_within(work.connection, moments)
+        everybody = audiences.everybody()
+        present = audiences.count_by_segment(work.connection, work.customers, everybody)
+        numbers = {*work.serving.segments, *present}
+    numbers |= {number for *ends, _ in moves for number in ends if number is not None}
+    sizes = {number: present.get(number, 0) for number in sorted(numbers)}
+    found = [(until, sizes)]
+    for place in range(weeks - 1, -1, -1):
+        # A week before, whoever has come since was not there, and who has gone was.
+        sizes = dict(sizes)
+        for (left, entered, period), count in moves.items():
+            if period != place:
+                continue
+            if left is not None:
+                sizes[left] += count
+            if entered is not None:
+                sizes[entered] -= count
+        found.append((moments[place], sizes))
+    return found[::-1]
 
 
 def measure_growth(units: UnitsOfWork, since: datetime) -> dict[int, Growth]:

@@ -189,6 +189,27 @@ def count_moves_since(
     return {(was, now): int(count) for was, now, count in rows if was != now}
 
 
+def count_moves_within(
+    connection: Connection, moments: Sequence[datetime]
+) -> dict[tuple[int | None, int | None, int], int]:
+    """Count the changes after the first of rising moments, by segment left, entered, and period.
+
+    A period is the place of the moment that begins it. Erasures are left out. An index on their
+    time holds all that this reads.
+    """
+    at, left, entered = (
+        segment_changes.c[name] for name in ("changed_at", "from_segment", "to_segment")
+    )
+    begun = [(at > moment, place) for place, moment in enumerate(moments)]
+    period = case(*reversed(begun))
+    rows = connection.execute(
+        select(left, entered, period, func.count())
+        .where(at > moments[0])
+        .group_by(left, entered, period)
+    )
+    return {(was, now, place): int(n) for was, now, place, n in rows if was != now}
+
+
 def remove_superseded(connection: Connection, before: datetime, limit: int) -> int:
     """Remove changes that others followed before a moment; return how many, `limit` at most.
 

@@ -21,6 +21,22 @@ class GrowthAnswer(BaseModel):
     segments: list[SegmentGrowth]
 
 
+class SizesAnswer(BaseModel):
+    """How large the segments were at a moment."""
+
+    at: datetime = Field(description="The moment, in UTC.")
+    customers: dict[int, int | None] = Field(
+        description="Customers by segment number; null where it is hidden, as it is small or has "
+        "changed by few."
+    )
+
+
+class SegmentSizes(BaseModel):
+    """How large the segments were a week apart, the oldest first; the last is now."""
+
+    sizes: list[SizesAnswer]
+
+
 class GroupOfValues(BaseModel):
     """Adjacent values of an attribute, or a category, and how many customers have them."""
 

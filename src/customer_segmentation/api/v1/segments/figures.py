@@ -15,6 +15,7 @@ from customer_segmentation.api.v1.disclosure import (
     suppress_distributions,
     suppress_growth,
     suppress_map,
+    suppress_sizes,
 )
 from customer_segmentation.api.v1.segments.figure_answers import (
     AttributeDistribution,
@@ -25,6 +26,8 @@ from customer_segmentation.api.v1.segments.figure_answers import (
     MapAnswer,
     Point,
     SegmentGrowth,
+    SegmentSizes,
+    SizesAnswer,
 )
 from customer_segmentation.domain.access import Role
 from customer_segmentation.domain.arrays import FloatArray
@@ -34,8 +37,11 @@ from customer_segmentation.services.segments.profiles import (
     AttributeSpread,
     get_spreads,
     list_segments,
+    list_sizes,
     measure_growth,
 )
+
+MOST_WEEKS = 104
 
 
 def segment_figures_router(units: UnitsOfWork) -> Router:
@@ -66,6 +72,22 @@ def segment_figures_router(units: UnitsOfWork) -> Router:
             for n, g in found.items()
         ]
         return suppress_growth(GrowthAnswer(since=since, segments=segments), least)
+
+    @router.get(
+        "/sizes",
+        summary="How large the segments were, by week",
+        operation_id="get_segment_sizes",
+        responses=problem_responses(INVALID, NOT_READY, STORE_UNAVAILABLE),
+    )
+    @needs(Role.READER)
+    def sizes(
+        least: MinGroupSize,
+        weeks: Annotated[int, Query(ge=1, le=MOST_WEEKS, description="How many weeks back.")] = 12,
+    ) -> SegmentSizes:
+        """Count each segment's customers now and before each of the last weeks."""
+        found = list_sizes(units, weeks)
+        told = [SizesAnswer(at=at, customers=dict(counts)) for at, counts in found]
+        return suppress_sizes(SegmentSizes(sizes=told), least)
 
     @router.get(
         "/distributions",
