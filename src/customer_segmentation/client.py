@@ -775,6 +775,37 @@ class _Service(Generic[Answer]):
         path = f"/v1/webhooks/{webhook_id}/dead-letters/{number}:redeliver"
         return self._send(_Call("POST", path))
 
+    def hold_publisher(
+        self,
+        name: str,
+        holder: str,
+        seconds: float,
+        cursor: str | None = None,
+        *,
+        latest: bool = False,
+    ) -> Answer:
+        """Hold a publisher of events, so that no other process sends under its name meanwhile.
+
+        Args:
+            name: of the publisher; a new one is made.
+            holder: which process holds it.
+            seconds: for how long from now on; 0 gives it back.
+            cursor: up to where events are sent; None leaves it as it is.
+            latest: whether a new one begins with events to come, and not with the oldest.
+        """
+        body = {
+            "name": name,
+            "holder": holder,
+            "seconds": seconds,
+            "cursor": cursor,
+            "latest": latest,
+        }
+        return self._send(_Call("POST", "/v1/publishers:hold", {}, body, repeatable=True))
+
+    def list_publishers(self) -> Answer:
+        """Return the publishers of events, and up to where each has sent them."""
+        return self._send(_Call("GET", "/v1/publishers"))
+
     def get_access(self) -> Answer:
         """Return whose the key is (`name`), and what it may do (`role`)."""
         return self._send(_Call("GET", "/v1/access"))

@@ -147,6 +147,7 @@ ONLY_WITH = {
 }
 VALUES = {"--spark-conf": "a=b", "--since": "2026-01-01", "--until": "2026-01-01"}
 ARGUMENTS = {
+    ("publish",): ["nats://localhost", "--topic", "sales"],
     ("consume",): ["nats://localhost", "--topic", "sales"],
     ("score",): ["x.csv"],
     ("import",): ["x.csv"],

@@ -13,7 +13,7 @@ from customer_segmentation.api.v1.events import Event
 from customer_segmentation.domain.history import Cause
 from customer_segmentation.files.schema_file import allowed_by_key, parse_schema
 from customer_segmentation.services.runtime.settings import OTHER_VARIABLES, Settings, variable_of
-from customer_segmentation.streams.metrics import ConsumerMetrics
+from customer_segmentation.streams.metrics import ConsumerMetrics, PublisherMetrics
 from tests.support.commands import command
 from tests.support.reference import DOCS, sections, setting_entry
 from tests.support.servers import Server
@@ -76,7 +76,9 @@ def test_every_metric_has_an_entry_with_its_labels(bank_url: str, tmp_path: Path
     consumer = ConsumerMetrics()
     consumer.messages.labels("stored").inc()
     consumer.failures.labels("broker").inc()
-    families += text_string_to_metric_families(generate_latest(consumer.registry).decode())
+    publisher = PublisherMetrics()
+    for metrics in (consumer, publisher):
+        families += text_string_to_metric_families(generate_latest(metrics.registry).decode())
 
     names = {
         f"{family.name}_total" if family.type == "counter" else family.name: {

@@ -40,6 +40,7 @@ TAKEN: list[tuple[str, object]] = [
     ("POST /v1/segments:predict", [ATTRIBUTES, ATTRIBUTES]),
     ("PATCH /v1/segments/1", WORDS),
     ("POST /v1/webhooks", {"url": "https://crm.example/segments"}),
+    ("POST /v1/publishers:hold", {"name": "crm", "holder": "host 1", "cursor": "5"}),
     ("POST /v1/models", {**TRAINING, "by": "Ada", "reason": "quarterly"}),
     ("POST /v1/studies", {"by": "Ada", "reason": "quarterly"}),
     ("POST /v1/models/1:activate", {"by": "Ada", "reason": "quarterly"}),

@@ -143,6 +143,7 @@ BODIES = [
     ("PATCH", "/v1/segments/1", b'{"strategies": [{"text": "a", "text": "b"}]}', "text"),
     ("POST", "/v1/webhooks", b'{"url": "https://a.example/", "url": "x"}', "url"),
     ("POST", "/v1/keys", b'{"name": "a", "name": "b"}', "name"),
+    ("POST", "/v1/publishers:hold", b'{"name": "a", "name": "b"}', "name"),
     ("POST", "/v1/keys:revoke", b'{"name": "a", "name": "b"}', "name"),
     ("POST", "/v1/exports", b'{"format": "csv", "format": "arrow"}', "format"),
     *(

@@ -76,6 +76,8 @@ NEEDED: dict[tuple[str, str], Role | None] = {
     ("DELETE", "/v1/webhooks/{webhook_id}"): ADMIN,
     ("GET", "/v1/webhooks/{webhook_id}/dead-letters"): ADMIN,
     ("POST", "/v1/webhooks/{webhook_id}/dead-letters/{number}:redeliver"): ADMIN,
+    ("GET", "/v1/publishers"): READER,
+    ("POST", "/v1/publishers:hold"): WRITER,
     ("GET", "/v1/audit"): ADMIN,
     ("GET", "/v1/audit/verification"): ADMIN,
     ("GET", "/v1/keys"): ADMIN,

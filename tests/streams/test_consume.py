@@ -2,47 +2,19 @@
 
 import json
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from customer_segmentation.cli.console.output import ExitCode
-from tests.support.brokers import PLACES, Place, new_topic, require_broker
+from tests.support.brokers import Place, aside
 from tests.support.commands import run, run_json
-from tests.support.forked import ForkedCommand
 from tests.support.purchases import open_purchases
 from tests.support.servers import until
+from tests.support.streaming import consuming
 
 Json = dict[str, Any]
-
-
-@pytest.fixture(
-    scope="module",
-    params=[
-        # The cluster that is made up lets a consumer begin after seconds only.
-        pytest.param(name, marks=pytest.mark.long) if name == "kafka" else name
-        for name in PLACES
-    ],
-)
-def place(request: pytest.FixtureRequest) -> Place:
-    return require_broker(request.param)
-
-
-@pytest.fixture
-def topic(place: Place) -> Iterator[str]:
-    name = new_topic()
-    place.prepare(name)
-    yield name
-    place.remove(name, aside(place, name))
-
-
-def aside(place: Place, topic: str) -> str:
-    """Return where messages of a topic go that cannot be used."""
-    scheme = place.url.partition(":")[0]
-    return f"dead-letters{ {'redis': ':', 'mqtt': '/'}.get(scheme, '.') }{topic}"
 
 
 @pytest.fixture(scope="module")
@@ -70,22 +42,6 @@ def consume(place: Place, topic: str, shop: str, *more: str) -> Json:
     options = ("--topic", topic, "--group", topic, "--idle", "0.7", *more)
     told: Json = run_json("consume", place.url, *options, env={"DATABASE_URL": shop})
     return told
-
-
-@contextmanager
-def consuming(
-    place: Place, topic: str, shop: str, folder: Path, *more: str
-) -> Iterator[ForkedCommand]:
-    """Take messages in meanwhile, in a process that is killed in the end."""
-    words = ["consume", place.url, "--topic", topic, "--group", topic, "--json", *more]
-    env = {"DATABASE_URL": shop, "PATH": "/usr/bin"}
-    process = ForkedCommand(words, folder, env, folder / "output", folder / "errors")
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-        process.wait(timeout=30)
 
 
 def customer(shop: str, customer_id: int) -> Json:
@@ -160,3 +116,25 @@ def test_told_to_end_it_leaves_in_order(
         assert asked.wait(timeout=30) == ExitCode.DONE, (tmp_path / "errors").read_text()
     assert json.loads((tmp_path / "output").read_text()) == {"stored": 3}
     assert consume(place, topic, shop) == {}
+
+
+def test_customers_are_stored_changed_and_deleted(place: Place, topic: str, shop: str) -> None:
+    told = [
+        {"customer_id": 105, "points": 5},
+        {"action": "upsert", "customer": {"customer_id": 105, "points": 7}},
+        {"customer_id": 106},
+        {"customer_id": 107, "points": 1},
+        {"action": "delete", "customer": {"customer_id": 107}},
+        {"action": "delete", "customer": {"customer_id": 107}},
+        {"action": "praise", "customer": {"customer_id": 105}},
+    ]
+    place.send(topic, [json.dumps(one).encode() for one in told])
+
+    counts = consume(place, topic, shop, "--of", "customers")
+
+    assert counts == {"upserted": 3, "deleted": 1, "repeated": 1, "dead_lettered": 2}
+    assert customer(shop, 105)["points"] == 7
+    assert taken(shop, 107) == 0
+    reasons = [one.headers["dead-letter-reason"] for one in place.read(aside(place, topic))]
+    assert "Nothing to change" in reasons[0]
+    assert "action must be one of" in reasons[1]

@@ -256,7 +256,9 @@ class Mosquitto:
         client.loop_stop()
 
     def read(self, topic: str) -> list[Found]:
-        """Return what came to a topic of dead letters since it was prepared."""
+        """Return what came to a topic, or to that of its dead letters, since it was prepared."""
+        if not topic.startswith("dead-letters/"):
+            return self._session(topic, topic, 0.5)
         return self._session(f"{topic.removeprefix('dead-letters/')}-reader", topic, 0.5)
 
     def remove(self, *topics: str) -> None:
@@ -338,6 +340,12 @@ def require_broker(name: str) -> Place:
             pytest.fail(f"{name} must answer at {place.url}: {error}")
         pytest.skip(f"{name} does not answer at {place.url}")
     return place
+
+
+def aside(place: Place, topic: str) -> str:
+    """Return where messages of a topic go that cannot be used."""
+    between = {"redis": ":", "mqtt": "/"}.get(place.url.partition(":")[0], ".")
+    return f"dead-letters{between}{topic}"
 
 
 def new_topic() -> str:

@@ -49,6 +49,7 @@ from customer_segmentation.api.v1.jobs import jobs_router
 from customer_segmentation.api.v1.keys import keys_router
 from customer_segmentation.api.v1.models.routes import models_router
 from customer_segmentation.api.v1.predictions.routes import predictions_router
+from customer_segmentation.api.v1.publishers import publishers_router
 from customer_segmentation.api.v1.schema import schema_router
 from customer_segmentation.api.v1.schema_inference import schema_inference_router
 from customer_segmentation.api.v1.segments.figures import segment_figures_router
@@ -326,6 +327,7 @@ def _build(
         schema_inference_router(imports.folder),
         events_router(units),
         webhooks_router(units, settings),
+        publishers_router(units),
         audit_router(units),
         access_router(),
         keys_router(units, can_create=keys is not None or is_local),

@@ -27,7 +27,7 @@ from customer_segmentation.cli.operation.maintenance import backup, config, doct
 from customer_segmentation.cli.operation.schema import schema
 from customer_segmentation.cli.segments import segments
 from customer_segmentation.cli.serve import serve
-from customer_segmentation.cli.streams import consume
+from customer_segmentation.cli.streams import consume, publish
 from customer_segmentation.cli.transactions import transactions
 
 app = typer.Typer(
@@ -40,6 +40,7 @@ for command in (serve, init, dashboard, export, score, train, drift, backup, res
     app.command()(command)
 app.command()(study)
 app.command()(consume)
+app.command()(publish)
 app.command("import")(import_files)
 app.add_typer(models, name="models")
 app.add_typer(segments, name="segments")

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from customer_segmentation.cli.console.options import AsJson, Key, Url
+from customer_segmentation.cli.console.options import AsJson, Key, Url, check_name
 from customer_segmentation.cli.console.output import (
     ExitCode,
     complain,
+    conclude,
     errors_told,
     print_json,
     say,
@@ -144,6 +145,65 @@ def consume(
     else:
         told = [f"{count:,} {name.replace('_', '-')}" for name, count in counts.items()]
         say(", ".join(told) or "No messages")
+
+
+def publish(
+    broker: BrokerAddress,
+    topic: Annotated[
+        str,
+        typer.Option(
+            help="The queue, subject, stream or topic to send to; for RabbitMQ also an exchange, "
+            "as EXCHANGE/ROUTING KEY."
+        ),
+    ],
+    name: Annotated[
+        str,
+        typer.Option(
+            help="Under which it is kept up to where events are sent; one process at a time sends "
+            "under a name.",
+            callback=check_name,
+        ),
+    ] = "customer-segmentation",
+    latest: Annotated[
+        bool, typer.Option("--latest", help="Begin a new name with events to come.")
+    ] = False,
+    source: Annotated[
+        str, typer.Option(help="What receivers know this service by, a URI.")
+    ] = "/customer-segmentation",
+    batch: Annotated[
+        int, typer.Option(min=1, max=MOST, help="Events that are read at once, at most.")
+    ] = _BATCH,
+    idle: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Leave once no event has come for so many seconds."),
+    ] = None,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send the changes of customers' segments to a message broker, until it is stopped.
+
+    Events go in their order and at least once, as CloudEvents. Begun again, also after it was
+    killed, it goes on where it stopped. Each has a growing id, by which receivers know repetitions.
+
+    Example: customer-segmentation publish kafka://localhost:9092 --topic segments
+    """
+    from customer_segmentation.streams.lasting import Services
+    from customer_segmentation.streams.metrics import PublisherMetrics, serving
+    from customer_segmentation.streams.publishing import Publication, Publisher
+
+    metrics = PublisherMetrics()
+    what = Publication(name, topic, source, latest, batch, idle)
+    with (
+        _failures_told(broker) as connection,
+        serving(metrics.registry, metrics_host, metrics_port),
+    ):
+        services = Services(lambda: _service(url, key))
+        publishing = Publisher(connection, services, what, metrics, warn)
+        _run(publishing.run)
+    conclude(f"{publishing.count:,} sent", as_json, sent=publishing.count)
 
 
 def _run(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:

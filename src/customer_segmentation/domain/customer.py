@@ -121,6 +121,16 @@ class CustomerTable:
         self._check_some(accepted)
         return customer_id, accepted
 
+    def complete(self, accepted: Attributes) -> Attributes:
+        """Return attributes that were accepted, with what is left out of a new customer.
+
+        Raises:
+            InvalidInputError: names every attribute that may not be left out.
+        """
+        others = {name: one for name, one in self._attributes.items() if name not in accepted}
+        known = {**accepted, **_accept({}, others, required=others)}
+        return {name: known[name] for name in self._attributes}
+
     def _check_some(self, changes: Attributes) -> None:
         if not changes:
             message = f"Nothing to change: give at least one of {', '.join(self._attributes)}"

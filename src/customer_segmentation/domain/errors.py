@@ -251,6 +251,13 @@ class ExposureError(SegmentationError):
     """The service would be open to a network without asking for keys."""
 
 
+class PublisherHeldError(SegmentationError):
+    """Another process sends events under the name of a publisher."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Another process holds the publisher {name}")
+
+
 class JobRunningError(SegmentationError):
     """A job of this kind is running; there is one at a time."""
 

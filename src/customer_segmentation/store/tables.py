@@ -445,6 +445,16 @@ webhooks = Table(
 """Receivers of events, with the position in the feed up to where each was told, and up to where the
 message goes that is being sent. The secret is kept as it is, as it must sign."""
 
+publishers = Table(
+    "publishers",
+    metadata,
+    Column("name", Words(200), primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("holder", Words(200), nullable=False),
+    Column("held_until", UtcDateTime, nullable=False),
+)
+"""Who sends the feed to a message broker, up to where that is done, and which process does it."""
+
 dead_letters = Table(
     "dead_letters",
     metadata,

@@ -28,6 +28,21 @@ class ConsumerMetrics:
         self.lag = Gauge(f"{_PREFIX}_lag", "Messages that wait.", registry=self.registry)
 
 
+class PublisherMetrics:
+    """What a publisher has sent, and how late it is."""
+
+    def __init__(self) -> None:
+        """Have sent nothing yet."""
+        self.registry = CollectorRegistry()
+        self.published = Counter(f"{_PREFIX}_published", "Events.", registry=self.registry)
+        self.failures = Counter(
+            f"{_PREFIX}_failures", "Passing failures.", ["of"], registry=self.registry
+        )
+        self.behind = Gauge(
+            f"{_PREFIX}_behind_seconds", "Age of the last event sent.", registry=self.registry
+        )
+
+
 @contextmanager
 def serving(registry: CollectorRegistry, host: str, port: int | None) -> Iterator[None]:
     """Answer with metrics on a port meanwhile; None is on none.

@@ -22,8 +22,7 @@ class Outcome(StrEnum):
     STORED = "stored"
     REPEATED = "repeated"
     KEPT = "kept"
-    ADDED = "added"
-    UPDATED = "updated"
+    UPSERTED = "upserted"
     DELETED = "deleted"
     DEAD_LETTERED = "dead_lettered"
 

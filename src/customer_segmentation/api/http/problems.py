@@ -99,6 +99,7 @@ CAMPAIGN_STATE = ProblemType(409, "campaign-state", "The campaign is not in this
 NO_GUIDE = ProblemType(404, "guide-not-built", "The guide is not part of this installation")
 NO_WEBHOOK = ProblemType(404, "webhook-not-found", "There is no such webhook or dead letter")
 NOT_DELIVERED = ProblemType(409, "not-delivered", "The receiver did not take the message")
+PUBLISHER_HELD = ProblemType(409, "publisher-held", "Another process holds the publisher")
 ERASED = ProblemType(409, "customer-erased", "The customer was erased")
 STALE = ProblemType(412, "stale-customer", "The customer has changed meanwhile")
 STALE_SEGMENT = ProblemType(412, "stale-segment", "The segment has changed meanwhile")
@@ -147,6 +148,7 @@ _BY_ERROR: dict[type[errors.SegmentationError], ProblemType] = {
     errors.WebhookNotFoundError: NO_WEBHOOK,
     errors.DeadLetterNotFoundError: NO_WEBHOOK,
     errors.DeliveryFailedError: NOT_DELIVERED,
+    errors.PublisherHeldError: PUBLISHER_HELD,
     errors.CustomerErasedError: ERASED,
     errors.StaleCustomerError: STALE,
     errors.StaleSegmentError: STALE_SEGMENT,

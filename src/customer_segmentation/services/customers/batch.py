@@ -8,12 +8,13 @@ from enum import StrEnum
 import numpy as np
 
 from customer_segmentation.domain.attributes import CustomerId
-from customer_segmentation.domain.customer import Attributes
+from customer_segmentation.domain.customer import Attributes, CustomerTable
 from customer_segmentation.domain.errors import (
     AttributeFollowsError,
     CustomerErasedError,
     CustomerExistsError,
     CustomerNotFoundError,
+    InvalidInputError,
 )
 from customer_segmentation.services.customers import changes
 from customer_segmentation.services.runtime.serving import SegmentedCustomer
@@ -25,6 +26,7 @@ class Action(StrEnum):
 
     ADD = "add"
     UPDATE = "update"
+    UPSERT = "upsert"
     DELETE = "delete"
 
 
@@ -35,7 +37,7 @@ class Operation:
     Attributes:
         action: what.
         customer_id: with which customer.
-        attributes: all of them to add, some to update, none to delete.
+        attributes: all of them to add, some to update or upsert, none to delete.
     """
 
     action: Action
@@ -49,6 +51,7 @@ Outcome = (
     | CustomerErasedError
     | CustomerExistsError
     | CustomerNotFoundError
+    | InvalidInputError
     | None
 )
 """The customer as it is now, None for a deleted one, or why nothing was done."""
@@ -87,6 +90,8 @@ def _apply(work: UnitOfWork, operation: Operation) -> Outcome:
                     return changes.add(work, operation.customer_id, operation.attributes)
             case Action.UPDATE:
                 return changes.change(work, operation.customer_id, operation.attributes)
+            case Action.UPSERT:
+                return _upsert(work, operation)
             case Action.DELETE:
                 changes.remove(work, operation.customer_id)
                 return None
@@ -95,5 +100,21 @@ def _apply(work: UnitOfWork, operation: Operation) -> Outcome:
         CustomerErasedError,
         CustomerExistsError,
         CustomerNotFoundError,
+        InvalidInputError,
     ) as error:
         return error
+
+
+def _upsert(work: UnitOfWork, operation: Operation) -> SegmentedCustomer:
+    """Change a customer, or add one who is not there yet."""
+    customer_id, attributes = operation.customer_id, operation.attributes
+    try:
+        return changes.change(work, customer_id, attributes)
+    except CustomerNotFoundError:
+        new = CustomerTable(work.customers.schema).complete(attributes)
+    try:
+        with work.part():
+            return changes.add(work, customer_id, new)
+    except CustomerExistsError:
+        # Somebody has just added it.
+        return changes.change(work, customer_id, attributes)

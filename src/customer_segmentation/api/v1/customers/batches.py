@@ -49,7 +49,7 @@ MAX_ROWS = 1_000
 _ROW_BYTES = 4096
 """What a row may take: several times what it does."""
 
-Status = Literal["added", "updated", "deleted", "failed"]
+Status = Literal["added", "updated", "upserted", "deleted", "failed"]
 
 
 class Batch(Struct, forbid_unknown_fields=True):
@@ -61,7 +61,8 @@ class Batch(Struct, forbid_unknown_fields=True):
                 Any,
                 Meta(
                     description="An action, and a customer: whole to add, the id and some "
-                    "attributes to update, the id to delete. A row that is not so fails alone."
+                    "attributes to update, or to upsert, which adds who is absent, the id to "
+                    "delete. A row that is not so fails alone."
                 ),
             ]
         ],
@@ -72,6 +73,7 @@ class Batch(Struct, forbid_unknown_fields=True):
 _DONE: dict[Action, Status] = {
     Action.ADD: "added",
     Action.UPDATE: "updated",
+    Action.UPSERT: "upserted",
     Action.DELETE: "deleted",
 }
 
@@ -236,8 +238,8 @@ def _accept(customers: CustomerTable, row: object) -> Operation | InvalidInputEr
         match Action(row["action"]):
             case Action.ADD:
                 return Operation(Action.ADD, *customers.accept_new_customer(customer))
-            case Action.UPDATE:
-                return Operation(Action.UPDATE, *customers.accept_update(customer))
+            case Action.UPDATE | Action.UPSERT as action:
+                return Operation(action, *customers.accept_update(customer))
             case Action.DELETE:
                 return Operation(Action.DELETE, customers.accept_id(customer), {})
     except InvalidInputError as refusal:
