@@ -234,3 +234,35 @@ def test_a_page_tells_when_time_changes_what_follows(client: httpx.Client) -> No
     assert "monetary" not in page["next_changes"]
     nothing = client.get("/v1/customers/30/transactions").json()
     assert (nothing["follows"], nothing["next_changes"]) == (False, {})
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/x-ndjson"])
+@pytest.mark.parametrize(
+    ("row", "field"),
+    [
+        (b'{"kind": "a", "kind": "b", %b}', "kind"),
+        # Blanks and texts that look like names hide nothing.
+        (b'{"kind" : "a", "kind": "b", %b}', "kind"),
+        (b'{"kind": "a", "kind" \t: "b", "shelf": "\\":\\":", %b}', "kind"),
+        (b'{"kind": "\\u0000", %b}', "kind"),
+        (b'{"kind": "%b}', "body"),
+        (b'{"kind": "a", %b}, {"kind": "b"', "body"),
+    ],
+)
+def test_among_rows_that_are_fine_one_that_is_not_is_found(
+    client: httpx.Client, kind: str, row: bytes, field: str
+) -> None:
+    fine = [msgspec.json.encode(sale(number, 20)) for number in range(3)]
+    others = {name: value for name, value in sale(9, 20).items() if name != "kind"}
+    wrong = row % msgspec.json.encode(others).strip(b"{}")
+    rows = [*fine, wrong, msgspec.json.encode(sale(3, 20))]
+    body = b"\n".join(rows) if kind.endswith("ndjson") else b"[" + b",".join(rows) + b"]"
+
+    answer = client.post("/v1/transactions", content=body, headers={"Content-Type": kind})
+
+    if answer.status_code == 422:  # The array is no JSON.
+        assert (kind, field) == ("application/json", "body")
+        return
+    problems = [one for one in answer.json()["outcomes"] if "problem" in one]
+    assert [one["row"] for one in problems] == [3], answer.text
+    assert problems[0]["problem"]["errors"][0]["field"] == field

@@ -26,6 +26,7 @@ from customer_segmentation.domain.errors import MAX_TOLD, FieldError, InvalidInp
 from customer_segmentation.domain.numbers import Number
 from customer_segmentation.domain.transactions import (
     OWN_FIELDS,
+    Tally,
     TransactionField,
     TransactionSchema,
     UnknownCustomer,
@@ -84,6 +85,15 @@ class Schema:
     def derived(self) -> tuple[Attribute, ...]:
         """The attributes that follow from transactions."""
         return tuple(attribute for attribute in self.attributes if attribute.derivation)
+
+    @cached_property
+    def tallies(self) -> Mapping[str, Tally]:
+        """By name, what counts for attributes that are kept up to date with each transaction."""
+        return {
+            a.name: Tally(a.derivation)
+            for a in self.derived
+            if a.derivation and not a.derivation.window
+        }
 
     @cached_property
     def windows(self) -> tuple[int, ...]:

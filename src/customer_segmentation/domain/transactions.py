@@ -1,6 +1,7 @@
 """Transactions, what a schema declares of them, and the attributes that follow from them."""
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -30,6 +31,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 _ROUNDING = 1e-9
 """What a decimal number may be off as a float, as a share of its size."""
+
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 OWN_FIELDS = ("transaction_id", "customer_id", "time", "amount", "kind")
 """What every transaction has; the schema may name more."""
@@ -276,6 +279,36 @@ class TransactionReader:
             raise InvalidInputError(faults)
         return found
 
+    def accept_values(
+        self,
+        values: tuple[object, object, object, object, object],
+        others: Sequence[object],
+        now: datetime,
+    ) -> Transaction:
+        """Return the transaction of values that are there, null where they may be.
+
+        Args:
+            values: of the fields that every transaction has, in their order.
+            others: of the further fields, in theirs.
+            now: the moment of the request.
+
+        Raises:
+            ValueError: one is not allowed; `accept` names all that are not.
+        """
+        transaction_id, customer_id, time, amount, kind = values
+        return Transaction(
+            self._id.accept(transaction_id),
+            self._customer.accept(customer_id),
+            accept_time(time, now),
+            accept_amount(amount, self._declared.decimals),
+            self._accept_kind(kind),
+            {
+                name: _accept_text(name, value)
+                for name, value in zip(self._declared.field_names, others, strict=True)
+                if value is not None
+            },
+        )
+
     def _accept_kind(self, value: object) -> str:
         if self._kinds and value not in self._kinds:
             found = "another text" if isinstance(value, str) else describe_type(value)
@@ -303,7 +336,7 @@ def _accept_text(name: str, value: object) -> str:
         raise ValueError(f"{allowed}, not {describe_type(value)}")
     if len(value) > LONGEST_TEXT:
         raise ValueError(f"{allowed}, not a longer one")
-    if "\x00" in value or any(0xD800 <= ord(letter) < 0xE000 for letter in value):
+    if _NO_TEXT.search(value):
         raise ValueError(f"{allowed}, not one with characters that are none")
     return value
 
@@ -355,6 +388,60 @@ def count_in(derivation: Derivation, state: State, transaction: Transaction) -> 
             state[:] = [transaction.day if day is None else min(day, transaction.day)]
         case Aggregate.DAYS_SINCE_LAST, [day], _:
             state[:] = [transaction.day if day is None else max(day, transaction.day)]
+
+
+class Tally:
+    """Counts many transactions for an attribute at once, as `count_in` does one by one."""
+
+    def __init__(self, derivation: Derivation) -> None:
+        """Remember how the attribute follows."""
+        self.derivation = derivation
+        self._is_selective = bool(derivation.where) or derivation.of is not None
+        self._add = _ADDING.get(derivation.aggregate, self._add_one_by_one)
+
+    def add(self, state: State, transactions: Sequence[Transaction]) -> None:
+        """Let a state tell of more transactions, of which some may not count."""
+        if self._is_selective:
+            transactions = [one for one in transactions if counts_for(self.derivation, one)]
+        self._add(state, transactions)
+
+    def _add_one_by_one(self, state: State, transactions: Sequence[Transaction]) -> None:
+        for one in transactions:
+            if counts_for(self.derivation, one):
+                count_in(self.derivation, state, one)
+
+
+def _add_count(state: Any, transactions: Sequence[Transaction]) -> None:  # noqa: ANN401
+    state[0] += len(transactions)
+
+
+def _add_sum(state: Any, transactions: Sequence[Transaction]) -> None:  # noqa: ANN401
+    for one in transactions:
+        if one.amount is not None:
+            state[0] += one.amount
+
+
+def _add_first(state: Any, transactions: Sequence[Transaction]) -> None:  # noqa: ANN401
+    for one in transactions:
+        day = one.time // MICROSECONDS_A_DAY
+        if state[0] is None or day < state[0]:
+            state[0] = day
+
+
+def _add_last(state: Any, transactions: Sequence[Transaction]) -> None:  # noqa: ANN401
+    for one in transactions:
+        day = one.time // MICROSECONDS_A_DAY
+        if state[0] is None or day > state[0]:
+            state[0] = day
+
+
+_ADDING: Mapping[Aggregate, Callable[[Any, Sequence[Transaction]], None]] = {
+    Aggregate.COUNT: _add_count,
+    Aggregate.SUM: _add_sum,
+    Aggregate.DAYS_SINCE_FIRST: _add_first,
+    Aggregate.DAYS_SINCE_LAST: _add_last,
+}
+"""What most attributes are, where that is quicker than one by one."""
 
 
 def value_of(derivation: Derivation, state: State, unit: int) -> Number | None:

@@ -1,6 +1,6 @@
 """Bringing customers up to date with their transactions, within a transaction that may do more."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,8 +22,6 @@ from customer_segmentation.domain.transactions import (
     Transaction,
     TransactionSchema,
     begin,
-    count_in,
-    counts_for,
     value_of,
 )
 from customer_segmentation.services.audiences.membership import note_customers
@@ -53,12 +51,10 @@ class OutOfRangeError(InvalidInputError):
 
 def running_of(schema: Schema) -> dict[str, Derivation]:
     """Return, by name, how attributes follow that are kept up to date with each transaction."""
-    return {
-        a.name: a.derivation for a in schema.derived if a.derivation and not a.derivation.window
-    }
+    return {name: tally.derivation for name, tally in schema.tallies.items()}
 
 
-def count_more(schema: Schema, activity: Activity | None, more: Iterable[Transaction]) -> Activity:
+def count_more(schema: Schema, activity: Activity | None, more: Sequence[Transaction]) -> Activity:
     """Return what is kept of a customer's transactions with some more.
 
     Args:
@@ -67,8 +63,7 @@ def count_more(schema: Schema, activity: Activity | None, more: Iterable[Transac
         more: the transactions.
     """
     found = activity or Activity(0, {}, {})
-    states = _count(schema, found.states, more)
-    return replace(found, states=states)
+    return Activity(found.until, found.carried, _count(schema, found.states, more))
 
 
 def recount(schema: Schema, activity: Activity | None, kept: Sequence[Transaction]) -> Activity:
@@ -78,7 +73,7 @@ def recount(schema: Schema, activity: Activity | None, kept: Sequence[Transactio
 
 
 def carry(
-    schema: Schema, activity: Activity | None, gone: Iterable[Transaction], until: int
+    schema: Schema, activity: Activity | None, gone: Sequence[Transaction], until: int
 ) -> Activity:
     """Return what is to be kept of a customer's transactions of which some are not any longer.
 
@@ -104,17 +99,13 @@ def _carried(schema: Schema, activity: Activity) -> dict[str, State]:
 
 
 def _count(
-    schema: Schema, states: dict[str, State], more: Iterable[Transaction]
+    schema: Schema, states: dict[str, State], more: Sequence[Transaction]
 ) -> dict[str, State]:
-    running = running_of(schema)
-    counted = {
-        name: states[name] if name in states else begin(derivation)
-        for name, derivation in running.items()
-    }
-    for transaction in more:
-        for name, derivation in running.items():
-            if counts_for(derivation, transaction):
-                count_in(derivation, counted[name], transaction)
+    counted = {}
+    for name, tally in schema.tallies.items():
+        state = states[name] if name in states else begin(tally.derivation)
+        tally.add(state, more)
+        counted[name] = state
     return counted
 
 
@@ -126,12 +117,15 @@ def columns_of(schema: Schema, kept: Mapping[int, Activity]) -> list[dict[str, A
         kept: what is kept of their transactions.
     """
     unit = (schema.transactions or TransactionSchema()).unit_of_amount
-    running = running_of(schema)
-    return [
-        {"id": number}
-        | {name: value_of(one, activity.states[name], unit) for name, one in running.items()}
-        for number, activity in kept.items()
-    ]
+    running = [*running_of(schema).items()]
+    columns: list[dict[str, Any]] = []
+    for number, activity in kept.items():
+        states = activity.states
+        column: dict[str, Any] = {"id": number}
+        for name, derivation in running:
+            column[name] = value_of(derivation, states[name], unit)
+        columns.append(column)
+    return columns
 
 
 def follow(

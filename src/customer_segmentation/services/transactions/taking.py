@@ -149,8 +149,9 @@ class _Taking:
             if place in self.outcomes:
                 continue
             number = numbers[one.customer_id]
-            inside = replace(one, transaction_id=str(one.transaction_id), customer_id=number)
-            known = found.setdefault(str(one.transaction_id), inside)
+            key = str(one.transaction_id)
+            inside = Transaction(key, number, one.time, one.amount, one.kind, one.fields)
+            known = found.setdefault(key, inside)
             if known is inside:
                 new[place] = inside
                 self.outcomes[place] = Outcome.STORED if number in stored else Outcome.KEPT

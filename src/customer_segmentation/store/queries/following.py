@@ -94,8 +94,7 @@ class Following:
             connection: of a transaction in which those are written already.
             customers: for each the number, as `id`, and by name the values of `running`.
         """
-        for customer in customers:
-            self._follow.run(connection, **customer)
+        self._follow.run_many(connection, customers)
 
     def refresh(self, after: int, last: int) -> Update | None:
         """Return the statement that writes what has expired of customers between two numbers."""

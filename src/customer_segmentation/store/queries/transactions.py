@@ -1,6 +1,6 @@
 """Queries on transactions, and on what is kept of each customer's."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 from sqlalchemy import (
     Connection,
+    Table,
     and_,
     bindparam,
     delete,
@@ -31,8 +32,10 @@ from customer_segmentation.store.tables import activity, transactions
 States = dict[str, State]
 """By attribute, what is kept of a customer's transactions."""
 
+_decoder, _encoder = msgspec.json.Decoder(States), msgspec.json.Encoder()
 _ROW = list(transactions.c)
 _OF_CUSTOMER = select(*_ROW).where(transactions.c.customer_id == bindparam("number"))
+_ADD = Prepared(insert(transactions), [column.name for column in _ROW])
 _HAS_ANY = Prepared(
     union_all(
         *(
@@ -41,6 +44,17 @@ _HAS_ANY = Prepared(
         )
     )
 )
+
+
+def _saving(make: Callable[[Table], Any]) -> Prepared:
+    statement = make(activity)
+    replaced = {name: statement.excluded[name] for name in ("until", "carried", "states")}
+    key = [activity.c.customer_id]
+    upsert = statement.on_conflict_do_update(index_elements=key, set_=replaced)
+    return Prepared(upsert, [column.name for column in activity.c])
+
+
+_SAVE = {"sqlite": _saving(sqlite_insert), "postgresql": _saving(postgresql_insert)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +85,7 @@ def add(connection: Connection, taken: Iterable[Transaction]) -> None:
     Raises:
         TransactionConflictError: another transaction of the database has just added one of them.
     """
-    rows = [
+    rows = (
         {
             "id": one.transaction_id,
             "customer_id": one.customer_id,
@@ -81,11 +95,9 @@ def add(connection: Connection, taken: Iterable[Transaction]) -> None:
             "fields": dict(one.fields) or None,
         }
         for one in taken
-    ]
-    if not rows:
-        return
+    )
     try:
-        connection.execute(insert(transactions), rows)
+        _ADD.run_many(connection, rows)
     except IntegrityError as error:
         raise TransactionConflictError("Another request adds it too; try again") from error
 
@@ -201,12 +213,7 @@ def read_activity(connection: Connection, numbers: IntArray) -> dict[int, Activi
 
 def save_activity(connection: Connection, kept: Mapping[int, Activity]) -> None:
     """Replace what is kept of customers' transactions, by their numbers."""
-    if not kept:
-        return
-    make = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
-    statement = make(activity)
-    replaced = {name: statement.excluded[name] for name in ("until", "carried", "states")}
-    rows = [
+    rows = (
         {
             "customer_id": number,
             "until": one.until,
@@ -214,9 +221,8 @@ def save_activity(connection: Connection, kept: Mapping[int, Activity]) -> None:
             "states": _text(one.states),
         }
         for number, one in kept.items()
-    ]
-    key = [activity.c.customer_id]
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=replaced), rows)
+    )
+    _SAVE[connection.dialect.name].run_many(connection, rows)
 
 
 def forget_activity(connection: Connection, number: int) -> None:
@@ -249,8 +255,8 @@ def _texts(ids: Sequence[str]) -> np.ndarray[Any, np.dtype[Any]]:
 
 
 def _states(text: str) -> States:
-    return msgspec.json.decode(text, type=States)
+    return {} if text == "{}" else _decoder.decode(text)
 
 
 def _text(states: States) -> str:
-    return msgspec.json.encode(states).decode()
+    return _encoder.encode(states).decode()

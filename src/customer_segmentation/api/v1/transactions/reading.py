@@ -1,10 +1,13 @@
 """Reading the transactions of a body: one JSON object, or many as JSON, NDJSON or Arrow."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from typing import Any
 
 import msgspec
 import pyarrow as pa
+from msgspec import UNSET
 
 from customer_segmentation.api.http.problems import MEDIA, RequestProblemError
 from customer_segmentation.api.http.requests import JSON, decode, media_type
@@ -21,6 +24,12 @@ MAX_ROWS = 100_000
 
 ROW_BYTES = 1_024
 """What a transaction may take: several times what it does."""
+
+_AT_ONCE = 500
+"""Rows that are looked at together: where one is not fine, each is looked at alone."""
+
+_SPACED = re.compile(rb'"[ \t\r\n]+:')
+"""A name that a blank is between it and its colon."""
 
 _VALUES_A_ROW = 16
 _SPACE = b" \t\r\n"
@@ -46,6 +55,60 @@ def read_rows(body: bytes, content_type: str) -> Iterator[object]:
             return _read_arrow(body)
     told = f"Send the body as Content-Type: {JSON}, {NDJSON} or {ARROW}"
     raise RequestProblemError(MEDIA, told)
+
+
+class RowReader:
+    """Makes transactions of the rows of a body."""
+
+    def __init__(self, reader: TransactionReader, given: type[msgspec.Struct]) -> None:
+        """Make the decoders.
+
+        Args:
+            reader: of one.
+            given: the type of one in a request.
+        """
+        self._reader = reader
+        self._rows: Any = list[given]  # type: ignore[valid-type]
+        self._array = msgspec.json.Decoder(self._rows)
+        self._line = msgspec.json.Decoder(given)
+
+    def accept(self, rows: Sequence[object]) -> list[Read]:
+        """Return the transaction of each row, or why it is none."""
+        found: list[Read] = []
+        for start in range(0, len(rows), _AT_ONCE):
+            piece = rows[start : start + _AT_ONCE]
+            found += self._accept_plainly(piece) or accept_rows(self._reader, piece)
+        return found
+
+    def _accept_plainly(self, rows: Sequence[Any]) -> list[Transaction]:
+        """Return transactions where all rows are plainly fine, nothing else; 4 times as fast."""
+        moment, taken, given = now(), [], 0
+        try:
+            for row in self._decode(rows):
+                values = msgspec.structs.astuple(row)
+                there = [None if value is UNSET else value for value in values]
+                given += len(values) - values.count(UNSET)
+                taken.append(self._reader.accept_values(tuple(there[:5]), there[5:], moment))  # type: ignore[arg-type]
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            return []
+        # In text, a name that is given twice must not win over the first.
+        is_text = not isinstance(rows[0], dict)
+        is_once = not is_text or sum(map(_count_names, map(bytes, rows))) == given
+        return taken if is_once and len(taken) == len(rows) else []
+
+    def _decode(self, rows: Sequence[Any]) -> list[msgspec.Struct]:
+        match rows[0]:
+            case dict():
+                return msgspec.convert(rows, self._rows)
+            case msgspec.Raw():
+                return self._array.decode(b"[%b]" % b",".join(rows))
+            case _:
+                return self._line.decode_lines(b"\n".join(rows))
+
+
+def _count_names(row: bytes) -> int:
+    """Return how many names a JSON object gives, or more."""
+    return row.count(b'":') if _SPACED.search(row) is None else len(row)
 
 
 def accept_rows(reader: TransactionReader, rows: Iterable[object]) -> Iterator[Read]:

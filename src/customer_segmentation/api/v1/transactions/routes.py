@@ -50,6 +50,7 @@ from customer_segmentation.api.v1.transactions.reading import (
     NDJSON,
     ROW_BYTES,
     Read,
+    RowReader,
     accept_rows,
     read_rows,
 )
@@ -100,6 +101,7 @@ def transactions_router(
     schema = units.schema
     declared = schema.transactions or TransactionSchema()
     reader = TransactionReader(declared, schema.id)
+    row_reader = RowReader(reader, answers.given)
     own = router_by_id(declared.id, "/v1/transactions", "Transactions")
     of_customers = router_by_id(schema.id, "/v1/customers", "Transactions")
     of_path: Any = path_id(declared.id)
@@ -148,7 +150,7 @@ def transactions_router(
             outcome, customer = await written(units, take_one, found)
             return _taken(outcome, found, customer)
         told: list[RowTaken] = []
-        while piece := await run_in_threadpool(_read_some, reader, rows):
+        while piece := await run_in_threadpool(_read_some, row_reader, rows):
             some = [one for one in piece if isinstance(one, Transaction)]
             taken = await written(units, take, some) if some else []
             told += _outcomes(len(told), piece, taken)
@@ -219,8 +221,8 @@ def transactions_router(
     return own
 
 
-def _read_some(reader: TransactionReader, rows: Iterator[object]) -> list[Read]:
-    return [*accept_rows(reader, islice(rows, _AT_ONCE))]
+def _read_some(reader: RowReader, rows: Iterator[object]) -> list[Read]:
+    return reader.accept([*islice(rows, _AT_ONCE)])
 
 
 def _taken_responses(answers: TransactionAnswers) -> Responses:
