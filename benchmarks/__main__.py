@@ -16,6 +16,7 @@ from benchmarks import (
     profiles,
     spark,
     training,
+    transactions,
     uploads,
     workers,
 )
@@ -27,6 +28,7 @@ CONTESTS = {
     "profiles": profiles.run,
     "growth": growth.run,
     "batches": batches.run,
+    "transactions": transactions.run,
     "training": training.run,
     "ids": ids.run,
     "files": files.run,

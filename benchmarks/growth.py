@@ -35,8 +35,8 @@ RATE = 200.0
 def run() -> str:
     """Return latencies, start and memory by the number of customers, for each database."""
     with tempfile.TemporaryDirectory() as folder:
-        found = [_contest("SQLite", lambda size: _sqlite(Path(folder), size), Path(folder))]
-        found += [_contest("PostgreSQL", _postgres, Path(folder))]
+        found = [_contest("SQLite", lambda size: bank_in_sqlite(Path(folder), size), Path(folder))]
+        found += [_contest("PostgreSQL", bank_in_postgres, Path(folder))]
     return "\n\n".join(found)
 
 
@@ -107,7 +107,8 @@ def _load(url: str, size: int) -> None:
     subprocess.run(command, env=environment, check=True, capture_output=True)
 
 
-def _sqlite(folder: Path, size: int) -> Iterator[str]:
+def bank_in_sqlite(folder: Path, size: int) -> Iterator[str]:
+    """Yield the URL of a bank of so many customers in SQLite."""
     file = folder / f"{size}.db"
     _load(f"sqlite:///{file}", size)
     with sqlite3.connect(file) as connection:
@@ -116,7 +117,8 @@ def _sqlite(folder: Path, size: int) -> Iterator[str]:
     file.unlink()
 
 
-def _postgres(size: int) -> Iterator[str]:
+def bank_in_postgres(size: int) -> Iterator[str]:
+    """Yield the URL of a bank of so many customers in PostgreSQL."""
     with new_database(f"customer_segmentation_benchmark_{size}") as url:
         _load(url, size)
         with psycopg.connect(url, autocommit=True) as database:

@@ -31,6 +31,7 @@ from customer_segmentation.services.customers.following import (
     OutOfRangeError,
     count_more,
     follow,
+    follow_one,
     has_transactions,
     rebuild,
 )
@@ -38,8 +39,9 @@ from customer_segmentation.services.runtime.audit import note
 from customer_segmentation.services.runtime.serving import SegmentedCustomer
 from customer_segmentation.services.runtime.unit_of_work import UnitOfWork, UnitsOfWork
 from customer_segmentation.store.queries import erasures, transactions
-from customer_segmentation.store.queries.customers import StoredCustomers
+from customer_segmentation.store.queries.customers import Assignment, StoredCustomers
 from customer_segmentation.store.queries.ids import NOBODY
+from customer_segmentation.store.queries.transactions import Activity
 
 BY_TRANSACTIONS = "transactions"
 """What the audit log calls the source of customers who come with their transactions."""
@@ -109,11 +111,39 @@ def take_one(work: UnitOfWork, given: Transaction) -> tuple[Outcome, SegmentedCu
         TransactionExistsError: another transaction has the id.
         InvalidInputError: it is older than what is kept, or attributes would not be allowed.
     """
-    (taken,) = _Taking(work, [given]).take()
-    if isinstance(taken.outcome, SegmentationError):
-        raise taken.outcome
-    work.audit.note_change(work.connection, given.customer_id, f"transaction {taken.outcome}")
-    return taken.outcome, _find(work, given.customer_id)
+    declared_in(work.customers.schema)
+    number = work.ids.number_of(work.connection, given.customer_id)
+    found = (
+        None if number is None else work.customers.find(work.connection, number, for_update=True)
+    )
+    if number is None or found is None:
+        (taken,) = _Taking(work, [given]).take()
+        if isinstance(taken.outcome, SegmentationError):
+            raise taken.outcome
+        outcome, customer = taken.outcome, _find(work, given.customer_id)
+    else:
+        outcome, after = _take_of_customer(work, given, number, found)
+        customer = work.read(given.customer_id, number, *after)
+    work.audit.note_change(work.connection, given.customer_id, f"transaction {outcome}")
+    return outcome, customer
+
+
+def _take_of_customer(
+    work: UnitOfWork, given: Transaction, number: int, before: tuple[Attributes, Assignment]
+) -> tuple[Outcome, tuple[Attributes, Assignment]]:
+    """Take in a transaction of a customer who is stored, and locked; return it as it is then."""
+    connection, key = work.connection, str(given.transaction_id)
+    inside = Transaction(key, number, given.time, given.amount, given.kind, given.fields)
+    known = transactions.find_one(connection, key)
+    if known is not None:
+        if known != inside:
+            raise TransactionExistsError(given.transaction_id)
+        return Outcome.REPEATED, before
+    activity = transactions.activity_of(connection, number)
+    _check_age(work, activity, inside)
+    transactions.add(connection, [inside])
+    kept = count_more(work.customers.schema, activity, [inside])
+    return Outcome.STORED, follow_one(work, number, before, kept)
 
 
 def _find(work: UnitOfWork, customer_id: CustomerId) -> SegmentedCustomer | None:
@@ -212,11 +242,10 @@ class _Taking:
         work, schema = self._work, self._work.customers.schema
         known = transactions.read_activity(work.connection, before.ids)
         for place, one in [*new.items()]:
-            activity = known.get(int(one.customer_id))
-            # It may have been counted: whether it came before is not known any longer.
-            since = max(work.active.kept_since, 0 if activity is None else activity.until + 1)
-            if since > 0 and one.time < since:
-                self.outcomes[place] = _too_old(since)
+            try:
+                _check_age(work, known.get(int(one.customer_id)), one)
+            except InvalidInputError as refusal:
+                self.outcomes[place] = refusal
                 del new[place]
         by_customer: dict[int, list[Transaction]] = {}
         for one in new.values():
@@ -243,10 +272,14 @@ def _nothing_known(schema: Schema) -> Attributes:
     return {attribute.name: attribute.if_left_out for attribute in schema.attributes}
 
 
-def _too_old(since: int) -> InvalidInputError:
-    told = from_microseconds(since).date().isoformat()
-    message = f"time must be {told} or later, as transactions of before are not kept any longer"
-    return InvalidInputError([FieldError("time", message)])
+def _check_age(work: UnitOfWork, activity: Activity | None, one: Transaction) -> None:
+    """Refuse what may have been counted: whether it came before is not known any longer."""
+    since = max(work.active.kept_since, 0 if activity is None else activity.until + 1)
+    # Where nothing was removed, also what was before 1970 is taken in.
+    if since > 1 and one.time < since:
+        told = from_microseconds(since).date().isoformat()
+        message = f"time must be {told} or later, as transactions of before are not kept any longer"
+        raise InvalidInputError([FieldError("time", message)])
 
 
 def take_back(work: UnitOfWork, transaction_id: CustomerId) -> SegmentedCustomer | None:

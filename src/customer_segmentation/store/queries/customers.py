@@ -138,6 +138,8 @@ class CustomerTable:
         self._change_days = Prepared(
             update(self.table).where(of_id).values({name: added[name] for name in of_days})
         )
+        assigned = {name: given[name] for name in ("segment", "epoch")}
+        self._assign = Prepared(update(self.table).where(of_id).values(assigned))
         self._remove = Prepared(delete(self.table).where(of_id).returning(*self._row))
 
     def shown(self, name: str) -> ColumnElement[Any]:
@@ -271,6 +273,11 @@ class CustomerTable:
         """Replace all attributes of a customer but days since transactions, and its assignment."""
         values = self._values(customer_id, attributes, assignment)
         self._change.run(connection, id=customer_id, **values)
+
+    def assign(self, connection: Connection, customer_id: int, assignment: Assignment) -> None:
+        """Replace a customer's assignment."""
+        found = {"segment": assignment.segment, "epoch": assignment.epoch}
+        self._assign.run(connection, id=customer_id, **found)
 
     def change_days(self, connection: Connection, customer_id: int, attributes: Attributes) -> None:
         """Replace how many days ago a customer's transactions were, as attributes tell it."""

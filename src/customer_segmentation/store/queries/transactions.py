@@ -9,8 +9,10 @@ import numpy as np
 from sqlalchemy import (
     Connection,
     Table,
+    Text,
     and_,
     bindparam,
+    cast,
     delete,
     func,
     insert,
@@ -36,6 +38,17 @@ _decoder, _encoder = msgspec.json.Decoder(States), msgspec.json.Encoder()
 _ROW = list(transactions.c)
 _OF_CUSTOMER = select(*_ROW).where(transactions.c.customer_id == bindparam("number"))
 _ADD = Prepared(insert(transactions), [column.name for column in _ROW])
+_FIND = Prepared(
+    # Of JSON one driver makes objects, and the other none.
+    select(*_ROW[:-1], cast(transactions.c.fields, Text)).where(
+        transactions.c.id == bindparam("id")
+    )
+)
+_ACTIVITY = Prepared(
+    select(activity.c.until, activity.c.carried, activity.c.states).where(
+        activity.c.customer_id == bindparam("id")
+    )
+)
 _HAS_ANY = Prepared(
     union_all(
         *(
@@ -77,6 +90,15 @@ def find(connection: Connection, ids: Sequence[str]) -> dict[str, Transaction]:
     """Return those transactions of some ids who are there, by id."""
     query = select(*_ROW).where(is_among(connection, transactions.c.id, _texts(ids)))
     return {row[0]: _transaction(row) for row in connection.execute(query)}
+
+
+def find_one(connection: Connection, transaction_id: str) -> Transaction | None:
+    """Return a transaction of an id."""
+    rows = _FIND.run(connection, id=transaction_id)
+    if not rows:
+        return None
+    *values, fields = rows[0]
+    return _transaction([*values, msgspec.json.decode(fields) if fields else None])
 
 
 def add(connection: Connection, taken: Iterable[Transaction]) -> None:
@@ -209,6 +231,15 @@ def read_activity(connection: Connection, numbers: IntArray) -> dict[int, Activi
         number: Activity(until, _states(carried), _states(states))
         for number, until, carried, states in connection.execute(query)
     }
+
+
+def activity_of(connection: Connection, number: int) -> Activity | None:
+    """Return what is kept of a customer's transactions; None of one who never had any."""
+    rows = _ACTIVITY.run(connection, id=number)
+    if not rows:
+        return None
+    until, carried, states = rows[0]
+    return Activity(until, _states(carried), _states(states))
 
 
 def save_activity(connection: Connection, kept: Mapping[int, Activity]) -> None:
