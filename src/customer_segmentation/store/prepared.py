@@ -61,7 +61,10 @@ class Prepared:
             return
         driver: Any = connection.connection.driver_connection
         with _errors_of(connection.dialect, compiled.text), closing(driver.cursor()) as cursor:
-            cursor.executemany(compiled.text, arguments)
+            if len(arguments) == 1:
+                cursor.execute(compiled.text, arguments[0])
+            else:
+                cursor.executemany(compiled.text, arguments)
 
     def _compiled_for(self, dialect: Dialect) -> "_Compiled":
         return self._compiled.get(dialect.name) or self._compile(dialect)

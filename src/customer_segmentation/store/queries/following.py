@@ -8,7 +8,7 @@ see `store/tables.py`.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import (
     BigInteger,
@@ -32,12 +32,19 @@ from sqlalchemy import (
 from customer_segmentation.domain.attributes import Aggregate, Derivation
 from customer_segmentation.domain.schema import Schema
 from customer_segmentation.domain.transactions import MICROSECONDS_A_DAY, TransactionSchema
+from customer_segmentation.store.bulk import Columns, by_column, given_rows
 from customer_segmentation.store.prepared import Prepared
 from customer_segmentation.store.tables import active_model, transactions
 
 _TODAY = active_model.alias("today")
 _A_DAY = literal(MICROSECONDS_A_DAY, BigInteger)
 _DAY = select(_TODAY.c.day).scalar_subquery()
+
+
+class _Given(Protocol):
+    """Values of a statement, by name."""
+
+    def __getitem__(self, name: str, /) -> ColumnElement[Any]: ...
 
 
 class Following:
@@ -63,7 +70,11 @@ class Following:
         self.of_days = tuple(n for n, d in self._derivations.items() if d.is_of_days)
         self.windowed = tuple(n for n, d in self._derivations.items() if d.window is not None)
         self.running = tuple(n for n, d in self._derivations.items() if d.window is None)
-        self._follow = Prepared(self._statement())
+        own = {name: table.c[name].type for name in self.running}
+        self._given: Columns = {"id": table.c.customer_id.type, **own}
+        one = {name: bindparam(name, type_=kind) for name, kind in self._given.items()}
+        self._follow = Prepared(self._statement(one))
+        self._follow_many = Prepared(self._statement(given_rows(self._given).c))
 
     def shown(self, name: str) -> ColumnElement[Any]:
         """Return what an attribute is on the day that is active."""
@@ -94,7 +105,10 @@ class Following:
             connection: of a transaction in which those are written already.
             customers: for each the number, as `id`, and by name the values of `running`.
         """
-        self._follow.run_many(connection, customers)
+        if len(customers) > 1 and connection.dialect.name == "postgresql":
+            self._follow_many.run(connection, **by_column(self._given, customers))
+        else:
+            self._follow.run_many(connection, customers)
 
     def refresh(self, after: int, last: int) -> Update | None:
         """Return the statement that writes what has expired of customers between two numbers."""
@@ -107,12 +121,10 @@ class Following:
             .values(self._windows())
         )
 
-    def _statement(self) -> Update:
-        running = {name: bindparam(name, type_=self._table.c[name].type) for name in self.running}
+    def _statement(self, given: _Given) -> Update:
+        running = {name: given[name] for name in self.running}
         values = {**running, **self._windows()} or {"customer_id": self._table.c.customer_id}
-        return (
-            update(self._table).where(self._table.c.customer_id == bindparam("id")).values(values)
-        )
+        return update(self._table).where(self._table.c.customer_id == given["id"]).values(values)
 
     def _windows(self) -> dict[str, ColumnElement[Any]]:
         if not self.windowed:

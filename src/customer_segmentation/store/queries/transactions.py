@@ -1,12 +1,15 @@
 """Queries on transactions, and on what is kept of each customer's."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import numpy as np
 from sqlalchemy import (
+    JSON,
+    Column,
+    ColumnElement,
     Connection,
     Table,
     Text,
@@ -15,7 +18,6 @@ from sqlalchemy import (
     cast,
     delete,
     func,
-    insert,
     or_,
     select,
     union_all,
@@ -27,7 +29,7 @@ from sqlalchemy.exc import IntegrityError
 from customer_segmentation.domain.arrays import IntArray
 from customer_segmentation.domain.errors import TransactionConflictError
 from customer_segmentation.domain.transactions import State, Transaction
-from customer_segmentation.store.bulk import is_among
+from customer_segmentation.store.bulk import Columns, by_column, given_rows, is_among
 from customer_segmentation.store.prepared import Prepared
 from customer_segmentation.store.tables import activity, transactions
 
@@ -37,7 +39,6 @@ States = dict[str, State]
 _decoder, _encoder = msgspec.json.Decoder(States), msgspec.json.Encoder()
 _ROW = list(transactions.c)
 _OF_CUSTOMER = select(*_ROW).where(transactions.c.customer_id == bindparam("number"))
-_ADD = Prepared(insert(transactions), [column.name for column in _ROW])
 _FIND = Prepared(
     # Of JSON one driver makes objects, and the other none.
     select(*_ROW[:-1], cast(transactions.c.fields, Text)).where(
@@ -59,15 +60,58 @@ _HAS_ANY = Prepared(
 )
 
 
-def _saving(make: Callable[[Table], Any]) -> Prepared:
-    statement = make(activity)
-    replaced = {name: statement.excluded[name] for name in ("until", "carried", "states")}
-    key = [activity.c.customer_id]
-    upsert = statement.on_conflict_do_update(index_elements=key, set_=replaced)
-    return Prepared(upsert, [column.name for column in activity.c])
+class _Inserting:
+    """Inserts one row or many.
+
+    SQLite takes them one by one, PostgreSQL together.
+    """
+
+    def __init__(self, table: Table, replaced: Sequence[str] = ()) -> None:
+        """Prepare the statements.
+
+        Args:
+            table: where to; JSON comes as text.
+            replaced: columns that are replaced where there is a row of the same key.
+        """
+        kinds = {one.name: Text() if isinstance(one.type, JSON) else one.type for one in table.c}
+        self._kinds: Columns = kinds
+        one = {name: bindparam(name, type_=kind) for name, kind in kinds.items()}
+        given = given_rows(kinds).c
+        query = select(*(_as_json(column, given[column.name]) for column in table.c))
+        as_json = {column.name: _as_json(column, one[column.name]) for column in table.c}
+        self._one = {
+            name: Prepared(_replacing(statement, table, replaced))
+            for name, statement in (
+                ("sqlite", sqlite_insert(table).values(one)),
+                ("postgresql", postgresql_insert(table).values(as_json)),
+            )
+        }
+        many = postgresql_insert(table).from_select([*kinds], query)
+        self._many = Prepared(_replacing(many, table, replaced))
+
+    def run(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+        """Insert rows, by name of the column."""
+        dialect = connection.dialect.name
+        if len(rows) > 1 and dialect == "postgresql":
+            self._many.run(connection, **by_column(self._kinds, rows))
+        else:
+            self._one[dialect].run_many(connection, rows)
 
 
-_SAVE = {"sqlite": _saving(sqlite_insert), "postgresql": _saving(postgresql_insert)}
+def _as_json(column: Column[Any], text: ColumnElement[Any]) -> ColumnElement[Any]:
+    return cast(text, JSON) if isinstance(column.type, JSON) else text
+
+
+def _replacing(statement: Any, table: Table, replaced: Sequence[str]) -> Any:  # noqa: ANN401
+    if not replaced:
+        return statement
+    values = {name: statement.excluded[name] for name in replaced}
+    key = [*table.primary_key]
+    return statement.on_conflict_do_update(index_elements=key, set_=values)
+
+
+_ADD = _Inserting(transactions)
+_SAVE = _Inserting(activity, ("until", "carried", "states"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,19 +151,19 @@ def add(connection: Connection, taken: Iterable[Transaction]) -> None:
     Raises:
         TransactionConflictError: another transaction of the database has just added one of them.
     """
-    rows = (
+    rows = [
         {
             "id": one.transaction_id,
             "customer_id": one.customer_id,
             "time": one.time,
             "amount": one.amount,
             "kind": one.kind,
-            "fields": dict(one.fields) or None,
+            "fields": _encoder.encode(one.fields).decode() if one.fields else None,
         }
         for one in taken
-    )
+    ]
     try:
-        _ADD.run_many(connection, rows)
+        _ADD.run(connection, rows)
     except IntegrityError as error:
         raise TransactionConflictError("Another request adds it too; try again") from error
 
@@ -244,7 +288,7 @@ def activity_of(connection: Connection, number: int) -> Activity | None:
 
 def save_activity(connection: Connection, kept: Mapping[int, Activity]) -> None:
     """Replace what is kept of customers' transactions, by their numbers."""
-    rows = (
+    rows = [
         {
             "customer_id": number,
             "until": one.until,
@@ -252,8 +296,8 @@ def save_activity(connection: Connection, kept: Mapping[int, Activity]) -> None:
             "states": _text(one.states),
         }
         for number, one in kept.items()
-    )
-    _SAVE[connection.dialect.name].run_many(connection, rows)
+    ]
+    _SAVE.run(connection, rows)
 
 
 def forget_activity(connection: Connection, number: int) -> None:
