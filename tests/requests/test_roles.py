@@ -27,6 +27,7 @@ ANYONE, READER, WRITER, ADMIN = None, Role.READER, Role.WRITER, Role.ADMIN
 
 NEEDED: dict[tuple[str, str], Role | None] = {
     ("GET", "/openapi.json"): ANYONE,
+    ("GET", "/asyncapi.json"): ANYONE,
     ("GET", "/docs"): ANYONE,
     ("GET", "/guide"): ANYONE,
     ("GET", "/guide/{path}"): ANYONE,

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from starlette.concurrency import run_in_threadpool
 
 from customer_segmentation import __version__
+from customer_segmentation.api.asyncapi import asyncapi_router
 from customer_segmentation.api.following import Following
 from customer_segmentation.api.functions.declarations import FunctionAnswers
 from customer_segmentation.api.functions.routes import add_functions
@@ -340,6 +341,7 @@ def _build(
         router.add_to(app)
     app.include_router(health_router(units))
     app.include_router(guide_router(GUIDE))
+    app.include_router(asyncapi_router(app))
     problems.install(app)
     counted = CollectorRegistry()
     app.include_router(metrics_router(units, counted))
