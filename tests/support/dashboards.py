@@ -19,6 +19,7 @@ TABS = {
     "Overview": [],
     "Segments": ["Profile", "Distributions", "Compare", "Map", "Fairness", "Strategies"],
     "Audiences": ["All", "Audience", "Build"],
+    "Campaigns": ["All", "Campaign", "Plan"],
     "Trends": ["Segments", "Flows", "Audiences"],
     "Customer": ["Card", "Search", "Add"],
     "What if": [],

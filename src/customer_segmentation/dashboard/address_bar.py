@@ -1,9 +1,10 @@
 """What the address says of a page, so that a link, Back and a bookmark lead where they should."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import streamlit as st
+from streamlit.elements.lib.mutable_tab_container import TabContainer
 
 Value = TypeVar("Value")
 
@@ -43,6 +44,27 @@ def say(name: str, text: str) -> None:
         st.query_params[name] = text
     else:
         st.query_params.pop(name, None)
+
+
+def tabs(views: Mapping[str, str], key: str) -> Sequence[TabContainer]:
+    """Show tabs, of which the address tells the open one as `view`.
+
+    Args:
+        views: by what the address says, the tab; the first where it says nothing.
+        key: begins that of the tabs.
+    """
+    first, *_ = views.values()
+    begun = f"{key} as the address said"
+    round_, tab = st.session_state.get(begun, (0, first))
+    if moved("view") or f"{key}-{round_}" not in st.session_state:
+        # Tabs anew: the browser would say which one was open before, if asked before it is told.
+        round_, tab = st.session_state[begun] = round_ + 1, views.get(said("view"), first)
+    own = f"{key}-{round_}"
+    shown = st.tabs([*views.values()], default=tab, key=own, on_change="rerun")
+    found = st.session_state[own]
+    if found != views.get(said("view"), first):
+        say("view", next(view for view, name in views.items() if name == found))
+    return shown
 
 
 def _seen(name: str) -> str:

@@ -11,6 +11,7 @@ from streamlit.navigation.page import StreamlitPage
 from customer_segmentation.client import ServiceError
 from customer_segmentation.dashboard import guide, overview, parts, trends, what_if
 from customer_segmentation.dashboard.audiences import page as audiences
+from customer_segmentation.dashboard.campaigns import page as campaigns
 from customer_segmentation.dashboard.customer import page as customer
 from customer_segmentation.dashboard.data import page as data
 from customer_segmentation.dashboard.model import page as model
@@ -36,6 +37,7 @@ def main() -> None:
         _page(overview.page, "Overview", "home", default=True),
         _page(segments.page, "Segments", "groups"),
         _page(audiences.page, "Audiences", "ads_click"),
+        _page(campaigns.page, "Campaigns", "campaign"),
         _page(trends.page, "Trends", "trending_up"),
         _page(customer.page, "Customer", "badge"),
         _page(what_if.page, "What if", "tune"),

@@ -1,6 +1,7 @@
 """Plots that are more than bars: distributions, profiles side by side, maps, flows and curves."""
 
 import textwrap
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -206,6 +207,56 @@ def curve(xs: list[int], lines: dict[str, list[float | None]], marked: int | Non
     if marked is not None:
         figure.add_vline(marked, line={"color": EVERYBODY, "dash": "dash"})
     figure.update_xaxes(title="number of segments", dtick=1)
+    return figure
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure with two ranges around it.
+
+    Attributes:
+        name: what it is of.
+        colour: the number that colours it.
+        value: the figure.
+        ends: of the narrow range.
+        faint_ends: of the wide one.
+    """
+
+    name: str
+    colour: int
+    value: float
+    ends: tuple[float, float]
+    faint_ends: tuple[float, float]
+
+
+def intervals(shown: list[Interval], unit: str) -> go.Figure:
+    """Return figures with their ranges, the first on top, and where nothing is."""
+    figure = go.Figure()
+    for one in shown:
+        colour, name = colour_of(one.colour), _in_lines(one.name)
+        for ends, width, opacity in ((one.faint_ends, 9, 0.25), (one.ends, 3, 1.0)):
+            figure.add_trace(
+                go.Scatter(
+                    x=list(ends),
+                    y=[name, name],
+                    mode="lines",
+                    line={"color": faint(colour, opacity), "width": width},
+                    hovertemplate=f"{ends[0]:+,.3g} to {ends[1]:+,.3g}<extra></extra>",
+                )
+            )
+        figure.add_trace(
+            go.Scatter(
+                x=[one.value],
+                y=[name],
+                mode="markers",
+                marker={"color": colour, "symbol": symbol_of(one.colour), "size": 12},
+                hovertemplate=f"{one.value:+,.3g}<extra></extra>",
+            )
+        )
+    figure.add_vline(0, line={"color": EVERYBODY, "dash": "dash"})
+    figure.update_layout(showlegend=False)
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure.update_xaxes(title=_literal(unit), tickformat="+,")
     return figure
 
 

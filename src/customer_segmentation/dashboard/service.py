@@ -173,6 +173,20 @@ def read_audiences() -> list[dict[str, Any]]:
     return list(service().list_audiences()["audiences"])
 
 
+@st.cache_data(ttl=_FRESH_SECONDS, show_spinner=False)
+def read_campaigns() -> list[dict[str, Any]]:
+    """Return every campaign, the oldest first."""
+    return list(service().list_campaigns()["campaigns"])
+
+
+@st.cache_data(ttl=_FRESH_SECONDS, max_entries=64, show_spinner=False)
+def read_forecast(
+    audience_id: int, arms: list[dict[str, Any]], outcome: dict[str, Any], plan: dict[str, Any]
+) -> dict[str, Any]:
+    """Return what a campaign could show."""
+    return service().forecast_campaign(audience_id, arms, outcome, **plan)
+
+
 @st.cache_data(ttl=_FRESH_SECONDS, max_entries=64, show_spinner="Counting…")
 def read_count(rule: str) -> dict[str, Any]:
     """Return how many customers meet a rule."""

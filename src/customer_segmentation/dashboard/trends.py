@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import streamlit as st
 
 from customer_segmentation.dashboard import parts, plots
-from customer_segmentation.dashboard.address_bar import follow, said, say
+from customer_segmentation.dashboard.address_bar import follow, said, say, tabs
 from customer_segmentation.dashboard.service import (
     read_audience_sizes,
     read_audiences,
@@ -35,11 +35,7 @@ def page() -> None:
     with refusals_told():
         titles = titles_of(read_segments()["segments"])
         weeks = _ask_weeks()
-        follow("view", _VIEW, _tab_of)
-        sizes, flows, audiences = st.tabs([*_VIEWS.values()], key=_VIEW, on_change="rerun")
-        shown = st.session_state[_VIEW]
-        if shown != _tab_of(said("view")):
-            say("view", next(view for view, tab in _VIEWS.items() if tab == shown))
+        sizes, flows, audiences = tabs(_VIEWS, _VIEW)
         if sizes.open:
             with sizes, refusals_told():
                 _show_sizes(weeks, titles)
@@ -49,10 +45,6 @@ def page() -> None:
         if audiences.open:
             with audiences, refusals_told():
                 _show_audiences(weeks)
-
-
-def _tab_of(view: str) -> str:
-    return _VIEWS.get(view, _VIEWS[""])
 
 
 def _ask_weeks() -> int:

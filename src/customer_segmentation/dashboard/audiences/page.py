@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from customer_segmentation.dashboard import parts
-from customer_segmentation.dashboard.address_bar import follow, said, say
+from customer_segmentation.dashboard.address_bar import tabs
 from customer_segmentation.dashboard.audiences.building import build
 from customer_segmentation.dashboard.audiences.card import kind_of, show_card
 from customer_segmentation.dashboard.audiences.changing import DONE
@@ -27,13 +27,9 @@ def page() -> None:
     st.title("Audiences")
     with refusals_told():
         found, audiences = read_segments(), read_audiences()
-        follow("view", _VIEW, _tab_of)
         if done := st.session_state.pop(DONE, None):
             st.success(done, icon=":material/check:")
-        every, one, new = st.tabs([*_VIEWS.values()], key=_VIEW, on_change="rerun")
-        shown = st.session_state[_VIEW]
-        if shown != _tab_of(said("view")):
-            say("view", next(view for view, tab in _VIEWS.items() if tab == shown))
+        every, one, new = tabs(_VIEWS, _VIEW)
         if every.open:
             with every, refusals_told():
                 _show_all(audiences, found["customers"])
@@ -43,10 +39,6 @@ def page() -> None:
         if new.open:
             with new, refusals_told():
                 build(found["segments"])
-
-
-def _tab_of(view: str) -> str:
-    return _VIEWS.get(view, _VIEWS[""])
 
 
 def _show_all(audiences: list[dict[str, Any]], customers: int) -> None:

@@ -1,4 +1,4 @@
-"""The dashboard's pages on audiences and on trends, in a browser."""
+"""The dashboard's pages on audiences, on campaigns and on trends, in a browser."""
 
 import csv
 import re
@@ -24,7 +24,7 @@ from tests.support.dashboards import (
     serious_findings,
     settled,
 )
-from tests.support.servers import Server, running
+from tests.support.servers import Server, running, until
 
 expect.set_options(timeout=90_000)
 
@@ -235,6 +235,100 @@ def test_who_changes_an_audience_undoes_nothing_that_another_changed_meanwhile(
     assert (found["description"], found["owner"]) == ("Who owe us something.", "Bob")
 
 
+def test_a_campaign_is_planned_and_started(page: Page, bank: Server) -> None:
+    go(page, "Campaigns", "Plan")
+    choose(page, "Audience", "Older people")
+    put(page, "Number of arms", "2")
+    fields = {"Name": "spring", "Arm 1": "Cashback", "Arm 2": "Call"}
+    fields |= {"What it is to bring": "renewals", "Hold out, in percent": "20"}
+    for label, value in fields.items():
+        put(page, label, value)
+    told = page.get_by_role("row").filter(has_text="Cashback")
+    expect(told).to_contain_text("points")
+    page.get_by_role("heading", level=1).click()
+    page.mouse.move(0, 0)
+    picture(page, "campaigns-plan")
+    assert serious_findings(page) == {}
+    page.get_by_role("button", name="Plan the campaign").click()
+    expect(page.get_by_text("spring is planned.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Start")).to_be_visible()
+    settled(page)
+
+    page.get_by_text("I want to start spring").click()
+    page.get_by_role("button", name="Start the campaign").click()
+    expect(page.get_by_text("spring is running.")).to_be_visible()
+    found = bank.client.get("/v1/campaigns").json()["campaigns"][-1]
+    assert (found["name"], found["state"]) == ("spring", "running")
+    assert [arm["name"] for arm in found["plan"]["arms"]] == ["Cashback", "Call"]
+    assert found["plan"]["holdout_percent"] == 20
+
+
+def test_a_campaign_is_exported_reported_read_out_and_ended(
+    page: Page, bank: Server, tmp_path: Path
+) -> None:
+    arms = [{"name": "Voucher"}, {"name": "Letter", "cost": 0.5}]
+    plan = {"outcome": {"what": "renewals", "value": 40}, "arms": arms, "holdout_percent": 20}
+    body = {"name": "autumn", "audience_id": 2, **plan}
+    number = bank.client.post("/v1/campaigns", json=body).json()["id"]
+    bank.client.post(f"/v1/campaigns/{number}:start").raise_for_status()
+    go(page, "Audiences")
+    until(lambda: _has_campaign(page, "autumn"))
+
+    page.get_by_role("tab", name="Export").click()
+    with page.expect_download(timeout=90_000) as started:
+        page.get_by_role("button", name="Export the arms as CSV").click()
+    drawn = list(csv.DictReader(started.value.path().read_text().splitlines()))
+    assert {row["group"] for row in drawn} == {"holdout", "Voucher", "Letter"}
+    table = tmp_path / "renewals.csv"
+    table.write_text("\n".join(_outcomes_of(drawn)))
+    page.get_by_role("tab", name="Outcomes").click()
+    page.locator("input[type=file]").set_input_files(table)
+    expect(page.get_by_text("1 row would not be taken")).to_be_visible()
+    settled(page)
+    page.get_by_role("button", name=f"Report {len(drawn):,} customers").click()
+    done = f"{len(drawn):,} customers noted, 0 not in the campaign, 1 rejected."
+    expect(page.get_by_text(done)).to_be_visible()
+    settled(page)
+
+    page.get_by_role("tab", name="Read-out").click()
+    for arm in bank.client.get(f"/v1/campaigns/{number}/read-out").json()["arms"]:
+        expect(page.get_by_text(arm["overall"]["sentence"], exact=True).first).to_be_visible()
+    expect(page.get_by_role("figure", name="Voucher brought")).to_be_visible()
+    picture(page, "campaigns")
+    assert serious_findings(page) == {}
+    page.get_by_role("tab", name="End or delete").click()
+    settled(page)
+    page.get_by_text("I want to end autumn").click()
+    page.get_by_role("button", name="End the campaign").click()
+    expect(page.get_by_text("autumn has ended.")).to_be_visible()
+    assert bank.client.get(f"/v1/campaigns/{number}").json()["state"] == "ended"
+
+
+def _has_campaign(page: Page, name: str) -> bool:
+    """Choose a campaign, which the dashboard may not have heard of for some seconds."""
+    go(page, "Campaigns", "All")
+    go(page, "Campaigns", "Campaign")
+    field = page.get_by_label("Which campaign")
+    if not field.count():
+        return False
+    field.click()
+    option = page.get_by_role("option", name=name, exact=True)
+    found = option.count() == 1
+    option.click() if found else page.keyboard.press("Escape")
+    settled(page)
+    return found
+
+
+def _outcomes_of(drawn: list[dict[str, str]]) -> list[str]:
+    """Return the lines of a table in which one arm brings more than no arm; one is none."""
+    lines = ["customer id;outcome;addressed", "no id;1;yes"]
+    for row in drawn:
+        number, arm = int(row["customer id"]), row["group"]
+        renewed = number % 100 < (33 if arm == "Voucher" else 22)
+        lines.append(f"{number};{'yes' if renewed else 'no'};{int(arm != 'holdout')}")
+    return lines
+
+
 def test_an_audience_is_deleted_by_who_is_sure(page: Page, bank: Server) -> None:
     go(page, "Audiences", "Audience")
     choose(page, "Which audience", "Short-lived")
@@ -278,12 +372,15 @@ def test_trends_show_sizes_flows_and_audiences_and_download_them(page: Page, ban
     assert serious_findings(page) == {}
 
 
+@pytest.mark.long
 def test_every_tab_fits_a_phone(browser: Browser, address: str) -> None:
     opened = browser.new_page(viewport={"width": 390, "height": 900})
     for view in (
         "audiences",
         "audiences?view=one&audience=1",
         "audiences?view=build&rule=segment%20%3D%202",
+        "campaigns?view=one",
+        "campaigns?view=plan",
         "trends",
         "trends?view=flows&weeks=26",
     ):
