@@ -66,6 +66,7 @@ def test_a_customer_lives_and_ends_as_a_resource(server: Server) -> None:
         "next_best_action": {
             "text": "Upsell bank products to increase profits",
             "channel": "any",
+            "reason": "It comes first of those for any channel",
         },
         "model_version": 1,
     }
@@ -348,6 +349,9 @@ def test_an_erased_customer_leaves_a_receipt_and_nothing_else(server: Server) ->
         "history": len(history),
         "idempotency keys": 1,
         "transactions": 0,
+        "audiences": 0,
+        "campaigns": 0,
+        "consents": 0,
         "audit values": 0,
         "imports": 0,
     }
@@ -430,6 +434,9 @@ def test_a_customer_deleted_before_can_still_be_erased(server: Server) -> None:
         "history": 2,
         "idempotency keys": 0,
         "transactions": 0,
+        "audiences": 0,
+        "campaigns": 0,
+        "consents": 0,
         "audit values": 0,
         "imports": 0,
     }
@@ -449,6 +456,9 @@ def test_a_customer_of_the_greatest_id_can_be_erased_too(server: Server) -> None
         "history": 1,
         "idempotency keys": 1,
         "transactions": 0,
+        "audiences": 0,
+        "campaigns": 0,
+        "consents": 0,
         "audit values": 0,
         "imports": 0,
     }

@@ -49,10 +49,12 @@ class Condition:
 
     Attributes:
         stored: what the database answers.
+        of_one: the same, to be asked about one customer.
         computed: conditions on what the model computes, all of which must hold too.
     """
 
     stored: ColumnElement[bool]
+    of_one: ColumnElement[bool]
     computed: tuple[Rule, ...]
 
 
@@ -84,7 +86,11 @@ def as_asked(customers: CustomerTable, rule: Rule) -> Condition:
     parts = split(rule)
     assert parts is not None  # noqa: S101  # No other rule is read.
     today = begin_of_day(now())
-    return Condition(audiences.condition(customers, parts.stored, today), parts.computed)
+    return Condition(
+        audiences.condition(customers, parts.stored, today),
+        audiences.condition(customers, parts.stored, today, of_one=True),
+        parts.computed,
+    )
 
 
 def meets(serving: ServingModel, computed: tuple[Rule, ...], found: StoredCustomers) -> BoolArray:
@@ -224,8 +230,8 @@ def _load(work: UnitOfWork, place: tuple[int, int, int]) -> _Dynamic:
         for one in audiences.read_all(work.connection)
         if not one.is_frozen and (rule := fitting_rule(work.customers, one)) is not None
     }
-    stored = {audience_id: asked.stored for audience_id, asked in conditions.items()}
-    return _Dynamic(place, conditions, MembershipQuery(work.customers, stored))
+    of_one = {audience_id: asked.of_one for audience_id, asked in conditions.items()}
+    return _Dynamic(place, conditions, MembershipQuery(work.customers, of_one))
 
 
 def require_audience(connection: Connection, audience_id: int) -> StoredAudience:

@@ -86,23 +86,28 @@ class StoredAudience:
 _COLUMNS = [audiences.c[name] for name in StoredAudience.__slots__]
 
 
-def condition(customers: CustomerTable, rule: Rule | None, today: datetime) -> ColumnElement[bool]:
+def condition(
+    customers: CustomerTable, rule: Rule | None, today: datetime, *, of_one: bool = False
+) -> ColumnElement[bool]:
     """Return what the database answers of a rule, as a condition on the table of customers.
 
     Args:
         customers: the table.
         rule: without conditions on what the model computes; None is everybody.
         today: when this day began, in UTC.
+        of_one: whether one customer is asked about, whose changes are then looked up, and not all
+            customers, for whom the changes of everybody are collected once.
     """
-    return true() if rule is None else _Conditions(customers, today).of(rule)
+    return true() if rule is None else _Conditions(customers, today, of_one=of_one).of(rule)
 
 
 class _Conditions:
     """Conditions on a table of customers, as of a day."""
 
-    def __init__(self, customers: CustomerTable, today: datetime) -> None:
+    def __init__(self, customers: CustomerTable, today: datetime, *, of_one: bool) -> None:
         self._customers = customers
         self._today = today
+        self._of_one = of_one
 
     def of(self, rule: Rule) -> ColumnElement[bool]:
         match rule:
@@ -141,16 +146,22 @@ class _Conditions:
     def _moved(self, days: int, side: ColumnElement[bool]) -> ColumnElement[bool]:
         """Return whether a customer changed its segment so on one of the last days."""
         left, entered = segment_changes.c.from_segment, segment_changes.c.to_segment
+        is_recent = segment_changes.c.changed_at >= self._today - timedelta(days=days - 1)
+        if self._of_one:
+            # Else SQLite may look through everybody's changes of these days, by their index.
+            is_recent = _as_number(is_recent) == 1
         return self._is_in(
             select(segment_changes.c.customer_id).where(
-                segment_changes.c.changed_at >= self._today - timedelta(days=days - 1),
-                left.is_distinct_from(entered),
-                side,
+                is_recent, left.is_distinct_from(entered), side
             )
         )
 
     def _is_in(self, found: Select[Any]) -> ColumnElement[bool]:
-        return self._customers.table.c.customer_id.in_(found)
+        key = self._customers.table.c.customer_id
+        if not self._of_one:
+            return key.in_(found)
+        (whose,) = found.selected_columns
+        return found.where(whose == key).correlate(self._customers.table).exists()
 
 
 class MembershipQuery:
