@@ -157,7 +157,7 @@ def in_place(path: str) -> str:
     """Return a path with values in place of its parameters, which name nothing that there is."""
     values = {"customer_id": "999999", "number": "77", "version": "99", "path": "none"}
     ids = dict.fromkeys(("webhook_id", "job_id", "import_id", "export_id"), "0" * 32)
-    ids |= {"transaction_id": "T1"}
+    ids |= {"transaction_id": "T1", "audience_id": "77", "campaign_id": "77"}
     return path.format_map(values | ids)
 
 
