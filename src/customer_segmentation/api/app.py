@@ -315,12 +315,12 @@ def _build(
     imports = Imports(units, settings)
     for router in (
         transactions_router(units, settings, begin_rescoring, answers, transaction_answers),
+        consents_router(units),
         customers_router(units, types, answers),
         erasures_router(units),
         batches_router(units, types, batch_answers),
         audiences_router(units),
         campaigns_router(units, settings),
-        consents_router(units),
         segments_router(units, comparisons),
         segment_figures_router(units),
         predictions_router(units, types),

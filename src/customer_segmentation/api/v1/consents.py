@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from customer_segmentation.api.http.fields import Line
-from customer_segmentation.api.http.ids import path_id, router_by_id
+from customer_segmentation.api.http.ids import STORED, path_id, router_by_id
 from customer_segmentation.api.http.openapi import Responses, problem_responses
 from customer_segmentation.api.http.problems import (
     INVALID,
@@ -51,6 +51,7 @@ ROW_BYTES = 1_000
 _TOLD = 100
 _LONGEST_SOURCE = 200
 
+_SAID = {"purpose": "marketing", "channel": "e-mail", "state": "granted"}
 _Word = Annotated[Line, Field(min_length=1, max_length=LONGEST_WORD)]
 
 
@@ -100,7 +101,9 @@ class ConsentsBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    consents: Annotated[list[ConsentBody], Field(min_length=1, max_length=100)]
+    consents: Annotated[list[ConsentBody], Field(min_length=1, max_length=100)] = Field(
+        description="By purpose and channel.", examples=[[_SAID]]
+    )
     by: Annotated[Line, Field(max_length=_LONGEST_SOURCE)] = Field(
         default="", description="Who tells it, where the API asks for no key."
     )
@@ -215,13 +218,16 @@ def _many_body(id_: Id) -> Any:  # noqa: ANN401
         else Annotated[StrictInt, Field(ge=1, le=LARGEST_INTEGER)]
     )
     row = create_model("CustomerConsent", __base__=ConsentBody, customer_id=(key, told))
+    whose = id_.example if id_.is_text else STORED
     rows: Any = Annotated[list[row], Field(min_length=1, max_length=MAX_ROWS)]
+    given: Any = Field(description="Of each.", examples=[[{"customer_id": whose, **_SAID}]])
+    by: Any = Annotated[Line, Field(max_length=_LONGEST_SOURCE, description="Who tells it.")]
     return create_model(
         "CustomerConsents",
         __doc__="What customers have said.",
         __config__=ConfigDict(extra="forbid"),
-        consents=(rows, ...),
-        by=(Annotated[Line, Field(max_length=_LONGEST_SOURCE)], ""),
+        consents=(rows, given),
+        by=(by, ""),
     )
 
 

@@ -65,10 +65,10 @@ class AudienceChanges(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Name | None = None
-    description: Description | None = None
-    owner: Owner | None = None
-    rule: RuleText | None = None
+    name: Name | None = Field(default=None, description="What to call it.")
+    description: Description | None = Field(default=None, description="What to say of it.")
+    owner: Owner | None = Field(default=None, description="Whose it is.")
+    rule: RuleText | None = Field(default=None, description="Who is to be in it.")
     by: Owner = Field(default="", description="Who changes it, where the API asks for no key.")
 
     @property

@@ -74,8 +74,8 @@ class IntervalAnswer(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    low: float
-    high: float
+    low: float = Field(description="Its lower end.")
+    high: float = Field(description="Its upper end.")
 
 
 class EffectAnswer(BaseModel):
@@ -110,7 +110,7 @@ class WorthAnswer(BaseModel):
     cost: float = Field(description="Of the arm.")
     net: float = Field(description="The value less the cost.")
     net_interval: IntervalAnswer
-    net_per_customer: float
+    net_per_customer: float = Field(description="The same for each customer of the arm.")
 
 
 class ComparisonAnswer(BaseModel):
@@ -136,7 +136,7 @@ class SegmentComparison(ComparisonAnswer):
     """An arm against who is held out, in the segment that they were in at the start."""
 
     segment: int = Field(description="Its number.")
-    segment_name: str
+    segment_name: str = Field(description="What people call it.")
 
 
 class ContaminationAnswer(BaseModel):
@@ -144,16 +144,16 @@ class ContaminationAnswer(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    addressed_although_held_out: int
-    held_out: int
-    not_addressed: int
-    to_address: int
+    addressed_although_held_out: int = Field(description="Who were held out, and addressed.")
+    held_out: int = Field(description="Who were held out.")
+    not_addressed: int = Field(description="Who were to be addressed, and were not.")
+    to_address: int = Field(description="Who were to be addressed.")
 
 
 class ArmAnswer(BaseModel):
     """What an arm brought."""
 
-    name: str
+    name: str = Field(description="The arm's.")
     overall: ComparisonAnswer
     segments: list[SegmentComparison]
     contamination: ContaminationAnswer | None = Field(
@@ -167,15 +167,15 @@ class SplitAnswer(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     expected: tuple[float, ...] = Field(description="Customers held out and in each arm.")
-    p_value: float
+    p_value: float = Field(description="How probable sizes as far from these are.")
     is_mismatch: bool = Field(description="Whether no figure of the campaign can be trusted.")
 
 
 class ReadOutAnswer(BaseModel):
     """What a campaign brought, as known now."""
 
-    campaign: int
-    name: str
+    campaign: int = Field(description="Its id.")
+    name: str = Field(description="The campaign's.")
     at: datetime = Field(description="In UTC.")
     is_complete: bool = Field(description="Whether all outcomes that count are known.")
     outcome: str = Field(description="What it is to bring.")
@@ -191,9 +191,9 @@ class ResultAnswer(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     campaign: str = Field(description="Its name.")
-    arm: str
+    arm: str = Field(description="The arm's name.")
     strategy: str = Field(description="What was done.")
-    channel: str
+    channel: str = Field(description="On which channel.")
     outcome: str = Field(description="What it was to bring.")
     lift: float = Field(description="Of each customer.")
     low: float = Field(description="The lower end of the lift's 95 % interval.")

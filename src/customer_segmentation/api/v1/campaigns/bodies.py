@@ -84,9 +84,12 @@ class PlanBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     arms: Annotated[list[ArmBody], Field(min_length=1, max_length=MOST_ARMS)] = Field(
-        description="What is done, each to the same share of those who are not held out."
+        description="What is done, each to the same share of those who are not held out.",
+        examples=[[{"name": "Cashback by e-mail", "channel": "e-mail", "cost": 0.1}]],
     )
-    outcome: OutcomeBody
+    outcome: OutcomeBody = Field(
+        description="What it is to bring.", examples=[{"what": "renewals", "value": 40}]
+    )
     holdout_percent: Annotated[float, NUMBER] = Field(
         default=10, gt=0, lt=100, description="Of the customers, who are left out."
     )
@@ -103,8 +106,12 @@ class PlanBody(BaseModel):
             description="For which customers must have agreed to be addressed; empty asks nobody.",
         ),
     ] = ""
-    description: Annotated[Text, Field(max_length=_LONGEST_TEXT)] = ""
-    owner: Annotated[Line, Field(max_length=_LONGEST_NAME)] = ""
+    description: Annotated[Text, Field(max_length=_LONGEST_TEXT)] = Field(
+        default="", description="What to say of it."
+    )
+    owner: Annotated[Line, Field(max_length=_LONGEST_NAME)] = Field(
+        default="", description="Whose it is."
+    )
 
     @property
     def plan(self) -> Plan:
@@ -119,7 +126,7 @@ class CampaignBody(PlanBody):
         description="What to call it; it draws who is held out, as an export's `split` does.",
         examples=["spring"],
     )
-    audience_id: StrictInt = Field(ge=1, lt=2**31, description="Whom it is for.")
+    audience_id: StrictInt = Field(ge=1, lt=2**31, description="Whom it is for.", examples=[1])
     by: Annotated[Line, Field(max_length=_LONGEST_NAME)] = Field(
         default="", description="Who plans it, where the API asks for no key."
     )
@@ -128,7 +135,7 @@ class CampaignBody(PlanBody):
 class ForecastBody(PlanBody):
     """A plan, to tell what it could show."""
 
-    audience_id: StrictInt = Field(ge=1, lt=2**31, description="Whom it is for.")
+    audience_id: StrictInt = Field(ge=1, lt=2**31, description="Whom it is for.", examples=[1])
 
 
 class _OutcomeRow(BaseModel):
@@ -154,12 +161,13 @@ def outcomes_body(id_: Id) -> Any:  # noqa: ANN401
     )
     row = create_model("OutcomeRow", __base__=_OutcomeRow, customer_id=(key, told))
     rows: Any = Annotated[list[row], Field(min_length=1, max_length=MAX_ROWS)]
+    by: Any = Annotated[Line, Field(max_length=_LONGEST_NAME, description="Who tells it.")]
     return create_model(
         "Outcomes",
         __doc__="What came of customers, and who was addressed.",
         __config__=ConfigDict(extra="forbid"),
-        outcomes=(rows, ...),
-        by=(Annotated[Line, Field(max_length=_LONGEST_NAME)], ""),
+        outcomes=(rows, Field(description="Of each customer.")),
+        by=(by, ""),
     )
 
 

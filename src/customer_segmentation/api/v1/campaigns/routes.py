@@ -42,6 +42,7 @@ from customer_segmentation.api.v1.campaigns.bodies import (
     reported,
 )
 from customer_segmentation.api.v1.jobs import Asked
+from customer_segmentation.api.v1.segments.routes import SegmentNumber
 from customer_segmentation.domain.access import Role
 from customer_segmentation.services.campaigns.campaigns import (
     change_plan,
@@ -220,9 +221,7 @@ def campaigns_router(units: UnitsOfWork, settings: Settings) -> Router:
         responses=problem_responses(NO_SEGMENT, INVALID, NOT_READY, STORE_UNAVAILABLE),
     )
     @needs(Role.READER)
-    def results(
-        number: Annotated[int, Path(ge=0, lt=2**31, description="The segment's number.")],
-    ) -> Results:
+    def results(number: SegmentNumber) -> Results:
         """List what each strategy of an ended campaign brought, with its interval."""
         found = list_results(units, number)
         return Results(results=[ResultAnswer.model_validate(one) for one in found])
