@@ -11,7 +11,17 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from benchmarks.contest import ROUNDS, ratios, spread, table
 from benchmarks.services import OURS, database, serving
 
-PAGES = ["Overview", "Segments", "Customer", "What if", "Model", "Data"]
+PAGES = [
+    "Overview",
+    "Segments",
+    "Audiences",
+    "Campaigns",
+    "Trends",
+    "Customer",
+    "What if",
+    "Model",
+    "Data",
+]
 CHROMIUM = "/usr/bin/chromium"
 _EMPTY = ("-m", "benchmarks.empty_page")
 _IS_DONE = (

@@ -12,9 +12,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from customer_segmentation.api.v1.disclosure import suppress_transitions, suppress_version
+from customer_segmentation.api.v1.disclosure import (
+    suppress_sizes,
+    suppress_transitions,
+    suppress_version,
+)
 from customer_segmentation.api.v1.models.answers import QualityAnswer, VersionSummary
 from customer_segmentation.api.v1.segments.answers import Transition, Transitions
+from customer_segmentation.api.v1.segments.figure_answers import SegmentSizes, SizesAnswer
 from customer_segmentation.domain.access import Role
 from customer_segmentation.domain.disclosure import hide_small
 from customer_segmentation.domain.jobs import Trigger
@@ -155,6 +160,10 @@ def test_readers_are_told_no_small_segment_and_admins_are(
     assert moves["moved"] is None
     growth = ask(Role.READER, "/v1/segments/growth?since=2020-01-01T00:00:00Z").json()["segments"]
     assert {g["segment"] for g in growth if g["net"] is None and g["entered"] is None} >= small
+    *_, now = ask(Role.READER, "/v1/segments/sizes").json()["sizes"]
+    assert {int(n) for n, size in now["customers"].items() if size is None} >= small
+    *_, known = ask(Role.ADMIN, "/v1/segments/sizes").json()["sizes"]
+    assert None not in known["customers"].values()
     for attribute in ask(Role.READER, "/v1/segments/distributions").json()["attributes"]:
         for group in attribute["groups"]:
             assert all(group["counts"][str(number)] is None for number in small)
@@ -191,3 +200,17 @@ def test_why_a_model_is_held_back_tells_no_small_share() -> None:
 def disparity(ask: Callable[[Role, str], httpx.Response], role: Role) -> list[dict[str, Any]]:
     """The age bands of the disparity report."""
     return list(ask(role, "/v1/segments/disparity").json()["age_bands"])
+
+
+def test_sizes_that_differ_by_few_are_hidden_as_well() -> None:
+    moment = datetime(2026, 11, 1, tzinfo=UTC)
+    weekly = [{0: 60, 1: 70}, {0: 57, 1: 70}, {0: 58, 1: 90}]
+    sizes = [SizesAnswer(at=moment, customers=dict(counts)) for counts in weekly]
+
+    told = suppress_sizes(SegmentSizes(sizes=sizes), 5)
+
+    assert [one.customers for one in told.sizes] == [
+        {0: None, 1: 70},
+        {0: None, 1: 70},
+        {0: 58, 1: 90},
+    ]

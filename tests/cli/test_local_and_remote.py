@@ -65,6 +65,16 @@ def test_a_command_answers_the_same_json_locally_and_over_http(
     assert here
 
 
+def test_sizes_by_week_end_with_those_of_now(bank: Server, local: dict[str, str]) -> None:
+    *_, present = run_json("segments", "sizes", "--weeks", "2", env=local)["sizes"]
+    table = run("segments", "sizes", "--weeks", "2", "--url", bank.url).stdout
+
+    listed = run_json("segments", "list", env=local)["segments"]
+    assert present["customers"] == {str(one["number"]): one["size"] for one in listed}
+    for one in listed:
+        assert f"{one['size']:,}" in table
+
+
 @pytest.mark.parametrize("command", LISTS, ids=" ".join)
 def test_a_command_shows_people_the_same_locally_and_over_http(
     bank: Server, local: dict[str, str], command: tuple[str, ...]

@@ -90,6 +90,7 @@ def test_customers_are_found_by_category_and_by_what_is_not_known(
     wanted = company.client.get("/v1/customers", params=query).json()["customers"]
     assert len(wanted) > 1
     expect(page.get_by_text(f"{len(wanted)} customers. Choose a row")).to_be_visible()
+    settled(page)
 
     with page.expect_download(timeout=90_000) as started:
         page.get_by_role("button", name="Download all as CSV").click()

@@ -239,6 +239,7 @@ def test_a_customer_is_found_by_what_it_is_like(page: Page, bank: Server) -> Non
     wanted = bank.client.get(query).json()["customers"]
     assert len(wanted) > 1
     expect(page.get_by_text(f"{len(wanted)} customers. Choose a row")).to_be_visible()
+    settled(page)
     with page.expect_download(timeout=90_000) as started:
         page.get_by_role("button", name="Download all as CSV").click()
     rows = csv.DictReader(started.value.path().read_text().splitlines())

@@ -1,4 +1,4 @@
-"""Commands on segments: list, show, edit, transitions."""
+"""Commands on segments: list, sizes, show, edit, transitions."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -78,6 +78,30 @@ def list_segments(url: Url = None, key: Key = None, as_json: AsJson = False) -> 
         for segment in found["segments"]
     ]
     print_table(("segment", "name", "customers", "share", "business strategy"), rows)
+
+
+@segments.command("sizes")
+def list_sizes(
+    weeks: Annotated[int, typer.Option(help="How many weeks back.", min=1, max=104)] = 12,
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """List how many customers each segment had before each of the last weeks, and has now.
+
+    Example: customer-segmentation segments sizes --weeks 4
+    """
+    with open_service(url, key) as service:
+        found = service.get_segment_sizes(weeks)
+    if as_json:
+        print_json(found)
+        return
+    numbers = sorted({int(number) for one in found["sizes"] for number in one["customers"]})
+    rows = [
+        (one["at"][:10], *(amount(one["customers"][str(number)]) for number in numbers))
+        for one in found["sizes"]
+    ]
+    print_table(("date", *(f"segment {number}" for number in numbers)), rows)
 
 
 @segments.command("show")
