@@ -367,6 +367,9 @@ def test_back_and_the_address_lead_to_the_segment_that_they_name(
     window.go_back()
     expect(window.get_by_role("radio", name="0: High-Value Power Users")).to_be_checked()
 
+    window.goto(f"{address}/segments?segment=2&view=map")
+    expect(window.get_by_role("figure", name="Customers on a plane")).to_be_visible()
+    settled(window)
     window.goto(f"{address}/segments?segment=99")
     expect(window.get_by_text("There is no such segment.")).to_be_visible()
     expect(window.get_by_role("radio", checked=True)).to_have_count(0)

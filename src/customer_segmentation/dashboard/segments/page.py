@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from customer_segmentation.dashboard import parts
-from customer_segmentation.dashboard.address_bar import follow, said, say
+from customer_segmentation.dashboard.address_bar import follow, said, say, tabs
 from customer_segmentation.dashboard.data.exporting import export
 from customer_segmentation.dashboard.segments.compare import show_comparison
 from customer_segmentation.dashboard.segments.distributions import show_distribution
@@ -19,6 +19,15 @@ from customer_segmentation.dashboard.service import read_segments, refusals_told
 from customer_segmentation.dashboard.style import number_of, share_of, title_of
 
 _CHOSEN = "segment"
+_VIEWS = {
+    "": "Profile",
+    "distributions": "Distributions",
+    "compare": "Compare",
+    "map": "Map",
+    "fairness": "Fairness",
+    "strategies": "Strategies",
+}
+"""By what the address says, the tab."""
 
 
 def page() -> None:
@@ -29,11 +38,7 @@ def page() -> None:
         segment = _choose(segments)
         if segment is None:
             return
-        profile, spread, compare, where, fair, words = st.tabs(
-            ["Profile", "Distributions", "Compare", "Map", "Fairness", "Strategies"],
-            key="segments-view",
-            on_change="rerun",
-        )
+        profile, spread, compare, where, fair, words = tabs(_VIEWS, "segments-view")
         # Only what is looked at is asked for and drawn.
         if profile.open:
             with profile:
