@@ -149,6 +149,8 @@ VALUES = {"--spark-conf": "a=b", "--since": "2026-01-01", "--until": "2026-01-01
 ARGUMENTS = {
     ("publish",): ["nats://localhost", "--topic", "sales"],
     ("consume",): ["nats://localhost", "--topic", "sales"],
+    ("campaigns", "plan"): ["1", "--audience", "1", "--arm", "x", "--outcome", "y"],
+    ("consents", "set"): ["1", "marketing", "e-mail", "granted"],
     ("score",): ["x.csv"],
     ("import",): ["x.csv"],
     ("models", "onnx"): ["-o", "x"],

@@ -89,6 +89,13 @@ NEEDED = {
     "before": "1",
     "after": "1",
     "customer_id": "1",
+    "rule": "age >= 60",
+    "audience": "crm",
+    "arm": "Letter",
+    "what": "visits",
+    "purpose": "marketing",
+    "channel": "e-mail",
+    "state": "granted",
     "to": "segments.onnx",
 }
 """A value for each argument that a command cannot do without."""
@@ -115,6 +122,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         assert run("demo", "400").exit_code == 0
         assert run("export", "-o", "people.csv").exit_code == 0
         assert run("backup", "backup.db").exit_code == 0
+        assert run("audiences", "create", "crm", "age >= 0").exit_code == 0
         (folder / "folder").mkdir()
         (folder / "locked").mkdir(mode=0)
         (folder / "locked.csv").touch(mode=0)

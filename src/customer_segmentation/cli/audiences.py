@@ -15,6 +15,7 @@ from customer_segmentation.cli.console.output import (
     this_person,
 )
 from customer_segmentation.cli.console.service import Json, open_service
+from customer_segmentation.domain.errors import AudienceNotFoundError
 from customer_segmentation.domain.numbers import readable
 from customer_segmentation.domain.plurals import counted
 
@@ -178,13 +179,17 @@ def delete_audience(name: _Name, url: Url = None, key: Key = None, as_json: AsJs
 
 
 def find_audience(service: "Client", name: str) -> Json:
-    """Return the audience of a name, or where none has it, of an id."""
+    """Return the audience of a name, or where none has it, of an id.
+
+    Raises:
+        AudienceNotFoundError: there is none.
+    """
     for one in service.list_audiences()["audiences"]:
         if one["name"] == name:
             return dict(one)
     if name.isdecimal() and name.isascii() and len(name) < 10:
         return service.get_audience(int(name))
-    raise typer.BadParameter(f"there is no audience {name}")
+    raise AudienceNotFoundError(name)
 
 
 def _show_count(count: Json) -> None:

@@ -30,6 +30,7 @@ from customer_segmentation.cli.files.tables import (
     progress_of,
     rejects_target,
 )
+from customer_segmentation.domain.errors import CampaignNotFoundError
 from customer_segmentation.domain.plurals import counted
 
 if TYPE_CHECKING:
@@ -40,6 +41,14 @@ campaigns = typer.Typer(
 )
 
 _AT_ONCE = 10_000
+
+
+def _finite(number: float | None) -> float | None:
+    if number is not None and not isfinite(number):
+        raise typer.BadParameter("must be a finite number")
+    return number
+
+
 _Name = Annotated[str, typer.Argument(help="The campaign's name, or its id.")]
 _Audience = Annotated[str, typer.Option(help="Whom it is for: an audience's name, or its id.")]
 _Arms = Annotated[
@@ -57,17 +66,27 @@ _Kind = Annotated[
 ]
 _Measure = Annotated[str, typer.Option(help="What counts of a customer: any, count or sum.")]
 _Days = Annotated[int, typer.Option(help="For how many days after the start outcomes count.")]
-_Holdout = Annotated[float, typer.Option(help="Percent of the customers who are held out.")]
-_Value = Annotated[float | None, typer.Option(help="What one outcome is worth in money.")]
+_Holdout = Annotated[
+    float, typer.Option(callback=_finite, help="Percent of the customers who are held out.")
+]
+_Value = Annotated[
+    float | None, typer.Option(callback=_finite, help="What one outcome is worth in money.")
+]
 _Unit = Annotated[str, typer.Option(help="Of a sum, such as EUR.")]
 _Attribute = Annotated[str | None, typer.Option(help="Whose change is the outcome.")]
 _Segment = Annotated[list[int] | None, typer.Option(help="The segment to be entered; repeatable.")]
 _Covariate = Annotated[
     str | None, typer.Option(help="An attribute that explains part of the outcome (CUPED).")
 ]
-_Rate = Annotated[float, typer.Option(help="The share with the outcome that is expected anyway.")]
+_Rate = Annotated[
+    float,
+    typer.Option(callback=_finite, help="The share with the outcome that is expected anyway."),
+]
 _Deviation = Annotated[
-    float, typer.Option(help="The standard deviation that is expected of counts and sums.")
+    float,
+    typer.Option(
+        callback=_finite, help="The standard deviation that is expected of counts and sums."
+    ),
 ]
 _Purpose = Annotated[
     str, typer.Option(help="For which customers must have agreed to be addressed.")
@@ -373,10 +392,14 @@ def _interval(found: Json | None, is_rate: bool) -> str:
 
 
 def find_campaign(service: "Client", name: str) -> Json:
-    """Return the campaign of a name, or where none has it, of an id."""
+    """Return the campaign of a name, or where none has it, of an id.
+
+    Raises:
+        CampaignNotFoundError: there is none.
+    """
     for one in service.list_campaigns()["campaigns"]:
         if one["name"] == name:
             return dict(one)
     if name.isdecimal() and name.isascii() and len(name) < 10:
         return service.get_campaign(int(name))
-    raise typer.BadParameter(f"there is no campaign {name}")
+    raise CampaignNotFoundError(name)

@@ -126,10 +126,10 @@ class StaleSegmentError(SegmentationError):
 
 
 class AudienceNotFoundError(SegmentationError):
-    """No audience has this id."""
+    """No audience has this id or name."""
 
-    def __init__(self, audience_id: int) -> None:
-        super().__init__(f"There is no audience {audience_id}")
+    def __init__(self, audience: int | str) -> None:
+        super().__init__(f"There is no audience {audience}")
 
 
 class AudienceExistsError(SegmentationError):
@@ -147,10 +147,10 @@ class StaleAudienceError(SegmentationError):
 
 
 class CampaignNotFoundError(SegmentationError):
-    """No campaign has this id."""
+    """No campaign has this id or name."""
 
-    def __init__(self, campaign_id: int) -> None:
-        super().__init__(f"There is no campaign {campaign_id}")
+    def __init__(self, campaign: int | str) -> None:
+        super().__init__(f"There is no campaign {campaign}")
 
 
 class CampaignExistsError(SegmentationError):

@@ -77,6 +77,8 @@ _BY_ERROR: dict[type[domain.SegmentationError], ExitCode] = {
     domain.StoreRefusedError: ExitCode.NO_DATABASE,
     domain.CustomerNotFoundError: ExitCode.NOT_FOUND,
     domain.SegmentNotFoundError: ExitCode.NOT_FOUND,
+    domain.AudienceNotFoundError: ExitCode.NOT_FOUND,
+    domain.CampaignNotFoundError: ExitCode.NOT_FOUND,
     domain.VersionNotFoundError: ExitCode.NOT_FOUND,
     domain.JobNotFoundError: ExitCode.NOT_FOUND,
     domain.KeyNotFoundError: ExitCode.NOT_FOUND,

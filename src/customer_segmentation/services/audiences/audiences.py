@@ -8,6 +8,7 @@ from hashlib import sha256
 from customer_segmentation.domain.attributes import Attribute
 from customer_segmentation.domain.errors import (
     AudienceExistsError,
+    AudienceNotFoundError,
     FieldError,
     InvalidInputError,
     StaleAudienceError,
@@ -265,7 +266,7 @@ def find_audience_id(units: UnitsOfWork, name: str) -> int:
     """Return the id of the audience of a name, or where none has it, of an id as a text.
 
     Raises:
-        InvalidInputError: there is none.
+        AudienceNotFoundError: there is none.
     """
     with units.read() as work:
         found = audiences.read_all(work.connection)
@@ -273,7 +274,7 @@ def find_audience_id(units: UnitsOfWork, name: str) -> int:
         for one in found:
             if str(getattr(one, key)) == name:
                 return one.id
-    raise InvalidInputError([FieldError("audience", f"audience must be one that there is: {name}")])
+    raise AudienceNotFoundError(name)
 
 
 def count_matching(units: UnitsOfWork, text: str) -> Count:

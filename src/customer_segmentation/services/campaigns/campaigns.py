@@ -169,7 +169,7 @@ def find_campaign_id(units: UnitsOfWork, name: str) -> int:
     """Return the id of the campaign of a name, or where none has it, of an id as a text.
 
     Raises:
-        InvalidInputError: there is none.
+        CampaignNotFoundError: there is none.
     """
     with units.read() as work:
         found = campaigns.read_all(work.connection)
@@ -177,7 +177,7 @@ def find_campaign_id(units: UnitsOfWork, name: str) -> int:
         for one in found:
             if str(getattr(one, key)) == name:
                 return one.id
-    raise InvalidInputError([FieldError("campaign", f"campaign must be one that there is: {name}")])
+    raise CampaignNotFoundError(name)
 
 
 def forecast(units: UnitsOfWork, audience_id: int, plan: Plan) -> Forecast:
