@@ -7,6 +7,7 @@ import sys
 import time
 
 from benchmarks import (
+    audiences,
     batches,
     calls,
     dashboard,
@@ -29,6 +30,7 @@ CONTESTS = {
     "growth": growth.run,
     "batches": batches.run,
     "transactions": transactions.run,
+    "audiences": audiences.run,
     "training": training.run,
     "ids": ids.run,
     "files": files.run,

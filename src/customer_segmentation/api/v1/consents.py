@@ -10,11 +10,10 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    StrictInt,
     create_model,
 )
 
-from customer_segmentation.api.http.fields import Line
+from customer_segmentation.api.http.fields import NUMBER, Line
 from customer_segmentation.api.http.ids import STORED, path_id, router_by_id
 from customer_segmentation.api.http.openapi import Responses, problem_responses
 from customer_segmentation.api.http.problems import (
@@ -215,7 +214,7 @@ def _many_body(id_: Id) -> Any:  # noqa: ANN401
     key: Any = (
         Annotated[str, Field(min_length=1, max_length=LONGEST_ID, pattern=ID_PATTERN)]
         if id_.is_text
-        else Annotated[StrictInt, Field(ge=1, le=LARGEST_INTEGER)]
+        else Annotated[int, Field(ge=1, le=LARGEST_INTEGER), NUMBER]
     )
     row = create_model("CustomerConsent", __base__=ConsentBody, customer_id=(key, told))
     whose = id_.example if id_.is_text else STORED

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from customer_segmentation.api.http.fields import NUMBER, Line
 from customer_segmentation.api.http.openapi import problem_responses
@@ -32,7 +32,7 @@ class Hold(BaseModel):
     cursor: Annotated[str, Field(pattern=r"^\d{1,18}$")] | None = Field(
         default=None, description="Up to where events are sent; null leaves it as it is."
     )
-    latest: bool = Field(
+    latest: StrictBool = Field(
         default=False,
         description="Whether a new one begins with events to come, and not with the oldest.",
     )

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, create_model
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, create_model
 
 from customer_segmentation.api.http.fields import NUMBER, AttributeName, Line, Text
 from customer_segmentation.domain.attributes import ID_PATTERN, LONGEST_ID, Id
@@ -24,10 +24,11 @@ MAX_ROWS = 10_000
 ROW_BYTES = 400
 _LONGEST_NAME, _LONGEST_TEXT = 200, 2_000
 
+_Whole = Annotated[int, NUMBER]
 _Name = Annotated[Line, Field(min_length=1, max_length=_LONGEST_NAME)]
-_Money = Annotated[float, NUMBER, Field(allow_inf_nan=False)]
-_Cost = Annotated[float, NUMBER, Field(allow_inf_nan=False, ge=0)]
-_Positive = Annotated[float, NUMBER, Field(allow_inf_nan=False, gt=0)]
+_Money = Annotated[float, Field(allow_inf_nan=False), NUMBER]
+_Cost = Annotated[float, Field(allow_inf_nan=False, ge=0), NUMBER]
+_Positive = Annotated[float, Field(allow_inf_nan=False, gt=0), NUMBER]
 
 
 class ArmBody(BaseModel):
@@ -57,7 +58,7 @@ class OutcomeBody(BaseModel):
         default=Measure.ANY,
         description="Whether there is `any`, how many (`count`), or the `sum` of amounts.",
     )
-    days: StrictInt = Field(
+    days: _Whole = Field(
         default=30, ge=1, le=MOST_DAYS, description="For how many after the start outcomes count."
     )
     unit: Annotated[Line, Field(max_length=20, description="Of a sum, such as EUR.")] = ""
@@ -68,7 +69,7 @@ class OutcomeBody(BaseModel):
         default=[], description="Only transactions of these kinds; all where there are none."
     )
     attribute: AttributeName | None = Field(default=None, description="Whose change it is.")
-    segments: Annotated[list[StrictInt], Field(max_length=20)] = Field(
+    segments: Annotated[list[_Whole], Field(max_length=20)] = Field(
         default=[], description="The numbers of those to be entered."
     )
     covariate: AttributeName | None = Field(
@@ -126,7 +127,7 @@ class CampaignBody(PlanBody):
         description="What to call it; it draws who is held out, as an export's `split` does.",
         examples=["spring"],
     )
-    audience_id: StrictInt = Field(ge=1, lt=2**31, description="Whom it is for.", examples=[1])
+    audience_id: _Whole = Field(ge=1, lt=2**31, description="Whom it is for.", examples=[1])
     by: Annotated[Line, Field(max_length=_LONGEST_NAME)] = Field(
         default="", description="Who plans it, where the API asks for no key."
     )
@@ -135,7 +136,7 @@ class CampaignBody(PlanBody):
 class ForecastBody(PlanBody):
     """A plan, to tell what it could show."""
 
-    audience_id: StrictInt = Field(ge=1, lt=2**31, description="Whom it is for.", examples=[1])
+    audience_id: _Whole = Field(ge=1, lt=2**31, description="Whom it is for.", examples=[1])
 
 
 class _OutcomeRow(BaseModel):
@@ -143,7 +144,7 @@ class _OutcomeRow(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    outcome: Annotated[float, NUMBER, Field(allow_inf_nan=False)] | None = Field(
+    outcome: Annotated[float, Field(allow_inf_nan=False), NUMBER] | None = Field(
         default=None, description="1 or 0 for yes or no, else how much; null says nothing of it."
     )
     addressed: StrictBool | None = Field(
@@ -157,7 +158,7 @@ def outcomes_body(id_: Id) -> Any:  # noqa: ANN401
     key: Any = (
         Annotated[str, Field(min_length=1, max_length=LONGEST_ID, pattern=ID_PATTERN)]
         if id_.is_text
-        else Annotated[StrictInt, Field(ge=1, le=LARGEST_INTEGER)]
+        else Annotated[int, Field(ge=1, le=LARGEST_INTEGER), NUMBER]
     )
     row = create_model("OutcomeRow", __base__=_OutcomeRow, customer_id=(key, told))
     rows: Any = Annotated[list[row], Field(min_length=1, max_length=MAX_ROWS)]
