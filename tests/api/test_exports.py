@@ -53,7 +53,8 @@ def test_an_export_is_what_the_command_writes(server: Server, tmp_path: Path) ->
     assert written.returncode == 0, written.stderr
     assert answer.content == path.read_bytes()
     rows = [*csv.DictReader(io.StringIO(answer.text))]
-    assert last["result"] == {"customers": len(rows), "bytes": len(answer.content)}
+    size = len(answer.content)
+    assert last["result"] == {"customers": len(rows), "left_out": 0, "bytes": size}
     assert server.client.get("/v1/exports").json()["exports"] == [last]
 
 

@@ -230,3 +230,35 @@ def test_a_file_of_outcomes_tells_which_rows_it_does_not_take(
     assert "3 noted, 1 not in the campaign, 1 rejected" in result.stdout
     rejects = Path("june.rejects.csv").read_text()
     assert "outcome must be a number, or yes or no" in rejects
+
+
+def test_only_what_has_changed_since_the_last_export_is_written(
+    client: Client, path: Path, tmp_path: Path
+) -> None:
+    def changes() -> dict[str, str]:
+        output = tmp_path / "changes.csv"
+        words = ("export", "--audience", "Changing", "--changes", "-o", str(output))
+        result = run(*words, env={"DATABASE_URL": f"sqlite:///{path}"})
+        assert result.exit_code == 0, result.stderr
+        with output.open() as file:
+            return {row["Customer"]: row["change"] for row in csv.DictReader(file)}
+
+    made = client.create_audience("Changing", "visits >= 100")
+    assert changes() == {}
+    for name in ("K1", "K2", "K3"):
+        client.add_customer(name, attributes(visits=100))
+    assert changes() == {"K1": "added", "K2": "added", "K3": "added"}
+    client.update_customer("K1", {"visits": 1})
+    client.delete_customer("K2")
+    client.erase_customer("K3")
+    client.add_customer("K4", attributes(visits=200))
+    assert changes() == {"K1": "removed", "K2": "removed", "K4": "added"}
+    assert changes() == {}
+    client.delete_audience(made["id"])
+
+
+def test_changes_need_an_audience_and_no_other_draw(client: Client) -> None:
+    for asked in ({}, {"audience_id": 1, "holdout": 10, "split": "x"}):
+        with pytest.raises(ServiceError) as refused:
+            client.begin_export(changes=True, **asked)
+        assert refused.value.problem["errors"][0]["field"] == "changes"

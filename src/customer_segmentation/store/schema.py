@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from customer_segmentation.domain.errors import StoreAbsentError, UnknownDatabaseError
 from customer_segmentation.store.database import Database, wait_for_turn
 
-LATEST = "0024"
+LATEST = "0025"
 """The newest migration; a test holds it against the files in `migrations/versions`."""
 
 _MIGRATING = 20_000_105

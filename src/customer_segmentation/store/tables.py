@@ -350,6 +350,15 @@ audience_sizes = Table(
 )
 """How many customers an audience had on a day, in days since 1970."""
 
+audience_exports = Table(
+    "audience_exports",
+    metadata,
+    Column("audience_id", Integer, primary_key=True, autoincrement=False),
+    Column("customer_id", BigInteger, primary_key=True, autoincrement=False),
+    Index("audience_exports_by_customer", "customer_id"),
+)
+"""Who was in an audience when its changes were exported last."""
+
 consents = Table(
     "consents",
     metadata,

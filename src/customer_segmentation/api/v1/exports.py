@@ -95,6 +95,11 @@ class ExportBody(Asked):
         Line,
         Field(max_length=200, description="The campaign's name, which draws who is held out."),
     ] = ""
+    changes: StrictBool = Field(
+        default=False,
+        description="Whether to write only who came into the audience of `audience_id`, and who "
+        "left it, since its changes were exported last; by ids alone.",
+    )
     audience: StrictBool = Field(
         default=False,
         description="Whether to write an audience file: ids hashed by the salt of the service's "

@@ -61,8 +61,8 @@ def import_at(
     return Outcome.of(last["result"]), last
 
 
-def export_at(service: Client, output: Path | None, **asked: object) -> int:
-    """Have a service export customers, and fetch the file; return how many there are.
+def export_at(service: Client, output: Path | None, **asked: object) -> Json:
+    """Have a service export customers, and fetch the file; return what it has written.
 
     Raises:
         DataFileError: they cannot be exported.
@@ -76,7 +76,8 @@ def export_at(service: Client, output: Path | None, **asked: object) -> int:
         service.download_export(last["id"], fetched)
         with open_output(output) as target, fetched.open("rb") as source:
             shutil.copyfileobj(source, target)
-    return int(last["result"]["customers"])
+    result: Json = last["result"]
+    return result
 
 
 @contextmanager

@@ -24,13 +24,6 @@ from customer_segmentation.domain.errors import (
 )
 from customer_segmentation.domain.numbers import LARGEST_INTEGER
 from customer_segmentation.domain.segments import ANY_CHANNEL, as_read
-from customer_segmentation.model.experiments.corrections import simultaneous_alpha
-from customer_segmentation.model.experiments.effects import ALPHA
-from customer_segmentation.model.experiments.power import (
-    AmountBefore,
-    RateBefore,
-    smallest_lift,
-)
 from customer_segmentation.services.audiences.membership import require_audience
 from customer_segmentation.services.campaigns.outcomes import known_before
 from customer_segmentation.services.runtime.audit import note
@@ -187,6 +180,15 @@ def forecast(units: UnitsOfWork, audience_id: int, plan: Plan) -> Forecast:
         AudienceNotFoundError: there is no such audience.
         InvalidInputError: the plan cannot be carried out.
     """
+    # SciPy takes half a second to import, which a server needs for campaigns only.
+    from customer_segmentation.model.experiments.corrections import simultaneous_alpha
+    from customer_segmentation.model.experiments.effects import ALPHA
+    from customer_segmentation.model.experiments.power import (
+        AmountBefore,
+        RateBefore,
+        smallest_lift,
+    )
+
     with units.read() as work:
         check_plan(plan, work.customers.schema, [*work.serving.segments])
         require_audience(work.connection, audience_id)

@@ -1,21 +1,19 @@
 """The use case of ending a campaign: what was learnt from it stays."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from customer_segmentation.domain.campaigns import Campaign, CampaignState, Result
 from customer_segmentation.domain.errors import CampaignStateError, SegmentNotFoundError
 from customer_segmentation.domain.transactions import to_microseconds
 from customer_segmentation.services.campaigns.campaigns import CAMPAIGN, find_campaign
-from customer_segmentation.services.campaigns.reading import (
-    ArmResult,
-    Comparison,
-    ReadOut,
-    read_out_within,
-)
 from customer_segmentation.services.runtime.audit import note
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork, retried
 from customer_segmentation.store.queries import campaigns
+
+if TYPE_CHECKING:
+    from customer_segmentation.services.campaigns.reading import ArmResult, Comparison, ReadOut
 
 CLEAR = 0.05
 """A result is clear whose p-value, corrected for all comparisons of its campaign, is below this."""
@@ -34,6 +32,9 @@ def end_campaign(units: UnitsOfWork, campaign_id: int, by: str, least: int = 0) 
         CampaignNotFoundError: there is no such campaign.
         CampaignStateError: it is not running.
     """
+
+    # What it needs of SciPy takes half a second to import.
+    from customer_segmentation.services.campaigns.reading import read_out_within
 
     @retried
     def end() -> Campaign:
@@ -78,7 +79,7 @@ def list_results(units: UnitsOfWork, segment: int) -> list[Result]:
     return sorted(own, key=lambda one: -one.ended)
 
 
-def results_of(found: ReadOut) -> list[Result]:
+def results_of(found: "ReadOut") -> list[Result]:
     """Return what of a read-out is to stay: what each arm brought in each segment."""
     return [
         result
@@ -88,7 +89,9 @@ def results_of(found: ReadOut) -> list[Result]:
     ]
 
 
-def _result(found: ReadOut, arm: ArmResult, segment: int, comparison: Comparison) -> Result | None:
+def _result(
+    found: "ReadOut", arm: "ArmResult", segment: int, comparison: "Comparison"
+) -> Result | None:
     effect, p_value = comparison.effect, comparison.corrected_p_value
     if effect is None or p_value is None:
         return None

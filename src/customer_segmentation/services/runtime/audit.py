@@ -72,9 +72,14 @@ class Audit:
     def note_reads(self, database: Database, customer_ids: Sequence[CustomerId]) -> None:
         """Append that customers' data were read, where that is kept."""
         if self.keeps_reads and customer_ids:
-            subjects = [str(customer_id) for customer_id in customer_ids]
             with database.write() as connection:
-                audit.add(connection, now(), _actor.get(), CUSTOMER, subjects, "read")
+                self.note_reads_within(connection, customer_ids)
+
+    def note_reads_within(self, connection: Connection, customer_ids: Sequence[CustomerId]) -> None:
+        """Do as `note_reads`, in a transaction that may do more."""
+        if self.keeps_reads:
+            subjects = [str(customer_id) for customer_id in customer_ids]
+            audit.add(connection, now(), _actor.get(), CUSTOMER, subjects, "read")
 
 
 def note(connection: Connection, kind: str, subject: object, action: str, by: str = "") -> None:

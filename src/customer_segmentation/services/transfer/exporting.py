@@ -38,6 +38,8 @@ class Export:
     Attributes:
         selection: which customers; they come by rising ids.
         split: tells who is held out of a campaign, in a column `group`; None for no such column.
+        is_of_changes: whether only who came into the selection's audience and who left it since
+            that was exported last is written, by ids alone; see `audience_changes.py`.
         salt: makes an audience file of it for an ad platform: nothing but hashed ids, of those who
             are not held out. None for the customers themselves.
     """
@@ -45,6 +47,7 @@ class Export:
     selection: Selection = field(default_factory=Selection)
     split: ControlGroup | None = None
     salt: str | None = None
+    is_of_changes: bool = False
 
     @property
     def has_groups(self) -> bool:
@@ -53,10 +56,14 @@ class Export:
 
     def columns(self, schema: Schema) -> pa.Schema:
         """Return the columns, of customers of a schema."""
-        if self.salt is not None:
-            return pa.schema([("hashed_id", pa.string())])
-        group = [_GROUP] if self.has_groups else []
         key = (schema.id.record_name, pa.string() if schema.id.is_text else pa.int64())
+        if self.salt is not None:
+            key = ("hashed_id", pa.string())
+        if self.is_of_changes:
+            return pa.schema([key, ("change", pa.string())])
+        if self.salt is not None:
+            return pa.schema([key])
+        group = [_GROUP] if self.has_groups else []
         return pa.schema([key, *_attribute_columns(schema), *_ASSIGNMENT, *group])
 
 

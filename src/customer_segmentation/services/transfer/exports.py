@@ -50,6 +50,8 @@ class ExportRequest:
         missing: by attribute name, whether only customers who lack it, or only those who have it.
         holdout: percent of the customers to hold out of a campaign; None for no campaign.
         split: the campaign's name, which draws who is held out.
+        changes: whether to write only who came into the audience and who left it since its changes
+            were exported last.
         audience: whether to write hashed ids only, by the salt of the settings.
     """
 
@@ -65,6 +67,7 @@ class ExportRequest:
     missing: dict[str, bool] = field(default_factory=dict)
     holdout: float | None = None
     split: str = ""
+    changes: bool = False
     audience: bool = False
 
     @property
@@ -93,6 +96,9 @@ class ExportRequest:
         if bool(self.purpose) != bool(self.channel):
             message = "purpose and channel must be given together"
             raise InvalidInputError([FieldError("purpose", message)])
+        if self.changes and (self.audience_id is None or self.split or self.campaign_id):
+            message = "changes must be given with audience_id, and without holdout and campaign_id"
+            raise InvalidInputError([FieldError("changes", message)])
         if self.holdout is not None and self.campaign_id is not None:
             message = "holdout must not be given beside campaign_id, which has drawn already"
             raise InvalidInputError([FieldError("holdout", message)])
@@ -108,7 +114,8 @@ class ExportRequest:
             missing=self.missing,
         )
         check_selection(schema, selection)
-        return Export(selection, group, settings.audience_salt if self.audience else None)
+        salt = settings.audience_salt if self.audience else None
+        return Export(selection, group, salt, is_of_changes=self.changes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ from customer_segmentation.store.prepared import Prepared
 from customer_segmentation.store.queries.customers import CustomerTable
 from customer_segmentation.store.tables import (
     active_model,
+    audience_exports,
     audience_members,
     audience_sizes,
     audiences,
@@ -284,6 +285,28 @@ def fill(
     connection.execute(insert(audience_members).from_select(["audience_id", "customer_id"], query))
 
 
+def find_exported(connection: Connection, audience_id: int) -> IntArray:
+    """Return who was in an audience when its changes were exported last, (n,), rising."""
+    of = audience_exports.c
+    query = select(of.customer_id).where(of.audience_id == audience_id)
+    return np.sort(np.fromiter(connection.execute(query).scalars(), dtype=np.int64))
+
+
+def note_exported(
+    connection: Connection, audience_id: int, added: IntArray, removed: IntArray
+) -> None:
+    """Note by whom, (n,), and without whom, (m,), an audience has changed in an export."""
+    of = audience_exports.c
+    connection.execute(
+        delete(audience_exports).where(
+            of.audience_id == audience_id, is_among(connection, of.customer_id, removed)
+        )
+    )
+    (value,) = rows_of(connection, added).subquery().c
+    query = select(literal(audience_id), value)
+    connection.execute(insert(audience_exports).from_select(["audience_id", "customer_id"], query))
+
+
 def count_members(connection: Connection) -> dict[int, int]:
     """Return how many customers each audience has that has any."""
     key = audience_members.c.audience_id
@@ -357,7 +380,7 @@ def change(connection: Connection, audience_id: int, values: Mapping[str, object
 
 def remove(connection: Connection, audience_id: int) -> None:
     """Delete an audience, and who was in it."""
-    for table in (audience_members, audience_sizes):
+    for table in (audience_members, audience_sizes, audience_exports):
         connection.execute(delete(table).where(table.c.audience_id == audience_id))
     connection.execute(delete(audiences).where(audiences.c.id == audience_id))
 

@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 
 from customer_segmentation.domain.arrays import BoolArray, FloatArray, IntArray
 from customer_segmentation.domain.campaigns import Campaign, CampaignState, Measure, Plan, Result
-from customer_segmentation.store.bulk import insert_rows
+from customer_segmentation.store.bulk import insert_rows, is_among
 from customer_segmentation.store.tables import (
     audience_members,
     campaign_members,
@@ -187,7 +187,8 @@ def report(
         np.fromiter(
             connection.execute(
                 select(campaign_members.c.customer_id).where(
-                    campaign_members.c.campaign_id == campaign_id
+                    campaign_members.c.campaign_id == campaign_id,
+                    is_among(connection, campaign_members.c.customer_id, numbers),
                 )
             ).scalars(),
             dtype=np.int64,

@@ -415,6 +415,17 @@ class CustomerTable:
         """Return the number of customers."""
         return connection.execute(select(func.count()).select_from(self.table)).scalar_one()
 
+    def find_selected(self, connection: Connection, selection: Selection) -> IntArray:
+        """Return the numbers of a selection's customers, (n,), rising.
+
+        Segments are those written down so far.
+        """
+        key = self.table.c.customer_id
+        query = select(key).where(*self._within(selection)).order_by(key)
+        if selection.segment is not None:
+            query = query.where(self.table.c.segment == selection.segment)
+        return np.fromiter(connection.execute(query).scalars(), dtype=np.int64)
+
     def count_selected(self, connection: Connection, selection: Selection) -> int:
         """Return how many customers a selection has, by the segments written down so far."""
         query = select(func.count()).select_from(self.table).where(*self._within(selection))

@@ -10,6 +10,7 @@ from customer_segmentation.store.tables import (
     activations,
     active_model,
     activity,
+    audience_exports,
     audience_members,
     audience_sizes,
     audiences,
@@ -31,6 +32,7 @@ _OF_CUSTOMERS = (JobKind.TRAINING, JobKind.STUDY)
 
 
 _OF_AUDIENCES = (
+    audience_exports,
     audience_members,
     audience_sizes,
     audiences,
@@ -71,7 +73,10 @@ def remove(connection: Connection, version: int, next_segment: int, moment: date
         moment: now.
     """
     _remove(connection, version, moment)
-    connection.execute(update(active_model).values(is_demo=False, next_segment=next_segment))
+    # Who knows the demonstration's audiences is to see that they are gone.
+    edition = active_model.c.audiences + 1
+    values = {"is_demo": False, "next_segment": next_segment, "audiences": edition}
+    connection.execute(update(active_model).values(values))
 
 
 def _remove(connection: Connection, version: int, moment: datetime) -> None:

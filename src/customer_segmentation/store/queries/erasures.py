@@ -12,6 +12,7 @@ from customer_segmentation.store.bulk import is_among
 from customer_segmentation.store.prepared import Prepared
 from customer_segmentation.store.tables import (
     activity,
+    audience_exports,
     audience_members,
     campaign_members,
     consents,
@@ -51,7 +52,8 @@ def remove_traces(connection: Connection, customer_id: int) -> dict[str, int]:
             for name, table in _OF_CUSTOMERS.items()
         },
     }
-    connection.execute(delete(activity).where(activity.c.customer_id == customer_id))
+    for table in (activity, audience_exports):
+        connection.execute(delete(table).where(table.c.customer_id == customer_id))
     return {name: connection.execute(query).rowcount for name, query in found.items()}
 
 

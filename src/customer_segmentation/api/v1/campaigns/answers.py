@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from customer_segmentation.api.v1.campaigns.bodies import PlanBody
 from customer_segmentation.domain.campaigns import Campaign, CampaignState
 from customer_segmentation.services.campaigns.campaigns import Forecast
-from customer_segmentation.services.campaigns.reading import ArmResult, Comparison, ReadOut
+
+if TYPE_CHECKING:
+    from customer_segmentation.services.campaigns.reading import ArmResult, Comparison, ReadOut
 
 Found = TypeVar("Found")
 Shown = TypeVar("Shown")
@@ -241,7 +243,7 @@ def show_forecast(found: Forecast, names: list[str]) -> ForecastAnswer:
     )
 
 
-def show_read_out(found: ReadOut) -> ReadOutAnswer:
+def show_read_out(found: "ReadOut") -> ReadOutAnswer:
     """Return a read-out as it is shown."""
     outcome = found.campaign.plan.outcome
     return ReadOutAnswer(
@@ -257,7 +259,7 @@ def show_read_out(found: ReadOut) -> ReadOutAnswer:
     )
 
 
-def _arm(result: ArmResult, names: dict[int, str]) -> ArmAnswer:
+def _arm(result: "ArmResult", names: dict[int, str]) -> ArmAnswer:
     segments = [
         SegmentComparison(segment=number, segment_name=names[number], **_comparison(comparison))
         for number, comparison in result.segments.items()
@@ -270,7 +272,7 @@ def _arm(result: ArmResult, names: dict[int, str]) -> ArmAnswer:
     )
 
 
-def _comparison(found: Comparison) -> dict[str, Any]:
+def _comparison(found: "Comparison") -> dict[str, Any]:
     return {
         "size": found.size,
         "control_size": found.control_size,

@@ -55,7 +55,6 @@ from customer_segmentation.services.campaigns.campaigns import (
     start_campaign,
 )
 from customer_segmentation.services.campaigns.ending import end_campaign, list_results
-from customer_segmentation.services.campaigns.reading import read_out
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 
@@ -212,6 +211,9 @@ def campaigns_router(units: UnitsOfWork, settings: Settings) -> Router:
     @needs(Role.READER)
     def read(campaign_id: CampaignId, least: MinGroupSize) -> ReadOutAnswer:
         """Compare each arm with who is held out, in all and by segment, as known now."""
+        # What it needs of SciPy takes half a second to import.
+        from customer_segmentation.services.campaigns.reading import read_out
+
         return show_read_out(read_out(units, campaign_id, least))
 
     @router.get(
