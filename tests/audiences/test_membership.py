@@ -29,7 +29,7 @@ from customer_segmentation.services.audiences.audiences import (
     list_sizes,
     profile_audience,
 )
-from customer_segmentation.services.audiences.membership import check_audiences
+from customer_segmentation.services.audiences.membership import check_audiences, recheck_audiences
 from customer_segmentation.services.audiences.rules import read_rule
 from customer_segmentation.services.customers.commands import (
     add_customer,
@@ -43,7 +43,7 @@ from customer_segmentation.services.customers.events import read_events
 from customer_segmentation.services.runtime.clock import now
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
 from customer_segmentation.store.queries import audiences
-from tests.support.shop import open_shop
+from tests.support.shop import first_ids, open_shop
 
 
 def attributes(**changed: float) -> dict[str, float]:
@@ -227,3 +227,20 @@ def test_a_name_is_taken_once_however_it_is_written(shop: UnitsOfWork) -> None:
         get_audience(shop, rich.id)
     again = create_audience(shop, RICH, "")
     assert again.id not in {rich.id, other.id}
+
+
+def test_who_is_wrongly_in_or_out_is_found_and_put_right(shop: UnitsOfWork) -> None:
+    assert recheck_audiences(shop) is None
+    rich = create_audience(shop, RICH, "")
+    right = members(shop, rich)
+    with shop.database.write() as connection:
+        wrong = [one for one in first_ids() if one not in right][:2]
+        numbers = shop.ids.numbers_of(connection, np.array(wrong, dtype=object))
+        audiences.enter(connection, rich.id, np.sort(numbers))
+        gone = shop.ids.numbers_of(connection, np.array([min(map(str, right))], dtype=object))
+        audiences.leave(connection, rich.id, gone)
+
+    assert recheck_audiences(shop) == 3
+
+    assert members(shop, rich) == right
+    assert recheck_audiences(shop) == 0

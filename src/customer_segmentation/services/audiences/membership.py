@@ -293,22 +293,41 @@ def check_audiences(units: UnitsOfWork) -> None:
                     audiences.change(connection, one.id, {"checked": place})
 
 
-def _check(units: UnitsOfWork, audience: StoredAudience, place: str, *, is_of_time: bool) -> None:
-    """Hold all customers against an audience's rule, and note that this was done."""
-    after, last = 0, 0
+def recheck_audiences(units: UnitsOfWork) -> int | None:
+    """Hold all customers against each dynamic audience's rule, and repair who is in it.
+
+    Returns:
+        how many had wrongly been in or out; None where there is no dynamic audience, or a
+        re-scoring is not done yet.
+    """
+    with units.read() as work:
+        active = work.active
+        found = [one for one in audiences.read_all(work.connection) if not one.is_frozen]
+    if not found or not active.is_rescored:
+        return None
+    return sum(_check(units, one, place_of(active), is_of_time=True) for one in found)
+
+
+def _check(units: UnitsOfWork, audience: StoredAudience, place: str, *, is_of_time: bool) -> int:
+    """Hold all customers against an audience's rule, and note that this was done.
+
+    Returns:
+        how many entered or left it.
+    """
+    after, last, moved = 0, 0, 0
     while True:
         with units.write(exclusive=True) as work:
             current = audiences.find(work.connection, audience.id)
             if current is None or current.rule != audience.rule:
-                return
+                return moved
             rule = fitting_rule(work.customers, current)
             last = last or work.customers.greatest_number(work.connection)
             cause = Cause.TIME if is_of_time else models.activation_cause(work.connection)
             until = min(after + _CHECKED_AT_ONCE, last)
             if rule is not None:
                 asked = as_asked(work.customers, rule)
-                note_members(work, audience.id, asked, (after, until), cause)
+                moved += note_members(work, audience.id, asked, (after, until), cause)
             after = until
             if after >= last:
                 audiences.change(work.connection, audience.id, {"checked": place})
-                return
+                return moved

@@ -12,6 +12,7 @@ from customer_segmentation.domain.errors import (
     StoreUnavailableError,
 )
 from customer_segmentation.domain.plurals import counted
+from customer_segmentation.services.audiences.membership import recheck_audiences
 from customer_segmentation.services.customers.erasure import erase_again, read_receipts
 from customer_segmentation.services.jobs.lifecycle import find_dead_jobs
 from customer_segmentation.services.monitoring.distribution import current_of
@@ -184,6 +185,10 @@ def _recount(units: UnitsOfWork) -> Iterator[Finding]:
         wrong = recount_transactions(units)
         found = f"{counted(wrong, 'customer')} did not follow; repaired" if wrong else "all follow"
         yield Finding("transactions", wrong == 0, found)
+    astray = recheck_audiences(units)
+    if astray is not None:
+        found = f"{counted(astray, 'customer')} astray; repaired" if astray else "each is right"
+        yield Finding("audiences", astray == 0, found)
 
 
 def _look_at_jobs(units: UnitsOfWork) -> Iterator[Finding]:
