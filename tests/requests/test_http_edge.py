@@ -131,6 +131,8 @@ PLACES = {
     "number": 1,
     "version": 1,
     "transaction_id": "T1",
+    "audience_id": 1,
+    "campaign_id": 1,
     **dict.fromkeys(("webhook_id", "job_id", "import_id", "export_id"), JOB),
 }
 BODIES = [
@@ -145,6 +147,22 @@ BODIES = [
     ("POST", "/v1/keys", b'{"name": "a", "name": "b"}', "name"),
     ("POST", "/v1/publishers:hold", b'{"name": "a", "name": "b"}', "name"),
     ("POST", "/v1/keys:revoke", b'{"name": "a", "name": "b"}', "name"),
+    ("POST", "/v1/audiences", b'{"name": "a", "name": "b"}', "name"),
+    ("POST", "/v1/audiences:count", b'{"rule": "a", "rule": "b"}', "rule"),
+    ("PATCH", "/v1/audiences/1", b'{"name": "a", "name": "b"}', "name"),
+    ("POST", "/v1/campaigns", b'{"arms": [{"cost": 1, "cost": 2}]}', "cost"),
+    ("POST", "/v1/campaigns:forecast", b'{"outcome": {"days": 1, "days": 2}}', "days"),
+    ("PUT", "/v1/campaigns/1/plan", b'{"purpose": "a", "purpose": "b"}', "purpose"),
+    ("POST", "/v1/campaigns/1:start", b'{"by": "a", "by": "b"}', "by"),
+    ("POST", "/v1/campaigns/1:end", b'{"by": "a", "by": "b"}', "by"),
+    (
+        "POST",
+        "/v1/campaigns/1/outcomes",
+        b'{"outcomes": [{"outcome": 1, "outcome": 0}]}',
+        "outcome",
+    ),
+    ("PUT", "/v1/customers/56/consents", b'{"by": "a", "by": "b"}', "by"),
+    ("POST", "/v1/consents:batch", b'{"consents": [{"at": "a", "at": "b"}]}', "at"),
     ("POST", "/v1/exports", b'{"format": "csv", "format": "arrow"}', "format"),
     *(
         ("POST", f"/v1/{path}", b'{"by": "a", "by": "b"}', "by")
