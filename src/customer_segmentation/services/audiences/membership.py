@@ -134,11 +134,11 @@ def note_customer(work: UnitOfWork, number: int, cause: Cause) -> None:
         }
     if before == after:
         return
-    one, moment = np.array([number]), now()
+    moment = now()
     for audience_id in sorted(before ^ after):
         entered = audience_id in after
-        write = audiences.enter if entered else audiences.leave
-        write(work.connection, audience_id, one)
+        write = audiences.enter_one if entered else audiences.leave_one
+        write(work.connection, audience_id, number)
         version = work.serving.version
         change = SegmentChange(
             number, moment, cause, segment, segment, version, audience_id, entered

@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    String,
     and_,
     bindparam,
     case,
@@ -29,6 +30,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from customer_segmentation.domain.arrays import IntArray
 from customer_segmentation.domain.rules import (
@@ -165,6 +169,26 @@ class _Conditions:
         return found.where(whose == key).correlate(self._customers.table).exists()
 
 
+class _Listed(FunctionElement[str]):
+    """Numbers of several rows as one text, with commas between them; nothing where there is none.
+
+    What SQLAlchemy has for it takes the comma as a value that is put in late, see `Prepared`.
+    """
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(_Listed, "sqlite")
+def _list_in_sqlite(element: _Listed, compiler: SQLCompiler, **given: Any) -> str:  # noqa: ANN401
+    return f"group_concat({compiler.process(element.clauses, **given)})"
+
+
+@compiles(_Listed, "postgresql")
+def _list_in_postgresql(element: _Listed, compiler: SQLCompiler, **given: Any) -> str:  # noqa: ANN401
+    return f"string_agg({compiler.process(element.clauses, **given)}::text, ',')"
+
+
 class MembershipQuery:
     """Which audiences a customer is in, and which it is to be in, asked at once.
 
@@ -180,25 +204,21 @@ class MembershipQuery:
             customers: the table.
             conditions: of each dynamic audience, by its id.
         """
-        self._ids = tuple(conditions)
+        self._ids, self._known = tuple(conditions), frozenset(conditions)
         table, of = customers.table, audience_members
         one = select(cast(bindparam("id"), BigInteger).label("number")).subquery()
         is_there = table.c.customer_id.is_not(None)
-        columns = []
-        for audience_id, held in conditions.items():
-            is_in = select(of).where(
-                of.c.audience_id == audience_id, of.c.customer_id == one.c.number
-            )
-            columns += [_as_number(is_in.exists()), _as_number(and_(is_there, held))]
+        own = select(_Listed(of.c.audience_id)).where(of.c.customer_id == one.c.number)
+        holds = [_as_number(and_(is_there, held)) for held in conditions.values()]
         joined = one.outerjoin(table, table.c.customer_id == one.c.number)
-        self._query = Prepared(select(table.c.segment, *columns).select_from(joined))
+        columns = [table.c.segment, own.scalar_subquery(), *holds]
+        self._query = Prepared(select(*columns).select_from(joined))
 
     def ask(self, connection: Connection, number: int) -> tuple[int | None, set[int], set[int]]:
         """Return a customer's segment, the audiences that it is in, and those it is to be in."""
-        ((segment, *told),) = self._query.run(connection, id=number)
-        is_in, is_to_be = told[::2], told[1::2]
-        before = {one for one, yes in zip(self._ids, is_in, strict=True) if yes}
-        after = {one for one, yes in zip(self._ids, is_to_be, strict=True) if yes}
+        ((segment, own, *holds),) = self._query.run(connection, id=number)
+        before = {int(one) for one in own.split(",")} & self._known if own else set()
+        after = {one for one, yes in zip(self._ids, holds, strict=True) if yes}
         return segment, before, after
 
 
@@ -257,6 +277,25 @@ def of_customer(connection: Connection, number: int) -> list[int]:
     of = audience_members.c
     query = select(of.audience_id).where(of.customer_id == number).order_by(of.audience_id)
     return [*connection.execute(query).scalars()]
+
+
+_ENTER = Prepared(insert(audience_members).inline(), ["audience_id", "customer_id"])
+_LEAVE = Prepared(
+    delete(audience_members).where(
+        audience_members.c.audience_id == bindparam("audience"),
+        audience_members.c.customer_id == bindparam("number"),
+    )
+)
+
+
+def enter_one(connection: Connection, audience_id: int, number: int) -> None:
+    """Put a customer who is not in an audience into it."""
+    _ENTER.run(connection, audience_id=audience_id, customer_id=number)
+
+
+def leave_one(connection: Connection, audience_id: int, number: int) -> None:
+    """Take a customer out of an audience."""
+    _LEAVE.run(connection, audience=audience_id, number=number)
 
 
 def enter(connection: Connection, audience_id: int, numbers: IntArray) -> None:
