@@ -37,9 +37,9 @@ from customer_segmentation.api.v1.access import access_router
 from customer_segmentation.api.v1.audiences.routes import audiences_router
 from customer_segmentation.api.v1.audit import audit_router
 from customer_segmentation.api.v1.campaigns.routes import campaigns_router
-from customer_segmentation.api.v1.consents import consents_router
 from customer_segmentation.api.v1.customers.answers import CustomerAnswers
 from customer_segmentation.api.v1.customers.batches import Batch, BatchAnswers, batches_router
+from customer_segmentation.api.v1.customers.consents import consents_router
 from customer_segmentation.api.v1.customers.erasures import erasures_router
 from customer_segmentation.api.v1.customers.routes import customers_router
 from customer_segmentation.api.v1.diagnosis import diagnosis_router
