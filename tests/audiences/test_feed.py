@@ -113,6 +113,24 @@ def test_who_follows_the_feed_knows_who_is_in_each_audience(shop: UnitsOfWork) -
 
 
 @pytest.mark.both_databases
+def test_a_change_that_waits_for_its_place_comes_before_later_ones(shop: UnitsOfWork) -> None:
+    rich = create_audience(shop, NewAudience("Rich", RULES[0]), "")
+    shop.run(add_customer, "R0", {"spent": 10, "visits": 0, "plan": 0})
+    start = latest_position(shop)
+
+    # Nobody gives this one its place in the feed, before many get theirs at once.
+    shop.run(update_customer, "R0", {"spent": 900})
+    change_audience(shop, rich.id, {"rule": OTHER}, "")
+
+    told = [
+        change.entered
+        for _, change in read_events(shop, start, 1_000)
+        if change.customer_id == "R0" and change.audience_id == rich.id
+    ]
+    assert told == [True, False]
+
+
+@pytest.mark.both_databases
 def test_several_writers_at_once_leave_each_audience_right(shop: UnitsOfWork) -> None:
     saved = [create_audience(shop, NewAudience(rule, rule), "") for rule in RULES]
     start = latest_position(shop)

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, case, func, literal, select, tuple_, update
 from customer_segmentation.domain.history import FEED_START
 from customer_segmentation.store.tables import feed, segment_changes
 
+_PLACED_AT_ONCE = 1_000
 _CLOCK_STARTS = 10**15
 """Positions given by the clock are greater; those given to changes of before are not."""
 
@@ -34,6 +35,17 @@ def draw(connection: Connection, count: int, moment: datetime) -> range:
     query = update(feed).values(position=later + count).returning(feed.c.position)
     last = connection.execute(query).scalar_one()
     return range(last - count + 1, last + 1)
+
+
+def draw_next(connection: Connection, count: int, moment: datetime) -> range:
+    """Return positions as `draw`, after those of all changes that wait and are seen.
+
+    A customer's earlier change may wait for its position, and is to have the lesser one.
+    """
+    while has_waiting(connection):
+        if place_waiting(connection, moment, _PLACED_AT_ONCE, wait=True) == 0:
+            break
+    return draw(connection, count, moment)
 
 
 def has_waiting(connection: Connection) -> bool:

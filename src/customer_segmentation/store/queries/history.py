@@ -54,7 +54,7 @@ def add_many(
     sides = {"from_segment": left, "to_segment": entered}
     columns = {name: side.tolist() for name, side in sides.items() if side is not None}
     nobody = {name: None for name, side in sides.items() if side is None}
-    columns["position"] = feed.draw(connection, len(ids), moment)
+    columns["position"] = feed.draw_next(connection, len(ids), moment)
     same = {"changed_at": moment, "cause": str(cause), "model_version": version, **nobody}
     insert_rows(connection, segment_changes, {"customer_id": ids.tolist(), **columns}, same)
 
@@ -75,7 +75,7 @@ def add_memberships(
     """
     where = segments.tolist()
     columns = {"customer_id": ids.tolist(), "from_segment": where, "to_segment": where}
-    positions = feed.draw(connection, len(ids), change.changed_at)
+    positions = feed.draw_next(connection, len(ids), change.changed_at)
     same = {
         "changed_at": change.changed_at,
         "cause": str(change.cause),
@@ -91,7 +91,7 @@ def add_entered(connection: Connection, ids: IntArray, moment: datetime, version
 
     The database copies what it has, which takes half the time of sending it again.
     """
-    positions = feed.draw(connection, len(ids), moment)
+    positions = feed.draw_next(connection, len(ids), moment)
     entered = select(
         customers.c.customer_id,
         literal(moment, segment_changes.c.changed_at.type),
