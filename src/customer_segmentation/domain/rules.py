@@ -3,10 +3,11 @@
 They are written as conditions of SQL; `services/audiences/rules.py` reads the text.
 """
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from customer_segmentation.domain.numbers import Number
 
@@ -26,6 +27,20 @@ class Operator(StrEnum):
     AT_MOST = "<="
     MORE = ">"
     AT_LEAST = ">="
+
+    def holds(self, value: Any, other: Any) -> Any:  # noqa: ANN401
+        """Return whether a value compares so with another: of numbers, arrays, or columns."""
+        return _COMPARE[self](value, other)
+
+
+_COMPARE: Mapping[Operator, Callable[[Any, Any], Any]] = {
+    Operator.EQUAL: operator.eq,
+    Operator.UNEQUAL: operator.ne,
+    Operator.LESS: operator.lt,
+    Operator.AT_MOST: operator.le,
+    Operator.MORE: operator.gt,
+    Operator.AT_LEAST: operator.ge,
+}
 
 
 @dataclass(frozen=True, slots=True)

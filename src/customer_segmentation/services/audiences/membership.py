@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection
 from customer_segmentation.domain.arrays import BoolArray, IntArray
 from customer_segmentation.domain.errors import AudienceNotFoundError, InvalidInputError
 from customer_segmentation.domain.history import Cause, SegmentChange
-from customer_segmentation.domain.rules import Not, Operator, Outlying, Rule, Sure, split
+from customer_segmentation.domain.rules import Not, Outlying, Rule, Sure, split
 from customer_segmentation.domain.schema import Schema
 from customer_segmentation.domain.transactions import day_of
 from customer_segmentation.services.runtime.clock import now
@@ -32,15 +32,6 @@ _ASKED_ALONE = 20
 
 _CHECKED_AT_ONCE = 50_000
 """Customers held against a rule in one transaction, while writes of others wait."""
-
-_COMPARE = {
-    Operator.EQUAL: np.equal,
-    Operator.UNEQUAL: np.not_equal,
-    Operator.LESS: np.less,
-    Operator.AT_MOST: np.less_equal,
-    Operator.MORE: np.greater,
-    Operator.AT_LEAST: np.greater_equal,
-}
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -102,13 +93,13 @@ def meets(serving: ServingModel, computed: tuple[Rule, ...], found: StoredCustom
     for rule in computed:
         match rule:
             case Sure(compared, value):
-                held &= _COMPARE[compared](assessment.confidence, value)
+                held &= compared.holds(assessment.confidence, value)
             case Outlying():
                 held &= assessment.outliers
             case Not(Outlying()):
                 held &= ~assessment.outliers
             case Not(Sure(compared, value)):
-                held &= ~_COMPARE[compared](assessment.confidence, value)
+                held &= ~compared.holds(assessment.confidence, value)
     return held
 
 

@@ -1,7 +1,6 @@
 """Queries on audiences: rules as conditions of the database, and who is in them."""
 
-import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,6 +34,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from customer_segmentation.domain.arrays import IntArray
+from customer_segmentation.domain.consents import ConsentState
 from customer_segmentation.domain.rules import (
     Agreed,
     All,
@@ -43,7 +43,6 @@ from customer_segmentation.domain.rules import (
     InSegment,
     Lacking,
     Not,
-    Operator,
     Rule,
     SegmentMove,
     SegmentSince,
@@ -61,16 +60,6 @@ from customer_segmentation.store.tables import (
     consents,
     segment_changes,
 )
-
-_COMPARE: Mapping[Operator, Callable[[Any, Any], Any]] = {
-    Operator.EQUAL: operator.eq,
-    Operator.UNEQUAL: operator.ne,
-    Operator.LESS: operator.lt,
-    Operator.AT_MOST: operator.le,
-    Operator.MORE: operator.gt,
-    Operator.AT_LEAST: operator.ge,
-}
-GRANTED = "granted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +106,7 @@ class _Conditions:
     def of(self, rule: Rule) -> ColumnElement[bool]:
         match rule:
             case Compared(attribute, compared, value):
-                found: ColumnElement[bool] = _COMPARE[compared](
-                    self._customers.shown(attribute), value
-                )
+                found: ColumnElement[bool] = compared.holds(self._customers.shown(attribute), value)
                 return found
             case Among(attribute, values):
                 return or_(*(self._customers.shown(attribute) == value for value in values))
@@ -137,7 +124,7 @@ class _Conditions:
                     select(consents.c.customer_id).where(
                         consents.c.purpose == purpose,
                         consents.c.channel == channel,
-                        consents.c.state == GRANTED,
+                        consents.c.state == str(ConsentState.GRANTED),
                     )
                 )
             case All(conditions):
