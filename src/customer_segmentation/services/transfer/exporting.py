@@ -89,15 +89,30 @@ def export_customers(units: UnitsOfWork, export: Export) -> Iterator[pa.RecordBa
         CampaignStateError: it has not started, so that nobody is drawn yet.
     """
     check_selection(units.schema, export.selection)
-    with units.read() as work:
-        if export.selection.audience is not None:
-            require_audience(work.connection, export.selection.audience)
-        if export.selection.campaign is not None:
-            find_campaign(work, export.selection.campaign, started=True)
-    serving, chosen = units.require_model(), export.selection.segment
+    require_selected(units, export.selection)
+    return _read(units, export)
+
+
+def require_selected(units: UnitsOfWork, selection: Selection) -> None:
+    """See that the segment, the audience and the campaign are there that a selection names.
+
+    Raises:
+        NotReadyError: there is no model yet.
+        SegmentNotFoundError: the model has no such segment.
+        AudienceNotFoundError: there is no such audience.
+        CampaignNotFoundError: there is no such campaign.
+        CampaignStateError: it has not started, so that nobody is drawn yet.
+    """
+    serving, chosen = units.require_model(), selection.segment
     if chosen is not None and chosen not in serving.segments:
         raise SegmentNotFoundError(chosen)
-    return _read(units, export)
+    if selection.audience is None and selection.campaign is None:
+        return
+    with units.read() as work:
+        if selection.audience is not None:
+            require_audience(work.connection, selection.audience)
+        if selection.campaign is not None:
+            find_campaign(work, selection.campaign, started=True)
 
 
 def count_left_out(units: UnitsOfWork, selection: Selection) -> int:

@@ -10,21 +10,22 @@ from customer_segmentation.domain.errors import (
     FileNotKeptError,
     InvalidInputError,
     JobNotFoundError,
-    SegmentNotFoundError,
 )
 from customer_segmentation.domain.jobs import Job, JobKind, JobState, Origin
 from customer_segmentation.domain.numbers import Number
 from customer_segmentation.domain.paging import Selection
 from customer_segmentation.domain.schema import Schema, accept_categories
 from customer_segmentation.files.formats import Format
-from customer_segmentation.services.audiences.membership import require_audience
-from customer_segmentation.services.campaigns.campaigns import find_campaign
 from customer_segmentation.services.customers.consents import agreement
 from customer_segmentation.services.jobs.lifecycle import cancel_job, get_job
 from customer_segmentation.services.jobs.queue import add_waiting, check_room
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
-from customer_segmentation.services.transfer.exporting import Export, check_selection
+from customer_segmentation.services.transfer.exporting import (
+    Export,
+    check_selection,
+    require_selected,
+)
 from customer_segmentation.services.transfer.folder import TransferFolder
 from customer_segmentation.services.transfer.upkeep import begin_waiting_transfers
 from customer_segmentation.store.queries import jobs
@@ -152,15 +153,8 @@ class Exports:
             NotReadyError: there is no model yet.
             TooManyRequestsError: too many jobs wait already.
         """
-        asked.export(self._settings, self._units.schema)
-        serving = self._units.require_model()
-        if asked.segment is not None and asked.segment not in serving.segments:
-            raise SegmentNotFoundError(asked.segment)
-        with self._units.read() as work:
-            if asked.audience_id is not None:
-                require_audience(work.connection, asked.audience_id)
-            if asked.campaign_id is not None:
-                find_campaign(work, asked.campaign_id, started=True)
+        wanted = asked.export(self._settings, self._units.schema)
+        require_selected(self._units, wanted.selection)
         check_room(self._units.database)
         job = add_waiting(self._units.database, JobKind.EXPORT, origin, asked.request)
         begin_waiting_transfers(self._units, self._settings)
