@@ -84,6 +84,10 @@ def test_consents_are_kept_by_api_and_command_and_file(
         with pytest.raises(ServiceError) as refused:
             client.set_consents(first, [said("granted", at="2999-01-01T00:00:00Z")])
         assert refused.value.problem["errors"][0]["field"] == "consents.0.at"
+        for at in (0, 1.5, True, "5", "2026-01-01T00:00:00"):
+            with pytest.raises(ServiceError) as refused:
+                client.set_consents(first, [said("granted", at=at)])
+            assert refused.value.problem["errors"][0]["field"] == "consents.0.at"
         result = run("consents", "set", third, "marketing", "letter", "denied", env=environment)
         assert "denied" in result.stdout
         Path("said.csv").write_text(

@@ -12,9 +12,9 @@ def _number(value: object) -> object:
     return value
 
 
-def _moment(text: str) -> str:
+def _moment(text: object) -> object:
     """Return what may be a moment; a number, which Pydantic takes for seconds, is none."""
-    if "-" not in text[1:]:
+    if isinstance(text, int | float) or (isinstance(text, str) and "-" not in text[1:]):
         raise ValueError("must be a moment such as 2026-11-01T00:00:00Z")
     return text
 
@@ -37,7 +37,7 @@ Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 """A text of any lines, without the character that PostgreSQL stores in none."""
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_moment), AfterValidator(_in_utc)]
-"""A moment in a query, given with its time zone and read in UTC."""
+"""A moment in a query or a body, given with its time zone and read in UTC."""
 
 ATTRIBUTE = "attribute"
 """How the OpenAPI document marks an attribute's name until those of the schema are put there."""

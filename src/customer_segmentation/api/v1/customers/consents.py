@@ -1,19 +1,17 @@
 """What customers have said of being addressed, and all that is kept about one of them."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Query, Response
 from pydantic import (
-    AfterValidator,
-    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
     create_model,
 )
 
-from customer_segmentation.api.http.fields import NUMBER, Line
+from customer_segmentation.api.http.fields import NUMBER, Line, Moment
 from customer_segmentation.api.http.ids import STORED, path_id, router_by_id
 from customer_segmentation.api.http.openapi import Responses, problem_responses
 from customer_segmentation.api.http.problems import (
@@ -65,13 +63,6 @@ _DOSSIER: Responses = {
 }
 
 
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("must be a moment of the years 1 to 9999 in UTC") from None
-
-
 class ConsentBody(BaseModel):
     """What a customer has said of a purpose and a channel."""
 
@@ -83,7 +74,7 @@ class ConsentBody(BaseModel):
     source: Annotated[Line, Field(max_length=_LONGEST_SOURCE)] = Field(
         default="", description="Where that comes from, such as `web form`."
     )
-    at: Annotated[AwareDatetime, AfterValidator(_in_utc)] | None = Field(
+    at: Moment | None = Field(
         default=None,
         description="When it was said, with its time zone; now unless given. What was said later "
         "holds, whatever comes first.",
