@@ -1,5 +1,6 @@
 """Audiences over HTTP, by the client and by command."""
 
+import asyncio
 import csv
 from collections.abc import Iterator
 from contextlib import closing
@@ -7,13 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
-from customer_segmentation.api.app import create_local_app
+from customer_segmentation.api.app import create_app, create_local_app
 from customer_segmentation.cli.console.in_process import InProcessTransport
 from customer_segmentation.client import Client, ServiceError
+from customer_segmentation.domain.access import Role
+from customer_segmentation.services.audiences.audiences import (
+    NewAudience,
+    create_audience,
+    delete_audience,
+)
+from customer_segmentation.services.operation.keys import create_key
 from customer_segmentation.services.runtime.settings import Settings
-from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
+from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork, units_over
+from customer_segmentation.store.queries import audiences as stored
+from tests.support.asgi import call
 from tests.support.commands import run
 from tests.support.shop import attributes, open_shop
 
@@ -262,3 +273,33 @@ def test_changes_need_an_audience_and_no_other_draw(client: Client) -> None:
         with pytest.raises(ServiceError) as refused:
             client.begin_export(changes=True, **asked)
         assert refused.value.problem["errors"][0]["field"] == "changes"
+
+
+def test_a_key_that_sees_no_small_groups_sees_none_of_an_audience(path: Path) -> None:
+    settings = Settings(database_url=f"sqlite:///{path}", auth="keys", min_group_size=20)
+    with closing(units_over(settings.database_url)) as units:
+        key = create_key(units, "reader", Role.READER)
+        few = create_audience(units, NewAudience("Few", "visits >= 4 AND spent < 100"), "")
+        with units.database.write() as connection:
+            stored.note_sizes(connection, 1, {few.id: 25})
+            stored.note_sizes(connection, 2, {few.id: 30})
+        assert 0 < few.size < 20
+        asked = ("", "/profile", "/sizes", "/overlaps")
+
+        async def ask() -> list[Any]:
+            app, headers = create_app(settings), {"Authorization": f"Bearer {key}"}
+            async with app.router.lifespan_context(app):
+                body = msgspec.json.encode({"rule": few.rule})
+                found = [await call(app, "POST", "/v1/audiences:count", headers, body=body)]
+                paths = (f"/v1/audiences/{few.id}{within}" for within in asked)
+                found += [await call(app, "GET", path, headers) for path in paths]
+            return [msgspec.json.decode(answer.body) for answer in found]
+
+        counted, audience, profile, sizes, overlaps = asyncio.run(ask())
+        delete_audience(units, few.id, "")
+
+    assert audience["size"] is counted["customers"] is counted["share"] is None
+    assert {one["customers"] for one in counted["segments"]} == {None}
+    assert profile["attributes"] == []
+    assert [one["customers"] for one in sizes["sizes"]] == [None, 30, None]
+    assert {one["customers"] for one in overlaps["overlaps"]} <= {None, 0}

@@ -99,18 +99,31 @@ def suppress_growth(answer: GrowthAnswer, least: int) -> GrowthAnswer:
 
 def suppress_sizes(answer: SegmentSizes, least: int) -> SegmentSizes:
     """Hide small segments, and sizes that differ by few from the one told after it."""
-    after: dict[int, int | None] = {}
-    told = []
-    for one in reversed(answer.sizes):
-        counts = {number: count or 0 for number, count in one.customers.items()}
-        kept = suppress_counts(counts, least)
-        for number, count in kept.items():
-            known = after.get(number)
-            if count is not None and known is not None and 0 < abs(count - known) < least:
-                kept[number] = None
-        after |= {number: count for number, count in kept.items() if count is not None}
-        told.append(one.model_copy(update={"customers": kept}))
-    return answer.model_copy(update={"sizes": told[::-1]})
+    kept = [
+        suppress_counts({number: count or 0 for number, count in one.customers.items()}, least)
+        for one in answer.sizes
+    ]
+    for number in {number for counts in kept for number in counts}:
+        weeks = [counts for counts in kept if number in counts]
+        told = suppress_steps([counts[number] for counts in weeks], least)
+        for counts, count in zip(weeks, told, strict=True):
+            counts[number] = count
+    sizes = [
+        one.model_copy(update={"customers": counts})
+        for one, counts in zip(answer.sizes, kept, strict=True)
+    ]
+    return answer.model_copy(update={"sizes": sizes})
+
+
+def suppress_steps(counts: Sequence[int | None], least: int) -> list[int | None]:
+    """Return counts of one group over time, None also for those few from the one told after."""
+    told: list[int | None] = []
+    after: int | None = None
+    for count in reversed(counts):
+        is_step = count is not None and after is not None and 0 < abs(count - after) < least
+        told.append(None if is_step else count)
+        after = after if told[-1] is None else told[-1]
+    return told[::-1]
 
 
 def suppress_distributions(answer: Distributions, least: int) -> Distributions:

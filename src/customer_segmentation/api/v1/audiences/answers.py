@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from customer_segmentation.api.http.fields import Line, Text
-from customer_segmentation.api.v1.disclosure import suppress_counts
+from customer_segmentation.api.v1.disclosure import suppress_counts, suppress_steps
 from customer_segmentation.domain.rules import LONGEST_RULE
 from customer_segmentation.services.audiences.audiences import (
     AttributeFigures,
@@ -222,11 +222,12 @@ def show_overlaps(found: Sequence[tuple[Audience, int]], size: int, least: int) 
 
 
 def show_sizes(found: Sequence[tuple[int, int]], least: int) -> Sizes:
-    """Return sizes as they are shown."""
+    """Return sizes as they are shown: small ones are hidden, and steps of few customers."""
+    told = suppress_steps([shown(size, least) for _, size in found], least)
     return Sizes(
         sizes=[
-            Size(day=_EPOCH + timedelta(days=day), customers=shown(size, least))
-            for day, size in found
+            Size(day=_EPOCH + timedelta(days=day), customers=size)
+            for (day, _), size in zip(found, told, strict=True)
         ]
     )
 
