@@ -16,6 +16,7 @@ from customer_segmentation.cli.console.output import (
 )
 from customer_segmentation.cli.console.service import Json, open_service
 from customer_segmentation.domain.errors import AudienceNotFoundError
+from customer_segmentation.domain.names import find_id
 from customer_segmentation.domain.numbers import readable
 from customer_segmentation.domain.plurals import counted
 
@@ -184,12 +185,11 @@ def find_audience(service: "Client", name: str) -> Json:
     Raises:
         AudienceNotFoundError: there is none.
     """
-    for one in service.list_audiences()["audiences"]:
-        if one["name"] == name:
-            return dict(one)
-    if name.isdecimal() and name.isascii() and len(name) < 10:
-        return service.get_audience(int(name))
-    raise AudienceNotFoundError(name)
+    by_id: dict[int, Json] = {one["id"]: one for one in service.list_audiences()["audiences"]}
+    found = find_id({number: one["name"] for number, one in by_id.items()}, name)
+    if found is None:
+        raise AudienceNotFoundError(name)
+    return by_id[found]
 
 
 def _show_count(count: Json) -> None:

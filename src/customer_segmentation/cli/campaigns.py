@@ -9,7 +9,6 @@ import typer
 from customer_segmentation.cli.audiences import find_audience
 from customer_segmentation.cli.console.options import AsJson, By, Key, Url
 from customer_segmentation.cli.console.output import (
-    ExitCode,
     amount,
     conclude,
     print_json,
@@ -19,18 +18,16 @@ from customer_segmentation.cli.console.output import (
     warn,
 )
 from customer_segmentation.cli.console.service import Json, open_service
-from customer_segmentation.cli.files.outputs import check_outputs
+from customer_segmentation.cli.files.customer_rows import conclude_rows, send_rows
 from customer_segmentation.cli.files.tables import (
     DelimiterOption,
     EncodingOption,
     FormatOption,
     RejectsOption,
     SheetOption,
-    opened,
-    progress_of,
-    rejects_target,
 )
 from customer_segmentation.domain.errors import CampaignNotFoundError
+from customer_segmentation.domain.names import find_id
 from customer_segmentation.domain.plurals import counted
 
 if TYPE_CHECKING:
@@ -279,39 +276,27 @@ def report_outcomes(
 
     Example: customer-segmentation campaigns outcomes spring renewals.csv
     """
-    from customer_segmentation.files.check.rejects import RejectsFile
+    from functools import partial
+
     from customer_segmentation.files.customer_rows import find_outcome_columns, read_outcomes
     from customer_segmentation.files.read.tables import Reading
-    from customer_segmentation.files.schema_file import parse_schema_file
 
     who = this_person() if by is None else by
-    target = rejects or rejects_target(file)
-    check_outputs([target], [file])
     counts = {"noted": 0, "others": 0}
+    reading = Reading(file_format, delimiter, encoding, sheet)
     with open_service(url, key) as service:
         found = find_campaign(service, name)
-        schema, known = parse_schema_file(service.get_schema_text(), "of the service")
-        reading = Reading(file_format, delimiter, encoding, sheet)
-        with (
-            opened(file, reading, None, known) as source,
-            RejectsFile(target, source.columns) as refused,
-            progress_of("Reporting", source) as tell,
-        ):
-            columns = find_outcome_columns(source.columns, schema.id, column)
-            for block in source.blocks():
-                rows, faults = read_outcomes(block, columns, schema.id)
-                refused.add(block.refuse(faults))
-                for start in range(0, len(rows), _AT_ONCE):
-                    piece = rows[start : start + _AT_ONCE]
-                    told = service.report_outcomes(found["id"], piece, who)
-                    counts = {what: count + told[what] for what, count in counts.items()}
-                tell(block.position, sum(counts.values()))
-    told_of = f"{counts['noted']:,} noted, {counts['others']:,} not in the campaign"
-    conclude(f"{told_of}, {refused.count:,} rejected", as_json, **counts, rejected=refused.count)
-    if refused.count:
-        warn(f"{refused.count:,} rows were not taken: see {target}")
-    if refused.count or counts["others"]:
-        raise typer.Exit(ExitCode.REJECTED)
+
+        def send(rows: list[Json]) -> None:
+            told = service.report_outcomes(found["id"], rows, who)
+            for what in counts:
+                counts[what] += told[what]
+
+        find = partial(find_outcome_columns, outcome=column)
+        rejected = send_rows(service, file, reading, rejects, find, read_outcomes, send, _AT_ONCE)
+    noted, others = (f"{count:,}" for count in counts.values())
+    told = f"{noted} noted, {others} not in the campaign, {rejected:,} rejected"
+    conclude_rows({**counts, "rejected": rejected}, told, as_json)
 
 
 @campaigns.command("read-out")
@@ -397,9 +382,8 @@ def find_campaign(service: "Client", name: str) -> Json:
     Raises:
         CampaignNotFoundError: there is none.
     """
-    for one in service.list_campaigns()["campaigns"]:
-        if one["name"] == name:
-            return dict(one)
-    if name.isdecimal() and name.isascii() and len(name) < 10:
-        return service.get_campaign(int(name))
-    raise CampaignNotFoundError(name)
+    by_id: dict[int, Json] = {one["id"]: one for one in service.list_campaigns()["campaigns"]}
+    found = find_id({number: one["name"] for number, one in by_id.items()}, name)
+    if found is None:
+        raise CampaignNotFoundError(name)
+    return by_id[found]

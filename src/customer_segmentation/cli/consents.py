@@ -2,7 +2,6 @@
 
 import json
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -10,15 +9,13 @@ import typer
 
 from customer_segmentation.cli.console.options import AsJson, By, Key, Url
 from customer_segmentation.cli.console.output import (
-    ExitCode,
-    conclude,
     moment,
     print_json,
     print_table,
     this_person,
-    warn,
 )
 from customer_segmentation.cli.console.service import Json, open_service
+from customer_segmentation.cli.files.customer_rows import conclude_rows, send_rows
 from customer_segmentation.cli.files.outputs import check_outputs, open_output
 from customer_segmentation.cli.files.tables import (
     DelimiterOption,
@@ -26,9 +23,6 @@ from customer_segmentation.cli.files.tables import (
     FormatOption,
     RejectsOption,
     SheetOption,
-    opened,
-    progress_of,
-    rejects_target,
 )
 from customer_segmentation.domain.consents import ConsentState
 
@@ -121,38 +115,25 @@ def import_consents(
 
     Example: customer-segmentation consents import consents.csv
     """
-    from customer_segmentation.files.check.rejects import RejectsFile
     from customer_segmentation.files.customer_rows import find_consent_columns, read_consents
     from customer_segmentation.files.read.tables import Reading
-    from customer_segmentation.files.schema_file import parse_schema_file
 
     who = this_person() if by is None else by
-    target = rejects or rejects_target(file)
-    check_outputs([target], [file])
-    kept = others = 0
+    counts = {"kept": 0, "others": 0}
+    reading = Reading(file_format, delimiter, encoding, sheet)
     with open_service(url, key) as service:
-        schema, known = parse_schema_file(service.get_schema_text(), "of the service")
-        reading = Reading(file_format, delimiter, encoding, sheet)
-        with (
-            opened(file, reading, None, known) as source,
-            RejectsFile(target, source.columns) as refused,
-            progress_of("Importing", source) as tell,
-        ):
-            columns = find_consent_columns(source.columns, schema.id)
-            for block in source.blocks():
-                read, faults = read_consents(block, columns, schema.id)
-                refused.add(block.refuse(faults))
-                rows = iter(read)
-                while piece := list(islice(rows, _AT_ONCE)):
-                    told = service.set_many_consents(piece, who)
-                    kept, others = kept + told["kept"], others + told["others"]
-                tell(block.position, kept)
-    told_of = f"{kept:,} kept, {others:,} customers not there, {refused.count:,} rejected"
-    conclude(told_of, as_json, kept=kept, others=others, rejected=refused.count)
-    if refused.count:
-        warn(f"{refused.count:,} rows were not taken: see {target}")
-    if refused.count or others:
-        raise typer.Exit(ExitCode.REJECTED)
+
+        def send(rows: list[Json]) -> None:
+            told = service.set_many_consents(rows, who)
+            for what in counts:
+                counts[what] += told[what]
+
+        rejected = send_rows(
+            service, file, reading, rejects, find_consent_columns, read_consents, send, _AT_ONCE
+        )
+    kept, others = (f"{count:,}" for count in counts.values())
+    told = f"{kept} kept, {others} customers not there, {rejected:,} rejected"
+    conclude_rows({**counts, "rejected": rejected}, told, as_json)
 
 
 @consents.command("dossier")

@@ -14,6 +14,7 @@ from customer_segmentation.domain.errors import (
     StaleAudienceError,
 )
 from customer_segmentation.domain.history import Cause
+from customer_segmentation.domain.names import find_id
 from customer_segmentation.domain.numbers import LARGEST_INTEGER
 from customer_segmentation.domain.segments import as_read
 from customer_segmentation.domain.transactions import day_of
@@ -269,12 +270,11 @@ def find_audience_id(units: UnitsOfWork, name: str) -> int:
         AudienceNotFoundError: there is none.
     """
     with units.read() as work:
-        found = audiences.read_all(work.connection)
-    for key in ("name", "id"):
-        for one in found:
-            if str(getattr(one, key)) == name:
-                return one.id
-    raise AudienceNotFoundError(name)
+        names = {one.id: one.name for one in audiences.read_all(work.connection)}
+    found = find_id(names, name)
+    if found is None:
+        raise AudienceNotFoundError(name)
+    return found
 
 
 def count_matching(units: UnitsOfWork, text: str) -> Count:

@@ -22,6 +22,7 @@ from customer_segmentation.domain.errors import (
     FieldError,
     InvalidInputError,
 )
+from customer_segmentation.domain.names import find_id
 from customer_segmentation.domain.numbers import LARGEST_INTEGER
 from customer_segmentation.domain.segments import ANY_CHANNEL, as_read
 from customer_segmentation.services.audiences.membership import require_audience
@@ -165,12 +166,11 @@ def find_campaign_id(units: UnitsOfWork, name: str) -> int:
         CampaignNotFoundError: there is none.
     """
     with units.read() as work:
-        found = campaigns.read_all(work.connection)
-    for key in ("name", "id"):
-        for one in found:
-            if str(getattr(one, key)) == name:
-                return one.id
-    raise CampaignNotFoundError(name)
+        names = {one.id: one.name for one in campaigns.read_all(work.connection)}
+    found = find_id(names, name)
+    if found is None:
+        raise CampaignNotFoundError(name)
+    return found
 
 
 def forecast(units: UnitsOfWork, audience_id: int, plan: Plan) -> Forecast:
