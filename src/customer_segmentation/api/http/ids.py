@@ -5,10 +5,11 @@ from urllib.parse import parse_qsl, quote, unquote
 
 from fastapi import Path
 from fastapi.routing import APIRoute
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 from starlette.routing import Match
 from starlette.types import Scope
 
+from customer_segmentation.api.http.fields import NUMBER
 from customer_segmentation.api.http.requests import JsonRoute
 from customer_segmentation.api.http.routers import Router
 from customer_segmentation.domain.attributes import ID_PATTERN, LONGEST_ID, CustomerId, Id
@@ -52,6 +53,13 @@ def path_id(id_: Id) -> Any:  # noqa: ANN401
         examples=[id_.example],
     )
     return Annotated[str, BeforeValidator(accept), path]
+
+
+def body_id(id_: Id) -> Any:  # noqa: ANN401
+    """Return the type of a customer's id in a body that Pydantic reads."""
+    if id_.is_text:
+        return Annotated[str, Field(min_length=1, max_length=LONGEST_ID, pattern=ID_PATTERN)]
+    return Annotated[int, Field(ge=1, le=LARGEST_INTEGER), NUMBER]
 
 
 def encoded_id(customer_id: CustomerId) -> str:

@@ -6,7 +6,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, create_model
 
 from customer_segmentation.api.http.fields import NUMBER, AttributeName, Line, Text
-from customer_segmentation.domain.attributes import ID_PATTERN, LONGEST_ID, Id
+from customer_segmentation.api.http.ids import body_id
+from customer_segmentation.domain.attributes import Id
 from customer_segmentation.domain.campaigns import (
     MOST_ARMS,
     MOST_DAYS,
@@ -14,7 +15,6 @@ from customer_segmentation.domain.campaigns import (
     OutcomeKind,
     Plan,
 )
-from customer_segmentation.domain.numbers import LARGEST_INTEGER
 from customer_segmentation.domain.segments import ANY_CHANNEL
 from customer_segmentation.services.campaigns.campaigns import Reported
 
@@ -155,12 +155,7 @@ class _OutcomeRow(BaseModel):
 def outcomes_body(id_: Id) -> Any:  # noqa: ANN401
     """Return the type of outcomes of customers whose ids are as a schema says."""
     told: Any = Field(description="Whose.", examples=[id_.example])
-    key: Any = (
-        Annotated[str, Field(min_length=1, max_length=LONGEST_ID, pattern=ID_PATTERN)]
-        if id_.is_text
-        else Annotated[int, Field(ge=1, le=LARGEST_INTEGER), NUMBER]
-    )
-    row = create_model("OutcomeRow", __base__=_OutcomeRow, customer_id=(key, told))
+    row = create_model("OutcomeRow", __base__=_OutcomeRow, customer_id=(body_id(id_), told))
     rows: Any = Annotated[list[row], Field(min_length=1, max_length=MAX_ROWS)]
     by: Any = Annotated[Line, Field(max_length=_LONGEST_NAME, description="Who tells it.")]
     return create_model(

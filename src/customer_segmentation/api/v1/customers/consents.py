@@ -11,8 +11,8 @@ from pydantic import (
     create_model,
 )
 
-from customer_segmentation.api.http.fields import NUMBER, Line, Moment
-from customer_segmentation.api.http.ids import STORED, path_id, router_by_id
+from customer_segmentation.api.http.fields import Line, Moment
+from customer_segmentation.api.http.ids import STORED, body_id, path_id, router_by_id
 from customer_segmentation.api.http.openapi import Responses, problem_responses
 from customer_segmentation.api.http.problems import (
     INVALID,
@@ -26,14 +26,13 @@ from customer_segmentation.api.http.routers import Router
 from customer_segmentation.api.middleware.authentication import Actor
 from customer_segmentation.api.middleware.body_limits import takes_many
 from customer_segmentation.domain.access import Role
-from customer_segmentation.domain.attributes import ID_PATTERN, LONGEST_ID, Id
+from customer_segmentation.domain.attributes import Id
 from customer_segmentation.domain.consents import (
     LONGEST_WORD,
     Consent,
     ConsentState,
     CustomerConsent,
 )
-from customer_segmentation.domain.numbers import LARGEST_INTEGER
 from customer_segmentation.services.customers.consents import (
     get_consents,
     set_consents,
@@ -202,12 +201,7 @@ def consents_router(units: UnitsOfWork) -> Router:
 
 def _many_body(id_: Id) -> Any:  # noqa: ANN401
     told: Any = Field(description="Whose.", examples=[id_.example])
-    key: Any = (
-        Annotated[str, Field(min_length=1, max_length=LONGEST_ID, pattern=ID_PATTERN)]
-        if id_.is_text
-        else Annotated[int, Field(ge=1, le=LARGEST_INTEGER), NUMBER]
-    )
-    row = create_model("CustomerConsent", __base__=ConsentBody, customer_id=(key, told))
+    row = create_model("CustomerConsent", __base__=ConsentBody, customer_id=(body_id(id_), told))
     whose = id_.example if id_.is_text else STORED
     rows: Any = Annotated[list[row], Field(min_length=1, max_length=MAX_ROWS)]
     given: Any = Field(description="Of each.", examples=[[{"customer_id": whose, **_SAID}]])
