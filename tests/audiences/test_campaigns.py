@@ -18,7 +18,7 @@ from customer_segmentation.domain.campaigns import (
     Outcome,
     OutcomeKind,
     Plan,
-    arm_of,
+    draw_arms,
 )
 from customer_segmentation.domain.control_groups import ControlGroup, Group
 from customer_segmentation.domain.errors import (
@@ -164,7 +164,7 @@ def test_the_draw_is_that_of_exports_and_of_each_customer_alone(shop: UnitsOfWor
     members = members_of(shop, campaign)
     group = ControlGroup("draw", 20)
     for number, arm in zip(members.numbers.tolist()[:300], members.arms.tolist(), strict=False):
-        assert arm_of(PLAN, "draw", number) == arm
+        assert draw_arms(PLAN, "draw", np.array([number])).tolist() == [arm]
         assert (group.group(number) is Group.HOLDOUT) == (arm == 0)
     sizes = np.bincount(members.arms)
     assert sizes / MANY == pytest.approx([0.2, 0.4, 0.4], abs=0.03)

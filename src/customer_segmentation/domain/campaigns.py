@@ -245,13 +245,6 @@ def draw_arms(plan: Plan, name: str, ids: IdArray) -> IntArray:
     return np.where(held_out, HELD_OUT, arms)
 
 
-def arm_of(plan: Plan, name: str, customer_id: CustomerId) -> int:
-    """Return the number of a customer's arm."""
-    group = ControlGroup(name, plan.holdout_percent)
-    ids = np.array([customer_id], dtype=object)
-    return HELD_OUT if group.holdouts(ids)[0] else _draw(name, customer_id, len(plan.arms))
-
-
 def _draw(name: str, customer_id: CustomerId, count: int) -> int:
     digest = sha256(f"campaign-arm\0{name}\0{customer_id}".encode()).digest()
     return 1 + int.from_bytes(digest[:_DRAW_BYTES], "big") * count // _DRAWS
