@@ -9,13 +9,11 @@ import pytest
 
 from customer_segmentation.domain.attributes import CustomerId
 from customer_segmentation.domain.errors import CustomerExistsError, CustomerNotFoundError
-from customer_segmentation.services.audiences import membership
 from customer_segmentation.services.audiences.audiences import (
     NewAudience,
     change_audience,
     create_audience,
 )
-from customer_segmentation.services.audiences.rules import read_rule
 from customer_segmentation.services.customers.batch import Action, Operation, apply_batch
 from customer_segmentation.services.customers.commands import (
     add_customer,
@@ -25,7 +23,7 @@ from customer_segmentation.services.customers.commands import (
 from customer_segmentation.services.customers.erasure import erase_customer
 from customer_segmentation.services.customers.events import latest_position, read_events
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork
-from customer_segmentation.store.queries import audiences
+from tests.support.audiences import meeting, members
 from tests.support.shop import open_shop
 
 RULES = ("spent >= 300", "plan = 'Plus' AND visits < 5", "segment = 0 OR NOT spent < 40")
@@ -37,19 +35,6 @@ CUSTOMERS = [f"R{number}" for number in range(12)]
 def shop(empty_database_url: str) -> Iterator[UnitsOfWork]:
     with closing(open_shop(empty_database_url)) as units:
         yield units
-
-
-def members(units: UnitsOfWork, audience_id: int) -> set[CustomerId]:
-    with units.database.read() as connection:
-        numbers = audiences.find_members(connection, audience_id, (0, 2**53))
-        return {*units.ids.ids_of(connection, numbers.tolist())}
-
-
-def meeting(units: UnitsOfWork, rule: str) -> set[CustomerId]:
-    with units.read() as work:
-        asked = membership.as_asked(work.customers, read_rule(rule, units.schema))
-        numbers, _ = membership.find_matching(work, asked, (0, 2**53))
-        return {*units.ids.ids_of(work.connection, numbers.tolist())}
 
 
 def followed(
