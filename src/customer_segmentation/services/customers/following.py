@@ -169,7 +169,7 @@ def follow(
 def follow_one(
     work: UnitOfWork, number: int, before: tuple[Attributes, Assignment], kept: Activity
 ) -> tuple[Attributes, Assignment]:
-    """Do as `follow` for one customer, in a tenth of the time; arguments and errors likewise."""
+    """Do as `follow` for one customer, by prepared statements; arguments and errors likewise."""
     connection, customers = work.connection, work.customers
     customers.follow(connection, columns_of(customers.schema, {number: kept}))
     transactions.save_activity(connection, {number: kept})
