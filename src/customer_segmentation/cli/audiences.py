@@ -60,7 +60,7 @@ def create_audience(
             frozen=frozen,
             by=this_person() if by is None else by,
         )
-    conclude(f"Audience {made['id']}, {name}: {_customers(made['size'])}", as_json, **made)
+    conclude(f"Audience {made['id']}, {name}: {counted(made['size'], 'customer')}", as_json, **made)
 
 
 @audiences.command("list")
@@ -163,7 +163,7 @@ def change_audience(
     with open_service(url, key) as service:
         found = find_audience(service, name)
         changed = service.change_audience(found["id"], found["tag"], by=who, **given)
-    told = f"Audience {changed['id']}, {changed['name']}: {_customers(changed['size'])}"
+    told = f"Audience {changed['id']}, {changed['name']}: {counted(changed['size'], 'customer')}"
     conclude(told, as_json, **changed)
 
 
@@ -194,10 +194,6 @@ def find_audience(service: "Client", name: str) -> Json:
 
 def _show_count(count: Json) -> None:
     share = "" if count["share"] is None else f", {percent(count['share'])} of all"
-    say(f"{_customers(count['customers'])}{share}")
+    say(f"{counted(count['customers'], 'customer')}{share}")
     rows = [(str(one["segment"]), amount(one["customers"])) for one in count["segments"]]
     print_table(("segment", "customers"), rows)
-
-
-def _customers(count: int | None) -> str:
-    return "hidden number of customers" if count is None else counted(count, "customer")
