@@ -15,11 +15,18 @@ from customer_segmentation.api.app import create_app, create_local_app
 from customer_segmentation.cli.console.in_process import InProcessTransport
 from customer_segmentation.client import Client, ServiceError
 from customer_segmentation.domain.access import Role
+from customer_segmentation.domain.campaigns import Arm, Outcome, Plan
 from customer_segmentation.services.audiences.audiences import (
     NewAudience,
     create_audience,
     delete_audience,
 )
+from customer_segmentation.services.campaigns.campaigns import (
+    delete_campaign,
+    plan_campaign,
+    start_campaign,
+)
+from customer_segmentation.services.campaigns.ending import end_campaign
 from customer_segmentation.services.operation.keys import create_key
 from customer_segmentation.services.runtime.settings import Settings
 from customer_segmentation.services.runtime.unit_of_work import UnitsOfWork, units_over
@@ -280,11 +287,15 @@ def test_a_key_that_sees_no_small_groups_sees_none_of_an_audience(path: Path) ->
     with closing(units_over(settings.database_url)) as units:
         key = create_key(units, "reader", Role.READER)
         few = create_audience(units, NewAudience("Few", "visits >= 4 AND spent < 100"), "")
+        plan = Plan((Arm("Letter", ""),), Outcome("visits"), 50)
+        campaign = plan_campaign(units, "To few", few.id, plan, "")
+        start_campaign(units, campaign.id, "")
         with units.database.write() as connection:
             stored.note_sizes(connection, 1, {few.id: 25})
             stored.note_sizes(connection, 2, {few.id: 30})
         assert 0 < few.size < 20
         asked = ("", "/profile", "/sizes", "/overlaps")
+        planned = {"audience_id": few.id, "arms": ARMS, "outcome": {"what": "visits"}}
 
         async def ask() -> list[Any]:
             app, headers = create_app(settings), {"Authorization": f"Bearer {key}"}
@@ -293,9 +304,14 @@ def test_a_key_that_sees_no_small_groups_sees_none_of_an_audience(path: Path) ->
                 found = [await call(app, "POST", "/v1/audiences:count", headers, body=body)]
                 paths = (f"/v1/audiences/{few.id}{within}" for within in asked)
                 found += [await call(app, "GET", path, headers) for path in paths]
+                found.append(await call(app, "GET", f"/v1/campaigns/{campaign.id}", headers))
+                body = msgspec.json.encode(planned)
+                found.append(await call(app, "POST", "/v1/campaigns:forecast", headers, body=body))
             return [msgspec.json.decode(answer.body) for answer in found]
 
-        counted, audience, profile, sizes, overlaps = asyncio.run(ask())
+        counted, audience, profile, sizes, overlaps, shown, forecast = asyncio.run(ask())
+        end_campaign(units, campaign.id, "")
+        delete_campaign(units, campaign.id, "")
         delete_audience(units, few.id, "")
 
     assert audience["size"] is counted["customers"] is counted["share"] is None
@@ -303,3 +319,7 @@ def test_a_key_that_sees_no_small_groups_sees_none_of_an_audience(path: Path) ->
     assert profile["attributes"] == []
     assert [one["customers"] for one in sizes["sizes"]] == [None, 30, None]
     assert {one["customers"] for one in overlaps["overlaps"]} <= {None, 0}
+    assert (shown["customers"], shown["left_out"]) == (None, 0)
+    assert forecast["customers"] is forecast["held_out"] is None
+    assert forecast["arms"] == [{"name": "Letter", "customers": None, "smallest_lift": None}]
+    assert {one["customers"] for one in forecast["overlaps"]} == {None}

@@ -163,9 +163,9 @@ def plan_campaign(
 
 
 def _show_forecast(told: Json, *, is_rate: bool, unit: str) -> None:
-    rows = [("held out", f"{told['held_out']:,}", "")]
+    rows = [("held out", amount(told["held_out"]), "")]
     rows += [
-        (one["name"], f"{one['customers']:,}", _lift(one["smallest_lift"], is_rate, unit))
+        (one["name"], amount(one["customers"]), _lift(one["smallest_lift"], is_rate, unit))
         for one in told["arms"]
     ]
     print_table(("arm", "customers", "smallest lift that shows"), rows)
@@ -195,7 +195,7 @@ def list_campaigns(url: Url = None, key: Key = None, as_json: AsJson = False) ->
             str(one["id"]),
             one["name"],
             one["state"],
-            f"{one['customers']:,}",
+            amount(one["customers"]),
             ", ".join(arm["name"] for arm in one["plan"]["arms"]),
             one["plan"]["outcome"]["what"],
         )

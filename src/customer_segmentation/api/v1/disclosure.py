@@ -34,6 +34,11 @@ Column = TypeVar("Column")
 AnyVersion = TypeVar("AnyVersion", VersionSummary, VersionAnswer)
 
 
+def suppress_count(count: int, least: int) -> int | None:
+    """Return a count, None where it is of so few that it could tell of a person."""
+    return None if 0 < count < least else count
+
+
 def suppress_counts(counts: Mapping[Key, int | None], least: int) -> dict[Key, int | None]:
     """Return counts whose total is known, None for those that are hidden."""
     hidden = hide_small(np.array([count or 0 for count in counts.values()], dtype=np.int64), least)

@@ -7,7 +7,11 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from customer_segmentation.api.http.fields import Line, Text
-from customer_segmentation.api.v1.disclosure import suppress_counts, suppress_steps
+from customer_segmentation.api.v1.disclosure import (
+    suppress_count,
+    suppress_counts,
+    suppress_steps,
+)
 from customer_segmentation.domain.rules import LONGEST_RULE
 from customer_segmentation.services.audiences.audiences import (
     AttributeFigures,
@@ -166,14 +170,14 @@ class Sizes(BaseModel):
 def show_audience(audience: Audience, least: int) -> AudienceAnswer:
     """Return an audience as it is shown."""
     answer = AudienceAnswer.model_validate(audience)
-    return answer.model_copy(update={"size": shown(audience.size, least)})
+    return answer.model_copy(update={"size": suppress_count(audience.size, least)})
 
 
 def show_count(count: Count, least: int) -> CountAnswer:
     """Return a count as it is shown: small groups are hidden."""
-    customers = shown(count.customers, least)
+    customers = suppress_count(count.customers, least)
     # How many do not meet the rule follows from the two.
-    if shown(count.of - count.customers, least) is None:
+    if suppress_count(count.of - count.customers, least) is None:
         customers = None
     return CountAnswer(
         customers=customers,
@@ -193,7 +197,7 @@ def show_profile(profile: Profile, least: int) -> ProfileAnswer:
     count = show_count(profile.count, least)
     if count.customers is None or profile.count.customers == 0:
         return ProfileAnswer(count=count, attributes=[])
-    found = [one for one in profile.attributes if shown(one.known, least)]
+    found = [one for one in profile.attributes if suppress_count(one.known, least)]
     return ProfileAnswer(count=count, attributes=[_attribute(one, least) for one in found])
 
 
@@ -213,8 +217,11 @@ def show_overlaps(found: Sequence[tuple[Audience, int]], size: int, least: int) 
     """Return overlaps as they are shown: small ones are hidden, and all but few too."""
     overlaps = []
     for other, count in found:
-        both = shown(count, least)
-        if shown(size - count, least) is None or shown(other.size - count, least) is None:
+        both = suppress_count(count, least)
+        if (
+            suppress_count(size - count, least) is None
+            or suppress_count(other.size - count, least) is None
+        ):
             both = None
         share = None if both is None or size == 0 else both / size
         overlaps.append(Overlap(audience=other.id, name=other.name, customers=both, share=share))
@@ -223,15 +230,10 @@ def show_overlaps(found: Sequence[tuple[Audience, int]], size: int, least: int) 
 
 def show_sizes(found: Sequence[tuple[int, int]], least: int) -> Sizes:
     """Return sizes as they are shown: small ones are hidden, and steps of few customers."""
-    told = suppress_steps([shown(size, least) for _, size in found], least)
+    told = suppress_steps([suppress_count(size, least) for _, size in found], least)
     return Sizes(
         sizes=[
             Size(day=_EPOCH + timedelta(days=day), customers=size)
             for (day, _), size in zip(found, told, strict=True)
         ]
     )
-
-
-def shown(count: int, least: int) -> int | None:
-    """Return a count, None where it is of so few that it could tell of a person."""
-    return None if 0 < count < least else count

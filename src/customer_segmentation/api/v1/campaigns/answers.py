@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from customer_segmentation.api.v1.campaigns.bodies import PlanBody
+from customer_segmentation.api.v1.disclosure import suppress_count
 from customer_segmentation.domain.campaigns import Campaign, CampaignState
 from customer_segmentation.services.campaigns.campaigns import Forecast
 
@@ -30,9 +31,12 @@ class CampaignAnswer(BaseModel):
     started_at: datetime | None = Field(description="When its customers were drawn.")
     due_at: datetime | None = Field(description="When its outcomes are complete, and it ends.")
     ended_at: datetime | None = Field(description="When it ended.")
-    customers: int = Field(description="How many were drawn, those held out included.")
-    left_out: int = Field(
-        description="How many of the audience were not drawn, as they had not agreed."
+    customers: int | None = Field(
+        description="How many were drawn, those held out included; null where hidden."
+    )
+    left_out: int | None = Field(
+        description="How many of the audience were not drawn, as they had not agreed; null where "
+        "hidden."
     )
 
 
@@ -46,10 +50,12 @@ class ArmForecast(BaseModel):
     """What an arm could show."""
 
     name: str = Field(description="The arm's.")
-    customers: int = Field(description="How many are expected in it.")
+    customers: int | None = Field(
+        description="How many are expected in it; null where the audience's size is hidden."
+    )
     smallest_lift: float | None = Field(
         description="The smallest lift that shows in 80 of 100 such campaigns; 0.01 is one "
-        "percentage point of a rate. Null where none can."
+        "percentage point of a rate. Null where none can, or the audience's size is hidden."
     )
 
 
@@ -57,14 +63,20 @@ class Overlapping(BaseModel):
     """A running campaign with customers of the audience."""
 
     campaign: str = Field(description="Its name.")
-    customers: int = Field(description="How many of the audience's customers are in it too.")
+    customers: int | None = Field(
+        description="How many of the audience's customers are in it too; null where hidden."
+    )
 
 
 class ForecastAnswer(BaseModel):
     """What a campaign could show."""
 
-    customers: int = Field(description="How many are in the audience now.")
-    held_out: int = Field(description="How many of them are expected to be held out.")
+    customers: int | None = Field(
+        description="How many are in the audience now; null where hidden."
+    )
+    held_out: int | None = Field(
+        description="How many of them are expected to be held out; null where that is hidden."
+    )
     arms: list[ArmForecast]
     overlaps: list[Overlapping] = Field(
         description="Running campaigns that address some of the same customers, which blurs both."
@@ -211,7 +223,7 @@ class Results(BaseModel):
     results: list[ResultAnswer]
 
 
-def show_campaign(found: tuple[Campaign, int]) -> CampaignAnswer:
+def show_campaign(found: tuple[Campaign, int], least: int) -> CampaignAnswer:
     """Return a campaign, and how many customers it has drawn, as it is shown."""
     campaign, customers = found
     return CampaignAnswer(
@@ -225,21 +237,36 @@ def show_campaign(found: tuple[Campaign, int]) -> CampaignAnswer:
         started_at=campaign.started_at,
         due_at=campaign.due_at,
         ended_at=campaign.ended_at,
-        customers=customers,
-        left_out=campaign.left_out,
+        customers=suppress_count(customers, least),
+        left_out=suppress_count(campaign.left_out, least),
     )
 
 
-def show_forecast(found: Forecast, names: list[str]) -> ForecastAnswer:
-    """Return what a campaign with arms of these names could show."""
+def show_forecast(found: Forecast, names: list[str], least: int) -> ForecastAnswer:
+    """Return what a campaign with arms of these names could show.
+
+    What follows from the audience's size is hidden where that is.
+    """
     held_out, *sizes = found.sizes
+    customers = suppress_count(found.customers, least)
+    is_hidden = customers is None
     arms = [
-        ArmForecast(name=name, customers=size, smallest_lift=lift)
+        ArmForecast(
+            name=name,
+            customers=None if is_hidden else size,
+            smallest_lift=None if is_hidden else lift,
+        )
         for name, size, lift in zip(names, sizes, found.smallest_lifts, strict=True)
     ]
-    overlaps = [Overlapping(campaign=one, customers=n) for one, n in found.overlaps.items()]
+    overlaps = [
+        Overlapping(campaign=one, customers=suppress_count(count, least))
+        for one, count in found.overlaps.items()
+    ]
     return ForecastAnswer(
-        customers=found.customers, held_out=held_out, arms=arms, overlaps=overlaps
+        customers=customers,
+        held_out=None if is_hidden else held_out,
+        arms=arms,
+        overlaps=overlaps,
     )
 
 

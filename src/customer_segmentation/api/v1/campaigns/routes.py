@@ -90,7 +90,9 @@ def campaigns_router(units: UnitsOfWork, settings: Settings) -> Router:
         ),
     )
     @needs(Role.WRITER)
-    def create(asked: CampaignBody, actor: Actor, response: Response) -> CampaignAnswer:
+    def create(
+        asked: CampaignBody, actor: Actor, response: Response, least: MinGroupSize
+    ) -> CampaignAnswer:
         """Say who is addressed with what, who is held out, and what is to come of it.
 
         Nothing is done before `:start`. `/v1/campaigns:forecast` tells what it could show.
@@ -98,7 +100,7 @@ def campaigns_router(units: UnitsOfWork, settings: Settings) -> Router:
         by = actor or asked.by
         made = plan_campaign(units, asked.name, asked.audience_id, asked.plan, by)
         response.headers["Location"] = f"/v1/campaigns/{made.id}"
-        return show_campaign((made, 0))
+        return show_campaign((made, 0), least)
 
     @router.post(
         "/campaigns:forecast",
@@ -107,11 +109,11 @@ def campaigns_router(units: UnitsOfWork, settings: Settings) -> Router:
         responses=problem_responses(NO_AUDIENCE, INVALID, NOT_READY, STORE_UNAVAILABLE),
     )
     @needs(Role.READER)
-    def tell(asked: ForecastBody) -> ForecastAnswer:
+    def tell(asked: ForecastBody, least: MinGroupSize) -> ForecastAnswer:
         """Tell the size of each arm, the smallest lift that it can show, and who is in others."""
         plan = asked.plan
         found = forecast(units, asked.audience_id, plan)
-        return show_forecast(found, [arm.name for arm in plan.arms])
+        return show_forecast(found, [arm.name for arm in plan.arms], least)
 
     @router.get(
         "/campaigns",
@@ -120,9 +122,9 @@ def campaigns_router(units: UnitsOfWork, settings: Settings) -> Router:
         responses=problem_responses(NOT_READY, STORE_UNAVAILABLE),
     )
     @needs(Role.READER)
-    def show_all() -> CampaignList:
+    def show_all(least: MinGroupSize) -> CampaignList:
         """List every campaign, the oldest first."""
-        return CampaignList(campaigns=[show_campaign(one) for one in list_campaigns(units)])
+        return CampaignList(campaigns=[show_campaign(one, least) for one in list_campaigns(units)])
 
     @router.get(
         "/campaigns/{campaign_id:int}",
@@ -131,9 +133,9 @@ def campaigns_router(units: UnitsOfWork, settings: Settings) -> Router:
         responses=problem_responses(*_ERRORS),
     )
     @needs(Role.READER)
-    def show(campaign_id: CampaignId) -> CampaignAnswer:
+    def show(campaign_id: CampaignId, least: MinGroupSize) -> CampaignAnswer:
         """Return a campaign's plan and how far it is."""
-        return show_campaign(get_campaign(units, campaign_id))
+        return show_campaign(get_campaign(units, campaign_id), least)
 
     @router.put(
         "/campaigns/{campaign_id:int}/plan",
@@ -142,9 +144,11 @@ def campaigns_router(units: UnitsOfWork, settings: Settings) -> Router:
         responses=problem_responses(CAMPAIGN_STATE, *_ERRORS),
     )
     @needs(Role.WRITER)
-    def change(campaign_id: CampaignId, asked: PlanBody, actor: Actor) -> CampaignAnswer:
+    def change(
+        campaign_id: CampaignId, asked: PlanBody, actor: Actor, least: MinGroupSize
+    ) -> CampaignAnswer:
         """Give a campaign that has not started another plan."""
-        return show_campaign((change_plan(units, campaign_id, asked.plan, actor), 0))
+        return show_campaign((change_plan(units, campaign_id, asked.plan, actor), 0), least)
 
     @router.delete(
         "/campaigns/{campaign_id:int}",
@@ -166,11 +170,16 @@ def campaigns_router(units: UnitsOfWork, settings: Settings) -> Router:
         responses=problem_responses(CAMPAIGN_STATE, NO_AUDIENCE, *_ERRORS),
     )
     @needs(Role.WRITER)
-    def start(campaign_id: CampaignId, actor: Actor, asked: Asked | None = None) -> CampaignAnswer:
+    def start(
+        campaign_id: CampaignId,
+        actor: Actor,
+        least: MinGroupSize,
+        asked: Asked | None = None,
+    ) -> CampaignAnswer:
         """Draw the audience's customers of now into the arms; export them with `campaign_id`."""
         origin = (asked or Asked()).origin(actor)
         start_campaign(units, campaign_id, origin.by, settings.unknown_consent)
-        return show_campaign(get_campaign(units, campaign_id))
+        return show_campaign(get_campaign(units, campaign_id), least)
 
     @router.post(
         "/campaigns/{campaign_id:int}:end",
@@ -179,11 +188,16 @@ def campaigns_router(units: UnitsOfWork, settings: Settings) -> Router:
         responses=problem_responses(CAMPAIGN_STATE, *_ERRORS),
     )
     @needs(Role.WRITER)
-    def end(campaign_id: CampaignId, actor: Actor, asked: Asked | None = None) -> CampaignAnswer:
+    def end(
+        campaign_id: CampaignId,
+        actor: Actor,
+        least: MinGroupSize,
+        asked: Asked | None = None,
+    ) -> CampaignAnswer:
         """Let no outcome of later count; it ends by itself once all that count are known."""
         origin = (asked or Asked()).origin(actor)
         end_campaign(units, campaign_id, origin.by, settings.min_group_size)
-        return show_campaign(get_campaign(units, campaign_id))
+        return show_campaign(get_campaign(units, campaign_id), least)
 
     @router.post(
         "/campaigns/{campaign_id:int}/outcomes",
